@@ -1,0 +1,20 @@
+"""``python -m lrarun`` and the ``lrarun`` command."""
+
+from __future__ import annotations
+
+import os
+
+# Before NumPy loads: parallelism goes over runs, and one thread is what makes a run repeatable.
+for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[_variable] = "1"
+
+
+def main() -> None:
+    """Runs the command line; exits with its code."""
+    from lrarun.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

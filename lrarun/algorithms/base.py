@@ -1,0 +1,87 @@
+"""The interface of a learning rule.
+
+A rule is one file in this package (or an installed package's entry point in the
+group ``lrarun.algorithms``) with one final subclass of :class:`Algorithm`, a frozen
+dataclass whose fields are its hyper-parameters. Nothing else needs an edit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lrarun import network
+from lrarun.activations import TANH, Activation
+from lrarun.network import Initialize, Params
+
+Array = np.ndarray
+Record = dict[str, Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm(ABC):
+    """A learning rule for a multilayer perceptron.
+
+    Class attributes:
+        name: as written in a spec.
+        title: as written in the paper's tables, or a rule's own name.
+        learned: the parameter families that the optimizer updates. Other families in
+            the parameters, such as fixed random feedback, stay as they were drawn.
+        output: what ``predict`` gives, ``"softmax"`` or ``"hard-sigmoid"``.
+
+    The rule never changes ``params``: it writes ``grads``, and the optimizer subtracts
+    them. Its random numbers come from the generator that it is given. All arrays have
+    the parameters' dtype, columns are samples, and a leading axis of networks may
+    stand before the last two axes of any array.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    learned: ClassVar[tuple[str, ...]] = ("W", "c")
+
+    # Set from the spec's own key `activation`, not from the algorithm's block.
+    activation: Activation = TANH
+
+    @classmethod
+    def defaults(cls, depth: int) -> Mapping[str, Any]:
+        """What a spec means for this rule when it is silent, by the spec's keys.
+
+        Keys are those of a spec (``optimizer``, ``init``, ``batch_size``, ``activation``,
+        and dotted ones such as ``algorithm.free_sweeps``), where they differ from the
+        spec's own defaults or depend on the number of hidden layers.
+        """
+        return {}
+
+    def init(self, sizes: Sequence[int], initialize: Initialize, rng: np.random.Generator) -> Params:
+        """Initial parameters of every family.
+
+        Args:
+            sizes: units per layer, from the inputs to the classes.
+            initialize: (rng, shape) -> weights in the run's dtype.
+            rng: the run's stream for initial weights.
+        """
+        return network.init_forward(sizes, initialize, rng)
+
+    @abstractmethod
+    def step(self, params: Params, x: Array, y: Array, grads: Params, rng: np.random.Generator) -> Record:
+        """Writes what the optimizer is to subtract into every entry of ``grads``.
+
+        Args:
+            params: not changed.
+            x: inputs, shape ``(..., inputs, n)``.
+            y: one-hot labels, shape ``(..., classes, n)``.
+            grads: arrays shaped like the learned families; their old content is ignored.
+            rng: the run's noise stream.
+
+        Returns:
+            Measurements of this mini-batch, one number per network each: at least
+            ``nll``, the mean negative log likelihood before the update.
+        """
+
+    def predict(self, params: Params, x: Array) -> Array:
+        """Class scores, 0 or more, shape ``(..., classes, n)``."""
+        return network.predict(params, x, self.activation.phi)
