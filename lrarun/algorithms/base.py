@@ -66,6 +66,22 @@ class Algorithm(ABC):
         """
         return network.init_forward(sizes, initialize, rng)
 
+    def carry(self, sizes: Sequence[int], samples: int, dtype: Any) -> dict[int, Array] | None:
+        """What the rule remembers of each training sample from one epoch to the next.
+
+        Args:
+            sizes: units per layer, from the inputs to the classes.
+            samples: the size of the training set.
+            dtype: the parameters' dtype.
+
+        Returns:
+            Initial values by layer, one row per sample, shape ``(samples, units)``; or None
+            (the default) if nothing is remembered. For each mini-batch the training loop
+            gathers the samples' rows, passes them transposed, shape ``(units, n)``, as the
+            keyword ``carried`` of ``step``, which overwrites their content, and puts them back.
+        """
+        return None
+
     @abstractmethod
     def step(self, params: Params, x: Array, y: Array, grads: Params, rng: np.random.Generator) -> Record:
         """Writes what the optimizer is to subtract into every entry of ``grads``.
