@@ -89,11 +89,18 @@ class Algorithm(ABC):
         return network.init_forward(sizes, initialize, rng)
 
     def carry(self, sizes: Sequence[int], samples: int, dtype: Any) -> dict[int, Array] | None:
-        """State that the rule keeps for every training sample, or None (the usual case).
+        """What the rule remembers of each training sample from one epoch to the next.
 
-        Arrays of shape ``(samples, units)`` by layer. The training loop passes each
-        mini-batch's columns to ``step`` as the keyword ``carried`` and stores what
-        ``step`` left there.
+        Args:
+            sizes: units per layer, from the inputs to the classes.
+            samples: the size of the training set.
+            dtype: the parameters' dtype.
+
+        Returns:
+            Initial values by layer, one row per sample, shape ``(samples, units)``; or None
+            (the default) if nothing is remembered. For each mini-batch the training loop
+            gathers the samples' rows, passes them transposed, shape ``(units, n)``, as the
+            keyword ``carried`` of ``step``, which overwrites their content, and puts them back.
         """
         return None
 
