@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +20,28 @@ from lrarun.network import Initialize, Params
 
 Array = np.ndarray
 Record = dict[str, Array]
+
+
+class Targets(NamedTuple):
+    """What a rule that sets targets finds for a mini-batch, by layer.
+
+    Attributes:
+        z: post-activations, l = 0..L.
+        y_z: the layers' targets, l = 1..L; the output's is the label.
+        e: error units, l = 1..L; empty for a rule without them.
+    """
+
+    z: dict[int, Array]
+    y_z: dict[int, Array]
+    e: dict[int, Array]
+
+
+@runtime_checkable
+class SetsTargets(Protocol):
+    """A rule whose layers have targets, so that a probe can measure their discrepancy."""
+
+    def targets(self, params: Params, x: Array, y: Array) -> Targets:
+        """Targets of one mini-batch, arguments as for :meth:`Algorithm.step`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +87,15 @@ class Algorithm(ABC):
             rng: the run's stream for initial weights.
         """
         return network.init_forward(sizes, initialize, rng)
+
+    def carry(self, sizes: Sequence[int], samples: int, dtype: Any) -> dict[int, Array] | None:
+        """State that the rule keeps for every training sample, or None (the usual case).
+
+        Arrays of shape ``(samples, units)`` by layer. The training loop passes each
+        mini-batch's columns to ``step`` as the keyword ``carried`` and stores what
+        ``step`` left there.
+        """
+        return None
 
     @abstractmethod
     def step(self, params: Params, x: Array, y: Array, grads: Params, rng: np.random.Generator) -> Record:
