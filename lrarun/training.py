@@ -80,7 +80,7 @@ class Training:
         self.noise = stream(spec.seed, "noise")
         self.carry = self.algorithm.carry(sizes, len(dataset.train_labels), self.dtype)
         self.observers = [probe.start(self.algorithm, self.params) for probe in spec.probes]
-        self._pixels = datasets.Columns(dataset.train_images, spec.batch_size, self.dtype)
+        self._pixels = np.empty((spec.batch_size, dataset.train_images.shape[1]), self.dtype)
         self._one_hot = np.eye(dataset.classes, dtype=self.dtype)
         self.epoch = self.batch = 0
         self.nll_sum = self.seconds = 0.0
@@ -129,7 +129,7 @@ class Training:
     def _step(self, order: Array) -> None:
         size = self.spec.batch_size
         index = order[self.batch * size : (self.batch + 1) * size]
-        x = self._pixels(index)
+        x = datasets.columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
         y = self._one_hot[:, self.dataset.train_labels[index]]
         extra = {}
         if self.carry is not None:
@@ -172,10 +172,10 @@ class Training:
     def _blocks(self, subset: str):
         """Yields (x, y) in blocks of columns; x's memory is used again for the next block."""
         images, labels, index = self._samples(subset)
-        pixels = datasets.Columns(images, EVALUATION_BLOCK, self.dtype)
+        pixels = np.empty((EVALUATION_BLOCK, images.shape[1]), self.dtype)
         for start in range(0, len(index), EVALUATION_BLOCK):
             block = index[start : start + EVALUATION_BLOCK]
-            yield pixels(block), self._one_hot[:, labels[block]]
+            yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot[:, labels[block]]
 
     def evaluate(self, subset: str, params: Params | None = None) -> Evaluation:
         """Scores on ``"train"``, ``"validation"`` or ``"test"`` samples, of the current or given parameters."""
