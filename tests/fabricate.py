@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -21,10 +22,10 @@ def spec_for(key, seed=0, **settings):
     }
 
 
-def write_run(results, spec, state="finished", **record):
+def write_run(results, spec, state="finished", name=None, **record):
     """A run's folder with its ``run.json``; returns the folder."""
-    count = len(list(results.iterdir())) if results.exists() else 0
-    folder = Path(results) / f"{spec['algorithm']['name']}-{spec['depth']}-{spec['seed']}-{count:05d}"
+    count = itertools.count() if name is None else [name]
+    folder = next(Path(results) / f"run-{number}" for number in count if not (results / f"run-{number}").exists())
     folder.mkdir(parents=True)
     done = {"run_id": folder.name, "state": state, "spec": spec, "epoch": spec["epochs"]} | record
     (folder / "run.json").write_text(json.dumps(done), encoding="utf-8")

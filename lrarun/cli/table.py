@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrarun.cli.options import results_option, set_option
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -22,11 +24,10 @@ LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 @click.argument("number", type=click.Choice(["1", "2", "3"]), required=False)
 @click.option("--format", "layout", type=click.Choice(LAYOUTS), default="text", show_default=True,
               help="csv and json have one row per cell.")
-@click.option("--results", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
-              envvar="LRARUN_RESULTS", show_default=True, show_envvar=True, help="Folder of the runs.")
-@click.option("--spec", "files", type=click.Path(dir_okay=False, path_type=Path), multiple=True,
+@results_option
+@click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
               help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a setting of --spec's runs.")
+@set_option
 def table(number: str | None, layout: str, results: Path, files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
     """Print Table 1, 2, 3 or all: ours with the paper's.
 
