@@ -74,6 +74,7 @@ class Staging:
 
     @property
     def missing(self) -> list[str]:
+        """The files that are not here yet."""
         return [file for file in idx.FILES if not (self.folder / file).exists()]
 
     def keep(self, file: str, content: IO[bytes]) -> None:

@@ -105,6 +105,7 @@ def own(folder: Path) -> Files:
 
 
 def inspected(folder: Path, file: str) -> tuple[Path, Contents]:
+    """Where a file is in a folder, raw or gzipped, and what is in it; raises DataError if it is missing or damaged."""
     path = idx.file_in(folder, file)
     if path is None:
         raise DataError(f"{folder / file}: missing, also as .gz")
