@@ -99,7 +99,10 @@ def own(folder: Path) -> Files:
     """The four files of a user's own data set, each sound by itself, or a DataError."""
     found = {}
     for file in FILES:
-        path, contents = inspected(folder, file)
+        try:
+            path, contents = inspected(folder, file)
+        except DataError as error:
+            raise DataError(f"{error}. Put a sound IDX file there") from error
         found[file] = uncompressed(path, contents, cache_folder() / "unpacked" / contents.digest / file)
     return found
 
