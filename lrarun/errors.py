@@ -21,9 +21,24 @@ class UsageError(LrarunError):
     exit_code = 2
 
 
+# Characters of an offending line that are shown at most.
+SNIPPET_WIDTH = 100
+
+
+def _excerpt(line: str, column: int) -> tuple[str, int]:
+    """The part of a line around a column (from 1), and the column within that part."""
+    # One character stays one column: tabs and whatever a terminal would act on become blanks.
+    text = "".join(character if character.isprintable() else " " for character in line)
+    start = max(0, min(column - 1 - SNIPPET_WIDTH // 2, len(text) - SNIPPET_WIDTH))
+    part, column = text[start:start + SNIPPET_WIDTH], column - start
+    if start + SNIPPET_WIDTH < len(text):
+        part += "..."
+    return ("..." + part, column + 3) if start else (part, column)
+
+
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a spec file; lines and columns count from 1."""
+    """One mistake in a spec file; lines and columns count from 1, in characters."""
 
     file: str
     line: int
@@ -33,17 +48,26 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: {self.message}"
-        if not self.snippet:
+        if not self.snippet.strip():
             return place
-        return f"{place}\n    {self.snippet}\n    {' ' * (self.column - 1)}^"
+        text, column = _excerpt(self.snippet, self.column)
+        return f"{place}\n    {text}\n    {' ' * (column - 1)}^"
 
 
 class SpecError(UsageError):
-    """One or more mistakes in a spec; all of them, in the order of the file."""
+    """One or more mistakes in a spec, in the order of the file.
 
-    def __init__(self, problems: list[Problem]):
-        self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
+    Attributes:
+        problems: the mistakes.
+        more: how many more there are beyond those.
+    """
+
+    def __init__(self, problems: list[Problem], more: int = 0):
+        self.problems, self.more = problems, more
+        lines = [str(problem) for problem in problems]
+        if more:
+            lines.append(f"and {more} more mistakes")
+        super().__init__("\n".join(lines))
 
 
 class DataError(UsageError):
