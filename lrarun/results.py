@@ -39,6 +39,7 @@ class Result:
 
     @property
     def finished(self) -> bool:
+        """Whether the run came to its end and has scores."""
         return self.state == FINISHED
 
 

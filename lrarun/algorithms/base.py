@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +20,28 @@ from lrarun.network import Initialize, Params
 
 Array = np.ndarray
 Record = dict[str, Array]
+
+
+class Targets(NamedTuple):
+    """What a rule that sets targets finds for a mini-batch, by layer.
+
+    Attributes:
+        z: post-activations, l = 0..L.
+        y_z: the layers' targets, l = 1..L; the output's is the label.
+        e: error units, l = 1..L; empty for a rule without them.
+    """
+
+    z: dict[int, Array]
+    y_z: dict[int, Array]
+    e: dict[int, Array]
+
+
+@runtime_checkable
+class SetsTargets(Protocol):
+    """A rule whose layers have targets, so that a probe can measure their discrepancy."""
+
+    def targets(self, params: Params, x: Array, y: Array) -> Targets:
+        """Targets of one mini-batch, arguments as for :meth:`Algorithm.step`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +87,22 @@ class Algorithm(ABC):
             rng: the run's stream for initial weights.
         """
         return network.init_forward(sizes, initialize, rng)
+
+    def carry(self, sizes: Sequence[int], samples: int, dtype: Any) -> dict[int, Array] | None:
+        """What the rule remembers of each training sample from one epoch to the next.
+
+        Args:
+            sizes: units per layer, from the inputs to the classes.
+            samples: the size of the training set.
+            dtype: the parameters' dtype.
+
+        Returns:
+            Initial values by layer, one row per sample, shape ``(samples, units)``; or None
+            (the default) if nothing is remembered. For each mini-batch the training loop
+            gathers the samples' rows, passes them transposed, shape ``(units, n)``, as the
+            keyword ``carried`` of ``step``, which overwrites their content, and puts them back.
+        """
+        return None
 
     @abstractmethod
     def step(self, params: Params, x: Array, y: Array, grads: Params, rng: np.random.Generator) -> Record:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lrarun.algorithms.base import Algorithm
+from lrarun.algorithms.base import Algorithm, Targets
 from lrarun.losses import LOCAL_LOSSES, nll
 from lrarun.network import depth_of, forward, init_forward, write_gradients
 from lrarun.settings import setting
@@ -75,24 +75,31 @@ class LRAE(Algorithm):
         }
         return params
 
-    def step(self, params, x, y, grads, rng):
-        phi, dphi = self.activation.phi, self.activation.dphi
-        error = LOCAL_LOSSES[self.loss].error
+    def targets(self, params, x, y):
+        """Algorithm 1: post-activations z, targets y_z and error units e of every layer."""
+        phi, error = self.activation.phi, LOCAL_LOSSES[self.loss].error
         L = depth_of(params)
         h, z = forward(params, x, phi)
         # -y/z through the softmax's Jacobian is z - y; -y/z alone (Eq. 2) would only touch the true class.
-        e = z[L] - y
-        for l in range(L, 0, -1):
+        e, y_z = {L: z[L] - y}, {L: y}
+        for l in range(L, 1, -1):
+            displacement = params["E"][l].mT @ e[l]
+            displacement *= self.beta
+            y_z[l - 1] = phi(h[l - 1] - displacement)
+            e[l - 1] = error(y_z[l - 1], z[l - 1])
+            if self.error_scale != 2:
+                e[l - 1] *= self.error_scale / 2
+        return Targets(z, y_z, e)
+
+    def step(self, params, x, y, grads, rng):
+        """Algorithm 2 on the outcome of Algorithm 1."""
+        z, _, e = self.targets(params, x, y)
+        L = depth_of(params)
+        gamma = self.gamma if self.error_update == "follow" else -self.gamma
+        for l in range(1, L + 1):
             # The output's e is a derivative with respect to h^L already.
-            delta = e * dphi(z[l]) if self.update == "eq6" and l < L else e
+            delta = e[l] * self.activation.dphi(z[l]) if self.update == "eq6" and l < L else e[l]
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
             if l > 1:
-                gamma = self.gamma if self.error_update == "follow" else -self.gamma
                 np.multiply(grads["W"][l], gamma, out=grads["E"][l])
-                displacement = params["E"][l].mT @ e
-                displacement *= self.beta
-                y_z = phi(h[l - 1] - displacement)
-                e = error(y_z, z[l - 1])
-                if self.error_scale != 2:
-                    e *= self.error_scale / 2
         return {"nll": nll(z[L], y)}

@@ -1,0 +1,71 @@
+"""What the paper prints, as data.
+
+``tables.csv`` holds Tables 1 to 3 digit by digit (a trailing zero says how finely a
+number was rounded) and ``claims.yaml`` what the text says about them.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from decimal import Decimal
+from importlib.resources import files
+from typing import NamedTuple
+
+# A rule's name in a spec -> its name in the paper's tables, in the order of the rows.
+MODELS = {
+    "backprop": "Backprop",
+    "equilibrium-propagation": "Equil-Prop",
+    "rfa": "RFA",
+    "dfa": "DFA",
+    "dtp": "DTP",
+    "dtp-sigma": "DTP-sigma",
+    "lra-e": "LRA-E",
+}
+DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}
+# Which table the rules on a data set stand in; Table 3 varies the optimizer.
+TABLE_OF = {"mnist": 1, "fashion-mnist": 2}
+TABLES = (1, 2, 3)
+
+
+class Key(NamedTuple):
+    """What tells one experiment of the tables from another."""
+
+    dataset: str
+    model: str
+    depth: int
+    optimizer: str
+
+    def __str__(self) -> str:
+        return f"{self.model} with {self.optimizer}, {self.depth} layers, {self.dataset}"
+
+
+class Printed(NamedTuple):
+    """One cell of a table: errors in percent, as strings with the digits printed."""
+
+    table: int
+    key: Key
+    train_error: str
+    test_error: str
+
+
+@functools.cache
+def printed_cells() -> tuple[Printed, ...]:
+    """The 48 cells in the order of the tables; two of Table 3 repeat Tables 1 and 2."""
+    text = (files(__name__) / "tables.csv").read_text(encoding="utf-8")
+    return tuple(
+        Printed(
+            int(row["table"]),
+            Key(row["dataset"], row["model"], int(row["depth"]), row["optimizer"]),
+            row["train_error"],
+            row["test_error"],
+        )
+        for row in csv.DictReader(text.splitlines())
+    )
+
+
+def rounding(printed: str) -> float:
+    """Half a unit of the last printed digit: ``"2.8"`` -> 0.05."""
+    _, _, exponent = Decimal(printed).as_tuple()
+    return 0.5 * 10.0**exponent

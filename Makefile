@@ -1,0 +1,92 @@
+# `make test` and `make reproduce` set up what they need, once: a virtual environment and the
+# install. Data sets are fetched by the first run that needs one.
+
+# The first Python on the PATH that is new enough, unless one is named: make test PYTHON=python3.12
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+VENV ?= .venv
+RESULTS ?= results
+QUICK ?=
+JOBS ?=
+SEEDS ?=
+ARGS ?=
+
+BIN := $(VENV)/bin/python
+LRARUN := $(BIN) -m lrarun
+PIP_INSTALL := $(BIN) -m pip install --quiet --disable-pip-version-check
+BASE := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+
+quick := $(filter-out 0 no,$(QUICK))
+SPECS := $(if $(quick),experiments/quick.yaml,$(foreach n,1 2 3,experiments/table$(n).yaml))
+TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
+TRAIN := train $(SPECS) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS))
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce test lint readme-table clean
+# Two goals at once would install into one environment at the same time.
+.NOTPARALLEL:
+
+help:  ## show this list
+	@echo 'make TARGET [VARIABLE=value ...]'; echo
+	@sed -n 's/^\([a-z-]*\):.*## */  \1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@echo; echo 'variables:'
+	@echo '  QUICK=1        reproduce: a small version of Table 1'
+	@echo '  RESULTS=dir    reproduce: where runs are kept (results)'
+	@echo '  SEEDS="0 1 2"  reproduce: train every run with each of these seeds'
+	@echo '  ARGS="-k spec" test: further arguments for pytest'
+	@echo '  PYTHON=path    the Python that the virtual environment is made with (3.11 or newer)'
+
+# Tables are printed also when a run failed (exit code 3); the first failure is the one that counts.
+reproduce: $(BASE)  ## train the paper's runs that are missing, then print its tables
+	@code=0; \
+	for seed in $(or $(SEEDS:%=--set=seed=%),''); do \
+		$(LRARUN) $(TRAIN) $$seed; status=$$?; \
+		case $$status in 0) ;; 3) code=3 ;; *) exit $$status ;; esac; \
+	done; \
+	$(LRARUN) $(TABLE) --results $(RESULTS); status=$$?; \
+	[ $$code -ne 0 ] || code=$$status; exit $$code
+
+test: $(DEV)  ## run the tests
+	@$(BIN) -m pytest $(ARGS)
+
+lint: $(DEV)  ## run flake8 and mypy
+	@$(BIN) -m flake8 lrarun tests docs
+	@$(BIN) -m mypy
+
+readme-table: $(BASE)  ## write the reference results' Table 1 into README.md
+	@$(LRARUN) table 1 --format markdown --results results/reference | $(BIN) docs/readme_table.py README.md
+
+clean:  ## remove the virtual environment and caches; results and data sets stay
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .hypothesis .coverage
+	find lrarun tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@python='$(PYTHON)'; \
+	if [ -z "$$python" ]; then \
+		echo 'lrarun needs Python 3.11 or newer, and none is on the PATH.' \
+			'Install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; fi; \
+	version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 11))') || { \
+		echo "lrarun needs Python 3.11 or newer; $$python is $${version:-no Python that runs}." \
+			'Name another: make PYTHON=/path/to/python3' >&2; exit 1; }; \
+	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$$python can't make virtual environments: its modules venv and ensurepip are missing." \
+			"On Debian and Ubuntu they are in the package python$$version-venv." >&2; exit 1; }; \
+	echo "Creating $(VENV) with Python $$version" >&2; \
+	"$$python" -m venv $(VENV)
+	@touch $@
+
+define INSTALL_FAILED
+{ echo 'The install failed; pip says why above. Behind a proxy or without a network, point pip at' \
+	'what it may use (PIP_INDEX_URL, PIP_FIND_LINKS, PIP_NO_INDEX) and run make again.' >&2; exit 1; }
+endef
+
+$(BASE): $(VENV)/.created setup.cfg pyproject.toml
+	@echo 'Installing lrarun (once)' >&2
+	@$(PIP_INSTALL) --editable . || $(INSTALL_FAILED)
+	@touch $@
+
+$(DEV): $(VENV)/.created setup.cfg pyproject.toml
+	@echo 'Installing lrarun and its test tools (once)' >&2
+	@$(PIP_INSTALL) --editable '.[dev]' || $(INSTALL_FAILED)
+	@touch $(BASE) $@

@@ -1,0 +1,45 @@
+"""Puts a table read from stdin between the table markers of a page: ``make readme-table``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+
+
+def table_in(page: str) -> str:
+    """What stands between the markers, without the blank lines around it.
+
+    Raises:
+        ValueError: unless each marker is there once, in order.
+    """
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise ValueError(f"the page must hold {BEGIN} and {END} once each")
+    return page[page.index(BEGIN) + len(BEGIN) : page.index(END)].strip("\n")
+
+
+def with_table(page: str, table: str) -> str:
+    """The page with another table between its markers; the rest stays as it is.
+
+    Raises:
+        ValueError: for an empty table, or as :func:`table_in` does.
+    """
+    if not table.strip():
+        raise ValueError("no table on stdin")
+    table_in(page)
+    before, rest = page.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{table.strip(chr(10))}\n\n{END}{rest.split(END)[1]}"
+
+
+def main() -> None:
+    """Rewrites the page named by the first argument."""
+    page = Path(sys.argv[1])
+    try:
+        page.write_text(with_table(page.read_text(), sys.stdin.read()))
+    except ValueError as error:
+        sys.exit(f"{page}: {error}")
+
+
+if __name__ == "__main__":
+    main()

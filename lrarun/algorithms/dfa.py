@@ -1,0 +1,46 @@
+"""Direct feedback alignment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lrarun.algorithms.feedback import FixedFeedback
+from lrarun.losses import nll
+from lrarun.network import depth_of, forward, init_forward, write_gradients
+
+
+@dataclass(frozen=True, kw_only=True)
+class DFA(FixedFeedback):
+    """Direct feedback alignment (Nokland 2016).
+
+    The output's error reaches every hidden layer through a fixed random matrix of its own:
+    e = z^L - y,  delta^L = e,  delta^l = (B_l e) * phi'(h^l) for l = 1..L-1,
+    dW_l = delta^l (z^{l-1})^T,  dc_l = delta^l summed over the samples.
+
+    ``B[l]`` has shape ``(classes, units of layer l)``, as a W that leads from layer l to
+    the output would have, and is applied as ``B[l].mT @ e``: with one hidden layer, B[1] =
+    W[2] is backprop. The other layout is no faster (3.9 us for 256 units, 10 classes and
+    50 samples, either way).
+    """
+
+    name: ClassVar[str] = "dfa"
+    title: ClassVar[str] = "DFA"
+
+    def init(self, sizes, initialize, rng):
+        # After the forward weights, so that no choice of feedback changes them.
+        params = init_forward(sizes, initialize, rng)
+        W = params["W"]
+        params["B"] = {l: self.draw_feedback(rng, (sizes[-1], sizes[l]), W[l].dtype) for l in range(1, len(W))}
+        return params
+
+    def step(self, params, x, y, grads, rng):
+        h, z = forward(params, x, self.activation.phi)
+        L = depth_of(params)
+        e = z[L] - y
+        write_gradients(grads, L, e, z[L - 1], self.reduction)
+        for l in range(1, L):
+            delta = params["B"][l].mT @ e
+            delta *= self.activation.dphi(z[l])
+            write_gradients(grads, l, delta, z[l - 1], self.reduction)
+        return {"nll": nll(z[L], y)}

@@ -1,0 +1,152 @@
+"""Equilibrium propagation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from lrarun import relaxation
+from lrarun.activations import HARD_SIGMOID, Activation
+from lrarun.algorithms.base import Algorithm
+from lrarun.losses import nll
+from lrarun.network import Params, depth_of, init_forward
+from lrarun.relaxation import State
+from lrarun.settings import setting
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquilibriumPropagation(Algorithm):
+    """Equilibrium propagation (Scellier and Bengio 2017), on the energy of :mod:`lrarun.relaxation`.
+
+    Free phase: s settles given x. Nudged phase: from there it settles a little towards
+    y, with beta/2 |y - s_L|^2 added to the energy. What is learnt is the contrast of
+    the two, the mean over the mini-batch of
+    dW_l = -(1/beta) (s_l^beta (s_{l-1}^beta)^T - s_l^0 (s_{l-1}^0)^T),
+    dc_l = -(1/beta) (s_l^beta - s_l^0),
+    each times rate_ratio^(l-1). With a symmetric nudge, -beta stands for 0 and 2 beta
+    for beta. The cost is the paper's, 1/2 |y - s_L|^2; its released code leaves the 1/2
+    out, so that a beta and rates of that code are half of those here.
+    """
+
+    name: ClassVar[str] = "equilibrium-propagation"
+    title: ClassVar[str] = "Equil-Prop"
+
+    activation: Activation = HARD_SIGMOID
+
+    free_sweeps: int = setting(
+        10, "updates of every layer in the free phase, and in prediction", ge=0,
+        paper="not stated; Scellier and Bengio take 20, 150, 500 Euler steps for 1, 2, 3 hidden layers",
+    )
+    nudged_sweeps: int = setting(
+        4, "updates of every layer in a nudged phase", ge=1,
+        paper="not stated; Scellier and Bengio take 4, 6, 8 Euler steps for 1, 2, 3 hidden layers",
+    )
+    relaxation: Literal["alternating", "euler"] = setting(
+        "alternating", "how the state settles: every second layer set to its exact minimum, then the others;"
+        " or a step of all layers along the slope of the energy",
+        paper="not stated; Scellier and Bengio take Euler steps, which settle several times slower",
+    )
+    step_size: float = setting(
+        0.5, "step of the Euler relaxation, in units of the time constant", gt=0, le=1,
+        paper="not stated; 0.5 in Scellier and Bengio",
+    )
+    beta: float = setting(
+        0.5, "strength of the nudge, the weight of 1/2 |y - s_L|^2 in the energy", gt=0,
+        paper="not stated; 0.5, 1, 1 for 1, 2, 3 hidden layers in Scellier and Bengio",
+    )
+    nudge: Literal["one-sided", "random-sign", "symmetric"] = setting(
+        "symmetric", "beta as it is, with a sign drawn per mini-batch, or one phase for each sign",
+        paper="not stated; random-sign in Scellier and Bengio",
+    )
+    initial_state: Literal["forward", "zero", "persistent"] = setting(
+        "forward", "where the free phase starts: a bottom-up pass, zero, or where it ended when the sample was last"
+        " seen; persistent states take 4 x (hidden units + classes) x samples bytes (twice that in float64)",
+        paper="not stated; persistent, zero at first, in Scellier and Bengio",
+    )
+    rate_ratio: float = setting(
+        0.25, "ratio of the learning rates of one layer and the layer below it", gt=0,
+        paper="not stated; 1/2 for 1 hidden layer, 1/4 for 3 in Scellier and Bengio",
+    )
+    output_scale: float = setting(
+        0.1, "factor on the output layer's initial weights", ge=0,
+        paper="not stated; with 1, about half of the output units start at 0, where a hard sigmoid does not learn",
+    )
+    output_bias: float = setting(0.05, "initial bias of the output units", paper="not stated; see output_scale")
+
+    def __post_init__(self) -> None:
+        if self.activation is not HARD_SIGMOID:
+            raise ValueError(f"{self.name} needs the activation 'hard-sigmoid', not {self.activation.name!r}")
+
+    @classmethod
+    def defaults(cls, depth):
+        return {
+            "activation": HARD_SIGMOID.name,
+            "optimizer": {"name": "sgd", "learning_rate": 0.256},
+            "init": {"name": "glorot"},
+        }
+
+    def init(self, sizes, initialize, rng):
+        params = init_forward(sizes, initialize, rng)
+        L = depth_of(params)
+        params["W"][L] *= self.output_scale
+        params["c"][L] += self.output_bias
+        return params
+
+    def carry(self, sizes, samples, dtype):
+        if self.initial_state != "persistent":
+            return None
+        return {l: np.zeros((samples, sizes[l]), dtype) for l in range(1, len(sizes))}
+
+    def step(self, params, x, y, grads, rng, carried: State | None = None):
+        drive = relaxation.drive_of(params, x)
+        free = self._settle(params, drive, carried)
+        if carried is not None:
+            for l, s in free.items():
+                carried[l][...] = s
+        beta = self.beta
+        if self.nudge == "random-sign" and rng.random() < 0.5:
+            beta = -beta
+        nudged = self._relax(params, drive, free, self.nudged_sweeps, beta, y)
+        if self.nudge == "symmetric":
+            opposed = self._relax(params, drive, free, self.nudged_sweeps, -beta, y)
+            self._write_contrast(grads, x, nudged, opposed, 2 * beta)
+        else:
+            self._write_contrast(grads, x, nudged, free, beta)
+        return {"nll": nll(free[depth_of(params)], y)}
+
+    def predict(self, params, x):
+        return self._settle(params, relaxation.drive_of(params, x))[depth_of(params)]
+
+    def _settle(self, params: Params, drive: Array, carried: State | None = None) -> State:
+        """The free phase, from the initial state that is asked for."""
+        if carried is not None:
+            s = carried
+        elif self.initial_state == "zero":
+            s = relaxation.zero_state(params, drive)
+        else:
+            s = relaxation.forward_state(params, drive)
+        return self._relax(params, drive, s, self.free_sweeps)
+
+    def _relax(self, params, drive, s, sweeps, beta=0.0, y=None) -> State:
+        if self.relaxation == "euler":
+            return relaxation.euler(params, drive, s, sweeps, self.step_size, beta, y)
+        return relaxation.alternating(params, drive, s, sweeps, beta, y)
+
+    def _write_contrast(self, grads: Params, x: Array, s: State, base: State, span: float) -> None:
+        """Writes -(rate_ratio^(l-1) / span) (s s^T - base base^T), a mean over samples, and the same for biases."""
+        for l in s:
+            factor = -(self.rate_ratio ** (l - 1)) / (span * x.shape[-1])
+            rise = s[l] - base[l]
+            rise *= factor
+            np.sum(rise, axis=-1, keepdims=True, out=grads["c"][l])
+            if l == 1:
+                np.matmul(rise, x.mT, out=grads["W"][1])
+            else:
+                # s s'^T - b b'^T = (s - b) s'^T + b (s' - b')^T: one product, no weight-sized temporary.
+                left = np.concatenate([rise, factor * base[l]], axis=-1)
+                right = np.concatenate([s[l - 1], s[l - 1] - base[l - 1]], axis=-1)
+                np.matmul(left, right.mT, out=grads["W"][l])

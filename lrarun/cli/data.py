@@ -1,0 +1,49 @@
+"""``lrarun data``: get the data sets, or see where they are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lrarun.cli.options import data_dir_option, quiet_option
+from lrarun.errors import LrarunError
+from lrarun.published import PUBLISHED
+
+
+@click.group()
+def data() -> None:
+    """Get the data sets, or see where they are."""
+
+
+@data.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(PUBLISHED)), metavar="[mnist] [fashion-mnist]")
+@data_dir_option
+@quiet_option
+def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
+    """Find data sets on this machine, or download them; both if none is named.
+
+    A training run does the same by itself. Prints where they are.
+    """
+    from lrarun import datasets
+    from lrarun.cli.downloads import download_progress
+
+    code = 0
+    for name in names or PUBLISHED:
+        try:
+            click.echo(f"{name}\t{datasets.fetch(name, data_dir, download_progress(quiet))}")
+        except LrarunError as error:  # the other one may be had all the same
+            click.echo(f"lrarun: {error}", err=True)
+            code = code or error.exit_code
+    sys.exit(code)
+
+
+@data.command(name="list")
+@data_dir_option
+def list_(data_dir: Path | None) -> None:
+    """Show where each data set is; download nothing."""
+    from lrarun import datasets
+
+    for name in PUBLISHED:
+        click.echo(f"{name}\t{datasets.where(name, data_dir) or 'not on this machine'}")

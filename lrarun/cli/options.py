@@ -1,0 +1,41 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+results_option = click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    envvar="LRARUN_RESULTS",
+    show_envvar=True,
+    metavar="DIR",
+    help="Folder that holds the runs' folders.",
+)
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="LRARUN_DATA_DIR",
+    show_envvar=True,
+    metavar="DIR",
+    help="Where to look for data sets first.",
+)
+
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")
+
+specs_argument = click.argument(
+    "specs", nargs=-1, required=True, metavar="SPEC.yaml...", type=click.Path(path_type=Path)
+)
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a key of every spec, dotted for nested ones. Can be given several times.",
+)

@@ -1,0 +1,129 @@
+"""``lrarun table``: the paper's tables with our numbers beside the printed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lrarun.cli.options import results_option, set_option
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lrarun.paper import Key
+    from lrarun.report.cells import Wanted
+    from lrarun.results import Result
+
+LAYOUTS = ("text", "markdown", "latex", "csv", "json")
+
+
+@click.command()
+@click.argument("number", type=click.Choice(["1", "2", "3"]), required=False)
+@click.option("--format", "layout", type=click.Choice(LAYOUTS), default="text", show_default=True,
+              help="csv and json have one row per cell.")
+@results_option
+@click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
+              help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
+@set_option
+def table(number: str | None, layout: str, results: Path, files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
+    """Print Table 1, 2, 3 or all: ours with the paper's.
+
+    Exits with 4 if results are missing or unfinished.
+
+    \b
+    Examples:
+      lrarun table
+      lrarun table 1 --results results/reference
+      lrarun table 1 --spec experiments/quick.yaml
+      lrarun table --format csv > tables.csv
+    """
+    if overrides and not files:
+        raise click.UsageError("--set changes the runs of --spec; give one.")
+    from lrarun.report.cells import fill, well_formed
+    from lrarun.report.tables import render
+    from lrarun.results import read_results
+
+    runs = well_formed(read_results(results))
+    wanted = by_spec(files, overrides) if files else by_protocol(runs)
+    cells = choose(fill(runs, wanted), number, layout, bool(files))
+    click.echo(render(cells, layout), nl=False)
+    if not files:
+        mention_left_out(runs, wanted, cells)
+    check_complete(cells, results, files)
+
+
+def by_spec(files: Sequence[Path], overrides: Sequence[str]) -> dict[Key, Wanted]:
+    """The cells that the runs of spec files fill."""
+    from lrarun.protocol import titles
+    from lrarun.report.cells import wanted_by
+    from lrarun.spec import load_specs
+
+    specs = [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
+    return wanted_by(specs, titles())
+
+
+def by_protocol(runs: Sequence[Result]) -> dict[Key, Wanted]:
+    """All printed cells, and those of other rules that there are runs of."""
+    from lrarun.paper import MODELS, TABLE_OF, printed_cells
+    from lrarun.protocol import protocol, titles
+    from lrarun.report.cells import Wanted, key_of
+
+    printed = {cell.key: Wanted({}) for cell in printed_cells()}
+    depths = {key.depth for key in printed}
+    others = [key_of(run.spec, titles()) for run in runs if run.spec["algorithm"]["name"] not in MODELS]
+    keys = [*printed, *(key for key in others if key.dataset in TABLE_OF and key.depth in depths)]
+    return printed | {key: Wanted(spec) for key, spec in protocol(dict.fromkeys(keys)).items()}
+
+
+def choose(cells: pd.DataFrame, number: str | None, layout: str, by_files: bool) -> pd.DataFrame:
+    """The rows asked for; of spec files, laid out, only the tables that they have runs in."""
+    from lrarun.errors import UsageError
+
+    if number:
+        chosen = cells[cells["table"] == int(number)]
+        if not chosen["expected"].any():
+            raise UsageError(f"none of the specs has a run in Table {number}")
+        return chosen
+    if by_files and layout not in ("csv", "json"):
+        return cells[cells["table"].isin(cells["table"][cells["expected"]])]
+    return cells
+
+
+def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: pd.DataFrame) -> None:
+    """Says which runs of the cells shown are in no average, and why."""
+    from lrarun.paper import Key
+    from lrarun.protocol import titles
+    from lrarun.report.cells import left_out
+
+    shown = [Key(*key) for key in cells[list(Key._fields)].itertuples(index=False)]
+    counts = left_out(runs, {key: wanted[key] for key in shown}, titles())
+    if counts:
+        example, _ = counts.most_common(1)[0]
+        click.echo(
+            f"left out: {plural(counts.total(), 'run')} whose settings differ from the paper's protocol"
+            f" (e.g. {example}); show them with --spec",
+            err=True,
+        )
+
+
+def check_complete(cells: pd.DataFrame, results: Path, files: Sequence[Path]) -> None:
+    """Raises ``Incomplete`` if a cell that was asked for lacks a run."""
+    from lrarun.errors import Incomplete
+
+    lacking = cells[cells["expected"] & (cells["outstanding"] > 0)]
+    if lacking.empty:
+        return
+    names: Any = files or [f"experiments/table{number}.yaml" for number in lacking["table"].unique()]
+    where = f"{results}" if results.is_dir() else f"{results}, which is no folder"
+    raise Incomplete(
+        f"{len(lacking)} of {plural(cells['expected'].sum(), 'cell')} missing or unfinished in {where};"
+        f" train them with: lrarun train {' '.join(map(str, names))}"
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

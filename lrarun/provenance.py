@@ -1,0 +1,74 @@
+"""What a number depends on beyond its spec: versions, BLAS, CPU, commit.
+
+No host name, user name or path is recorded, so that results can be published.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from lrarun import __version__
+
+
+def blas() -> dict[str, Any]:
+    """The BLAS library that NumPy uses: name, version, kernel architecture and threads."""
+    for library in threadpoolctl.threadpool_info():
+        if library["user_api"] == "blas":
+            return {
+                "name": library["internal_api"],
+                "version": library["version"],
+                "architecture": library.get("architecture", "unknown"),
+                "threads": library["num_threads"],
+            }
+    return {"name": "unknown"}
+
+
+def cpu_model() -> str:
+    """The processor's model name, or the machine's architecture where none is to be had."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _git(*arguments: str) -> str | None:
+    tree = Path(__file__).resolve().parent.parent
+    if not (tree / ".git").exists():
+        return None
+    command = ["git", "-C", os.fspath(tree), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@functools.cache
+def provenance() -> dict[str, Any]:
+    """Versions, hardware and commit, as ``run.json`` holds them.
+
+    ``git_dirty`` speaks of tracked files outside ``results/``; both git entries are
+    None where the package is not in a git work tree or git is missing.
+    """
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+    except OSError:
+        commit = changes = None
+    return {
+        "lrarun": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": blas(),
+        "cpu": cpu_model(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "git_commit": commit,
+        "git_dirty": None if changes is None else bool(changes),
+    }

@@ -1,0 +1,257 @@
+"""Runs -> one row per cell of the paper's tables, as a DataFrame.
+
+A cell is filled by the runs of one resolved spec, whatever their seed. Runs with any
+other setting never enter an average: they are counted and named instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+import pandas as pd
+
+from lrarun.errors import UsageError
+from lrarun.paper import MODELS, TABLE_OF, Key, Printed, printed_cells
+from lrarun.results import DIVERGED, FAILED, Result
+
+# The columns of `lrarun table --format csv`, which other programs read.
+COLUMNS = (
+    "table", "dataset", "model", "depth", "optimizer", "runs", "train_error", "test_error", "test_error_std",
+    "paper_train_error", "paper_test_error", "verdict",
+)
+# Neither changes what the numbers mean: seeds are repetitions, probes only look on.
+NOT_SETTINGS = ("seed", "probes")
+MISSING = "missing"
+
+Settings = frozenset[tuple[str, Hashable]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The runs that a cell is to be filled with.
+
+    Attributes:
+        spec: a resolved spec; its seed does not matter. Empty where nothing can run it.
+        seeds: the seeds asked for, or None for all that are found.
+    """
+
+    spec: Mapping[str, Any]
+    seeds: frozenset[int] | None = None
+
+
+def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, Hashable]:
+    """A resolved spec's settings by dotted name, without seed and probes.
+
+    >>> flat({"algorithm": {"name": "lra-e", "beta": 0.1}, "seed": 3})
+    {'algorithm.name': 'lra-e', 'algorithm.beta': 0.1}
+    """
+    found: dict[str, Hashable] = {}
+    for name, value in spec.items():
+        if not prefix and name in NOT_SETTINGS:
+            continue
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = tuple(value) if isinstance(value, list) else value
+    return found
+
+
+def well_formed(results: Iterable[Result]) -> list[Result]:
+    """Those whose spec says which experiment they are of; other folders are not ours."""
+
+    def names_experiment(spec: Any) -> bool:
+        try:
+            parts = spec["dataset"], spec["algorithm"]["name"], spec["optimizer"]["name"], spec["depth"], spec["seed"]
+        except (KeyError, TypeError):
+            return False
+        return all(isinstance(part, kind) for part, kind in zip(parts, (str, str, str, int, int)))
+
+    return [result for result in results if names_experiment(result.spec)]
+
+
+def settings(spec: Mapping[str, Any]) -> Settings:
+    """What two runs must share to be repetitions of one another."""
+    return frozenset(flat(spec).items())
+
+
+def differences(spec: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """How a spec differs from another, as ``["epochs 1 instead of 100"]``."""
+    ours, theirs = flat(spec), flat(other)
+    return [
+        f"{name} {ours.get(name, 'absent')} instead of {theirs.get(name, 'absent')}"
+        for name in sorted(ours.keys() | theirs.keys())
+        if ours.get(name) != theirs.get(name)
+    ]
+
+
+def key_of(spec: Mapping[str, Any], titles: Mapping[str, str]) -> Key:
+    """The experiment that a resolved spec belongs to.
+
+    Args:
+        spec: a resolved spec.
+        titles: name -> title of rules that the paper does not have.
+    """
+    name = spec["algorithm"]["name"]
+    return Key(spec["dataset"], MODELS.get(name) or titles.get(name, name), spec["depth"], spec["optimizer"]["name"])
+
+
+def wanted_by(specs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> dict[Key, Wanted]:
+    """The cells that a list of resolved specs fills.
+
+    Raises:
+        UsageError: if two specs that differ in more than the seed fall in one cell, or
+            none of them in any.
+    """
+    by_key: dict[Key, Wanted] = {}
+    for spec in specs:
+        key = key_of(spec, titles)
+        if key.dataset not in TABLE_OF:
+            continue
+        known = by_key.get(key, Wanted(spec, frozenset()))
+        if settings(known.spec) != settings(spec):
+            differ = "; ".join(differences(spec, known.spec))
+            raise UsageError(
+                f"two settings fall in one cell ({key}): {differ}. Their runs are not averaged;"
+                " give one of them, or narrow the sweep with --set"
+            )
+        by_key[key] = Wanted(known.spec, known.seeds | {spec["seed"]})
+    if not by_key:
+        raise UsageError(f"none of the specs is for a data set of the paper's tables ({', '.join(TABLE_OF)})")
+    return by_key
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the runs of one cell amount to.
+
+    Attributes:
+        runs: finished ones, which the numbers are over.
+        train_error, test_error: their means, in percent; None without any.
+        test_error_std: sample standard deviation over seeds (ddof 1), from two runs on.
+        state: empty if nothing is outstanding, else what is: ``running 34/100``.
+        outstanding: how many of the runs asked for have no score.
+    """
+
+    runs: int = 0
+    train_error: float | None = None
+    test_error: float | None = None
+    test_error_std: float | None = None
+    state: str = ""
+    outstanding: int = 0
+
+
+def score(result: Result, name: str) -> float | None:
+    """An error of a finished run in percent, or None where the run has none."""
+    value = result.record.get(name)
+    usable = isinstance(value, (int, float)) and math.isfinite(value)
+    return float(value) if result.finished and usable else None
+
+
+def progress(result: Result) -> str:
+    """How far a run without a score came, as ``running 34/100`` or ``diverged at 12``."""
+    epoch = result.record.get("epoch", 0)
+    if result.finished:
+        return "no score"
+    if result.state == FAILED:
+        return FAILED
+    if result.state == DIVERGED:
+        return f"{DIVERGED} at {epoch}"
+    return f"{result.state} {epoch}/{result.spec.get('epochs', '?')}"
+
+
+def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
+    """Seed -> its run; of two with the same settings (one with probes), the one that came further."""
+    chosen: dict[Any, Result] = {}
+    for result in results:
+        seed = result.spec.get("seed")
+        if seed not in chosen or reached(result) > reached(chosen[seed]):
+            chosen[seed] = result
+    return chosen
+
+
+def reached(result: Result) -> tuple[bool, float]:
+    """Orders runs by how much there is of them."""
+    return score(result, "test_error") is not None, result.record.get("epoch") or 0
+
+
+def summarize(results: Iterable[Result], seeds: frozenset[int] | None) -> Summary:
+    """The cell that runs of one setting make, over those seeds, or over all there are."""
+    by_seed = one_per_seed(results)
+    chosen = by_seed.values() if seeds is None else [by_seed[seed] for seed in sorted(seeds & by_seed.keys())]
+    done = [run for run in chosen if score(run, "test_error") is not None]
+    states = [progress(run) for run in chosen if score(run, "test_error") is None]
+    absent = len(seeds - by_seed.keys()) if seeds is not None else int(not by_seed)
+    states += [MISSING] * absent
+    tests = [run.record["test_error"] for run in done]
+    trains = [score(run, "train_error") for run in done]
+    return Summary(
+        runs=len(done),
+        train_error=fmean(trains) if trains and None not in trains else None,
+        test_error=fmean(tests) if tests else None,
+        test_error_std=stdev(tests) if len(tests) > 1 else None,
+        state=states[0] if states else "",
+        outstanding=len(states),
+    )
+
+
+def by_settings(results: Iterable[Result]) -> dict[Settings, list[Result]]:
+    """Runs grouped with their repetitions."""
+    groups: dict[Settings, list[Result]] = defaultdict(list)
+    for result in results:
+        groups[settings(result.spec)].append(result)
+    return groups
+
+
+def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted]) -> pd.DataFrame:
+    """One row per printed cell, then one per experiment that the paper does not have.
+
+    Args:
+        results: all runs there are.
+        wanted: which of them each experiment takes. A printed cell that is not among
+            its keys stays empty and is not expected.
+
+    Returns:
+        The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
+        ``verdict`` empty; and beside them ``state`` and ``outstanding`` of
+        :class:`Summary`, ``expected`` (is among ``wanted``), ``paper_train`` and
+        ``paper_test`` (the digits printed).
+    """
+    groups = by_settings(results)
+    printed = printed_cells()
+    extra = [Printed(TABLE_OF[key.dataset], key, "", "") for key in wanted.keys() - {cell.key for cell in printed}]
+    rows = [row(cell, wanted.get(cell.key), groups) for cell in [*printed, *sorted(extra)]]
+    frame = pd.DataFrame(rows).astype({"runs": "Int64"})
+    numbers = ["train_error", "test_error", "test_error_std", "paper_train_error", "paper_test_error"]
+    return frame.astype(dict.fromkeys(numbers, "float64")).sort_values("table", kind="stable", ignore_index=True)
+
+
+def row(cell: Printed, wanted: Wanted | None, groups: Mapping[Settings, Sequence[Result]]) -> dict[str, Any]:
+    """One cell's row of :func:`fill`."""
+    found = summarize(groups.get(settings(wanted.spec), ()), wanted.seeds) if wanted else Summary()
+    values = (
+        cell.table, *cell.key, found.runs or None, found.train_error, found.test_error, found.test_error_std,
+        float(cell.train_error or "nan"), float(cell.test_error or "nan"), "",
+    )
+    return dict(zip(COLUMNS, values)) | {
+        "state": found.state,
+        "outstanding": found.outstanding,
+        "expected": wanted is not None,
+        "paper_train": cell.train_error,
+        "paper_test": cell.test_error,
+    }
+
+
+def left_out(results: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> Counter[str]:
+    """Runs that belong to a wanted experiment but have other settings, by how they differ."""
+    counts: Counter[str] = Counter()
+    expected = {key: settings(want.spec) for key, want in wanted.items() if want.spec}
+    for result in results:
+        key = key_of(result.spec, titles)
+        if key in expected and settings(result.spec) != expected[key]:
+            counts[", ".join(differences(result.spec, wanted[key].spec))] += 1
+    return counts

@@ -1,0 +1,197 @@
+"""Cells -> the paper's tables, as text, Markdown, LaTeX, CSV or JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from lrarun.paper import DATASETS, OPTIMIZERS, TABLE_OF, printed_cells
+from lrarun.report.cells import COLUMNS
+
+FORMATS = ("text", "markdown", "latex", "csv", "json")
+NOTHING = "-"
+PARTIAL = "*"
+
+Grid = tuple[list[str], list[str], list[list[str]]]
+
+
+def render(cells: pd.DataFrame, format: str) -> str:
+    """The tables that ``cells`` (from :func:`lrarun.report.cells.fill`) holds, in a format.
+
+    ``csv`` and ``json`` give the columns of :data:`lrarun.report.cells.COLUMNS`, one row
+    per cell, errors in percent; the others lay them out as the paper does.
+
+    Raises:
+        KeyError: for a format that is not in :data:`FORMATS`.
+    """
+    if format == "csv":
+        return cells[list(COLUMNS)].to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    if format == "json":
+        return json.dumps(records(cells[list(COLUMNS)]), indent=2) + "\n"
+    layout = {"text": text, "markdown": markdown, "latex": latex}[format]
+    return "\n".join(layout(number, table) for number, table in cells.groupby("table"))
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain mappings, with None for what is empty."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{name: None if value == "" else plain(value) for name, value in row.items()} for row in rows]
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar as Python's own; 0.1 + 0.2 as 0.3."""
+    value = getattr(value, "item", lambda: value)()
+    return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def subject(number: int) -> str:
+    """What a table is about, on one line."""
+    datasets = {table: DATASETS[name] for name, table in TABLE_OF.items()}
+    return f"{datasets.get(number, 'LRA-E with three optimizers, 3 layers')}: error in percent"
+
+
+def legend(cells: pd.DataFrame) -> str:
+    """What the marks of a table mean, as far as it has them."""
+    counts = set(cells["runs"].dropna())
+    parts = ["Ours, with the paper's in parentheses."]
+    if counts == {1}:
+        parts.append("One seed (n = 1).")
+    elif len(counts) == 1:
+        parts.append(f"Mean over n = {max(counts)} seeds ± sample standard deviation.")
+    elif counts:
+        parts.append("Mean ± sample standard deviation over [n] seeds, or one seed.")
+    if partial(cells).any():
+        parts.append(f"{PARTIAL} Not all seeds have finished.")
+    return " ".join(parts)
+
+
+def partial(cells: pd.DataFrame) -> pd.Series:
+    """Which cells have a number although runs are outstanding."""
+    return cells["runs"].notna() & (cells["outstanding"] > 0)
+
+
+def fixed(value: float | None) -> str:
+    """Two decimals, all that 10,000 test images can tell."""
+    return f"{value:.2f}"
+
+
+def train_text(cell: pd.Series) -> str:
+    """A cell's train error, ours and the paper's: ``0.35 (1.78)``."""
+    ours = fixed(cell.train_error) if not math.isnan(cell.train_error) else NOTHING
+    return beside(ours, cell.paper_train)
+
+
+def test_text(cell: pd.Series, number: bool) -> str:
+    """A cell's test error or its state: ``1.91±0.05 (2.20)``, ``running 34/100 (2.20)``.
+
+    Args:
+        cell: one row.
+        number: whether to say over how many seeds, where there are several.
+    """
+    if math.isnan(cell.test_error):
+        return beside(cell.state or NOTHING, cell.paper_test)
+    spread = "" if math.isnan(cell.test_error_std) else f"±{fixed(cell.test_error_std)}"
+    count = f" [{cell.runs}]" if number and cell.runs > 1 else ""
+    mark = PARTIAL if cell.outstanding else ""
+    return beside(fixed(cell.test_error) + spread + count + mark, cell.paper_test)
+
+
+def beside(ours: str, paper: str) -> str:
+    """Our number with the paper's, if there is one."""
+    return f"{ours} ({paper})" if paper else ours
+
+
+def grid(number: int, cells: pd.DataFrame) -> Grid:
+    """Row labels, column groups, and the (train, test) texts of each group in turn."""
+    by_optimizer = number == 3
+    rows = cells["dataset"].map(DATASETS) if by_optimizer else labels(cells)
+    groups = cells["optimizer"] if by_optimizer else cells["depth"]
+    mixed = cells["runs"].nunique() > 1
+    texts = {
+        (row, group): (train_text(cell), test_text(cell, mixed))
+        for row, group, (_, cell) in zip(rows, groups, cells.iterrows())
+    }
+    columns = list(OPTIMIZERS) if by_optimizer else sorted(groups.unique())
+    heads = [OPTIMIZERS[name] if by_optimizer else f"{name} Layers" for name in columns]
+    names = list(dict.fromkeys(rows))
+    body = [[text for group in columns for text in texts.get((name, group), ("", ""))] for name in names]
+    return names, heads, body
+
+
+def labels(cells: pd.DataFrame) -> pd.Series:
+    """What rows of Tables 1 and 2 are called: the model, and its optimizer where that is not the paper's."""
+    usual = {cell.key.model: cell.key.optimizer for cell in printed_cells() if cell.table == 1}
+    names = [
+        model if usual.get(model, optimizer) == optimizer else f"{model}, {OPTIMIZERS.get(optimizer, optimizer)}"
+        for model, optimizer in zip(cells["model"], cells["optimizer"])
+    ]
+    return pd.Series(names, index=cells.index)
+
+
+def layout(corner: str, number: int, cells: pd.DataFrame, head: Callable[[str, str], str], style: str,
+           escape: Callable[[str], str] = str) -> str:
+    """A table through tabulate; ``head`` joins a column group's name with Train or Test."""
+    names, groups, body = grid(number, cells)
+    heads = [head(group, column) for group in groups for column in ("Train", "Test")]
+    rows = [[escape(text) for text in (name, *texts)] for name, texts in zip(names, body)]
+    align = ["left"] + ["right"] * len(heads)
+    return tabulate(rows, [corner, *heads], style, disable_numparse=True, colalign=align)
+
+
+def corner(number: int) -> str:
+    """The heading of the first column."""
+    return "Data set" if number == 3 else "Model"
+
+
+def text(number: int, cells: pd.DataFrame) -> str:
+    """A table for the terminal."""
+
+    def head(group: str, column: str) -> str:
+        return f"{group if column == 'Train' else ''}\n{column}"
+
+    body = layout("\n" + corner(number), number, cells, head, "simple")
+    return f"Table {number}. {subject(number)}\n{legend(cells)}\n\n{body}\n"
+
+
+def markdown(number: int, cells: pd.DataFrame) -> str:
+    """A table in GitHub's Markdown."""
+
+    def head(group: str, column: str) -> str:
+        return f"{group}, {column.lower()}"
+
+    def escape(content: str) -> str:
+        return content.replace("DTP-sigma", "DTP-σ").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+
+    body = layout(corner(number), number, cells, head, "github", escape)
+    return f"**Table {number}. {subject(number)}.** {escape(legend(cells))}\n\n{body}\n"
+
+
+def latex(number: int, cells: pd.DataFrame) -> str:
+    """A table environment for LaTeX; needs the package booktabs."""
+    _, groups, _ = grid(number, cells)
+    body = layout(corner(number), number, cells, lambda group, column: column, "latex_booktabs")
+    spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{group}}}" for group in groups)
+    rules = " ".join(rf"\cmidrule(lr){{{start}-{start + 1}}}" for start in range(2, 2 * len(groups) + 1, 2))
+    body = body.replace("\\toprule\n", f"\\toprule\n & {spans} \\\\\n{rules}\n", 1)
+    lines = [
+        "% Needs \\usepackage{booktabs}.",
+        "\\begin{table}",
+        "\\centering",
+        f"\\caption{{{subject(number)}. {legend(cells)}}}",
+        body,
+        "\\end{table}",
+    ]
+    marks = {"±": "$\\pm$", "DTP-sigma": "DTP-$\\sigma$", "n = ": "$n$ = ", PARTIAL: "$^*$"}
+    return replaced("\n".join(lines), marks.items()) + "\n"
+
+
+def replaced(content: str, pairs: Iterable[Sequence[str]]) -> str:
+    """A string with each of the pairs replaced."""
+    for old, new in pairs:
+        content = content.replace(old, new)
+    return content

@@ -1,0 +1,276 @@
+"""A run's folder: spec, log, checkpoint, provenance, and going on where it stopped.
+
+    RESULTS/<run id>/
+        spec.yaml              the resolved spec, every default written out
+        run.json               state, scores, spec and provenance
+        log.csv                one row per epoch
+        checkpoint.npz         while the run is not finished
+        parameters.npz         of the epoch with the lowest validation error
+        test_predictions.npz   `predicted` and `label`, one uint8 per test image
+
+While it lasts, the checkpoint is the truth: it holds the log's rows too, and the log
+is written anew from it when a run goes on, so that a row logged after the last
+checkpoint is not kept twice.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrarun import checkpoints
+from lrarun.datasets import Dataset
+from lrarun.errors import LrarunError
+from lrarun.files import atomic, remove_temporaries, write_atomic
+from lrarun.provenance import provenance
+from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result
+from lrarun.spec import Spec
+from lrarun.training import Diverged, Training
+
+CHECKPOINT_SECONDS = 3.0
+CHECKPOINT, LOG, RUN, LOCK = "checkpoint.npz", "log.csv", "run.json", ".lock"
+
+
+class Locked(LrarunError):
+    """Another process is training this run."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop and has stored where it was."""
+
+
+def _nothing(*_: Any) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass
+class Hooks:
+    """What a caller may want to know of, or say to, a run.
+
+    Attributes:
+        started: called with the epochs already done before the first mini-batch.
+        epoch: called with each epoch's record.
+        paused: called with (epochs done, part of the next epoch done) now and then.
+        stop: asked between mini-batches; True makes the run stop cleanly.
+    """
+
+    started: Callable[[int], None] = _nothing
+    epoch: Callable[[dict[str, Any]], None] = _nothing
+    paused: Callable[[int, float], None] = _nothing
+    stop: Callable[[], bool] = _never
+    checkpoint_seconds: float = field(default=CHECKPOINT_SECONDS)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the folder's lock, which the operating system releases if the process dies.
+
+    Raises:
+        Locked: if another process holds it.
+    """
+    with open(folder / LOCK, "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Locked(f"{folder.name} is being trained by another process") from None
+        yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a living process holds the folder's lock."""
+    try:
+        with locked(folder):
+            return False
+    except Locked:
+        return True
+    except OSError:
+        return False
+
+
+def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None, force: bool = False) -> Result:
+    """Trains one run, or goes on with it, and returns what its folder then says.
+
+    A finished run is returned as it is unless ``force``, which starts it anew; so is a
+    diverged one, since it would diverge again.
+
+    Args:
+        spec: what to train.
+        dataset: the data set of that spec.
+        results: the folder that holds the run's folder.
+        hooks: called as the run goes.
+        force: forget what the folder holds.
+
+    Raises:
+        Locked: if another process is training it.
+        Stopped: if ``hooks.stop`` asked for it; the checkpoint is stored.
+    """
+    hooks = hooks or Hooks()
+    folder = results / spec.run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        remove_temporaries(folder)
+        before = read_result(folder)
+        if before is not None and before.state in (FINISHED, DIVERGED) and not force:
+            return before
+        if force:
+            _clear(folder)
+        return _Session(spec, dataset, folder, hooks).run()
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+class _Session:
+    """One process's work on one run, under the folder's lock."""
+
+    def __init__(self, spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks):
+        self.spec, self.folder, self.hooks = spec, folder, hooks
+        self.dataset = dataset
+        self.record = {
+            "run_id": folder.name,
+            "state": RUNNING,
+            "spec": spec.to_dict(),
+            "epoch": 0,
+            "started": _now(),
+            "dataset_sha256": dataset.fingerprint,
+            "provenance": provenance(),
+        }
+
+    def run(self) -> Result:
+        write_atomic(self.folder / "spec.yaml", self.spec.to_yaml())
+        try:
+            self.training = Training(self.spec, self.dataset)
+            self._go_on()
+            self._write(RUNNING)
+            self.hooks.started(self.training.epoch)
+            self._train()
+            self._finish()
+        except Stopped:
+            self._write(INTERRUPTED)
+            raise
+        except KeyboardInterrupt:
+            self._write(INTERRUPTED)
+            raise
+        except Diverged as error:
+            self._log(error.record)
+            self._write(DIVERGED, reason=str(error))
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        except Exception as error:
+            self._write(FAILED, reason=f"{type(error).__name__}: {error}")
+            raise
+        return read_result(self.folder)
+
+    def _go_on(self) -> None:
+        """Restores the checkpoint, if there is a sound one of this spec, and the log that belongs to it."""
+        state = checkpoints.load(self.folder / CHECKPOINT)
+        if state is not None:
+            self.training.restore(state)
+            before = read_result(self.folder)
+            if before is not None and before.record["provenance"] != self.record["provenance"]:
+                # The first machine's provenance stays; later ones are listed beside it.
+                resumed = [*before.record.get("resumed", []), self.record["provenance"]]
+                self.record |= {"provenance": before.record["provenance"], "resumed": resumed}
+            if before is not None:
+                self.record["started"] = before.record.get("started", self.record["started"])
+        rows = self.training.records
+        content = "".join(_row(rows[0])) + "".join(_row(row.values()) for row in rows) if rows else ""
+        write_atomic(self.folder / LOG, content)
+
+    def _train(self) -> None:
+        training, last = self.training, time.monotonic()
+
+        def pause() -> bool:
+            return self.hooks.stop() or time.monotonic() - last > self.hooks.checkpoint_seconds
+
+        while not training.done:
+            record = training.advance(pause)
+            if record is not None:
+                self._log(record)
+                self.hooks.epoch(record)
+            stop = self.hooks.stop()
+            if stop or time.monotonic() - last > self.hooks.checkpoint_seconds:
+                checkpoints.save(self.folder / CHECKPOINT, training.state())
+                self.hooks.paused(training.epoch, training.batch / training.batches)
+                last = time.monotonic()
+            if record is not None:
+                self._write(RUNNING)
+            if stop and not training.done:
+                raise Stopped
+
+    def _log(self, record: dict[str, Any]) -> None:
+        path = self.folder / LOG
+        header = "" if path.stat().st_size else _row(record)
+        # One write per row: a reader never sees half of one.
+        with open(path, "ab", buffering=0) as file:
+            file.write((header + _row(record.values())).encode())
+
+    def _finish(self) -> None:
+        training = self.training
+        train = training.evaluate("train", training.best_params)
+        test = training.evaluate("test", training.best_params)
+        with atomic(self.folder / "test_predictions.npz") as file:
+            np.savez_compressed(
+                file, predicted=test.predicted, label=training.dataset.test_labels.astype(np.uint8)
+            )
+        with atomic(self.folder / "parameters.npz") as file:
+            np.savez(
+                file,
+                **{f"{family}/{l}": a for family, layers in training.best_params.items() for l, a in layers.items()},
+            )
+        self._write(
+            FINISHED,
+            train_error=train.error,
+            test_error=test.error,
+            train_nll=train.nll,
+            test_nll=test.nll,
+            finished=_now(),
+        )
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+
+    def _write(self, state: str, **more: Any) -> None:
+        training = getattr(self, "training", None)
+        if training is not None and training.records:
+            self.record |= {
+                "epoch": training.epoch,
+                "best_epoch": training.best_epoch,
+                "validation_error": training.best_error,
+                "seconds": round(sum(row["seconds"] for row in training.records), 3),
+            }
+        self.record |= {"state": state, **more}
+        write_atomic(self.folder / RUN, json.dumps(self.record, indent=2) + "\n")
+
+
+def _row(values: Any) -> str:
+    """One CSV row; floats in the shortest form that reads back as the same number."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow([repr(v) if isinstance(v, float) else v for v in values])
+    return buffer.getvalue()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,171 @@
+"""The direction of imports, and the size and documentation of what is in the package."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "lrarun"
+
+ENGINE = ("activations", "losses", "network", "initializers", "optimizers", "algorithms", "randomness")
+FILE_MODULES = {"fileinput", "glob", "io", "os", "pathlib", "shutil", "sqlite3", "subprocess", "tempfile"}
+FILE_CALLS = {"memmap", "open", "open_memmap", "read_bytes", "read_text", "tofile", "write_bytes", "write_text"}
+NUMPY_FILE_CALLS = {"fromfile", "genfromtxt", "load", "loadtxt", "save", "savetxt", "savez", "savez_compressed"}
+HEAVY = {"numpy", "pandas", "pydantic", "rich", "scipy", "matplotlib", "sklearn", "torch", "distributed"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@functools.cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imports(tree: ast.AST, package: str = "lrarun") -> set[str]:
+    """Every module that is imported anywhere in the tree; ``from a import b`` gives a and a.b."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, base]).rstrip(".")
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imports_of(module: str) -> set[str]:
+    path = MODULES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    return imports(parse(path), package)
+
+
+def reached_from(module: str) -> set[str]:
+    """The package's modules that a module imports, and what those import, and so on."""
+    reached: set[str] = set()
+    new = imports_of(module) & MODULES.keys()
+    while new:
+        reached |= new
+        new = {found for name in new for found in imports_of(name) & MODULES.keys()} - reached
+    return reached - {"lrarun"}
+
+
+def within(names: set[str], *packages: str) -> set[str]:
+    return {name for name in names for package in packages if name == package or name.startswith(f"{package}.")}
+
+
+def modules_in(*packages: str) -> list[str]:
+    return sorted(within(set(MODULES), *(f"lrarun.{package}" for package in packages)))
+
+
+def file_accesses(tree: ast.AST) -> list[str]:
+    """What in the tree could open a file: calls by name, and imports of modules that do."""
+    found = sorted({name.partition(".")[0] for name in imports(tree)} & FILE_MODULES)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            owner, _, name = ast.unparse(node.func).rpartition(".")
+            if name in FILE_CALLS or (owner in ("np", "numpy") and name in NUMPY_FILE_CALLS):
+                found.append(f"line {node.lineno}: {name}()")
+    return found
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from the header to the end, less the docstring's."""
+    docstring = function.body[0] if ast.get_docstring(function) else None
+    own = docstring.end_lineno - docstring.lineno + 1 if docstring else 0
+    return function.end_lineno - function.lineno + 1 - own
+
+
+def test_the_readers_of_imports_and_files_see_what_they_should():
+    source = "import os.path\nfrom . import spec\nfrom lrarun.cli import main\ndef f():\n    import pandas as p\n"
+    found = {"os.path", "lrarun", "lrarun.spec", "lrarun.cli", "lrarun.cli.main", "pandas"}
+    assert imports(ast.parse(source)) == found
+    assert "lrarun.spec" in imports(ast.parse("from ..spec import load"), "lrarun.cli")
+    assert file_accesses(ast.parse("import numpy\nnumpy.zeros(3)")) == []
+    assert file_accesses(ast.parse("from pathlib import Path")) == ["pathlib"]
+    assert file_accesses(ast.parse("np.save(a, b)\npath.open()\nentry.load()")) == ["line 1: save()", "line 2: open()"]
+    assert "lrarun.network" in reached_from("lrarun.algorithms.lra_e")
+    assert "lrarun.activations" in reached_from("lrarun.algorithms.lra_e"), "not by itself, but through the network"
+
+
+@pytest.mark.parametrize("module", modules_in("report", "results"))
+def test_reports_reach_no_engine(module):
+    engine = within(reached_from(module), *(f"lrarun.{part}" for part in (*ENGINE, "training")))
+    assert not engine
+
+
+@pytest.mark.parametrize("module", modules_in(*ENGINE))
+def test_the_engine_knows_no_spec_no_run_and_no_command(module):
+    outside = ("spec", "datasets", "training", "runs", "results", "executors", "report", "cli")
+    assert not within(reached_from(module), *(f"lrarun.{part}" for part in outside))
+
+
+@pytest.mark.parametrize("module", modules_in(*ENGINE, "training"))
+def test_engine_and_training_open_no_file(module):
+    assert not file_accesses(parse(MODULES[module]))
+    assert not within(imports_of(module), "lrarun.runs", "lrarun.results", "lrarun.files", "lrarun.checkpoints")
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - set(modules_in("cli", "__main__"))))
+def test_nothing_but_the_entry_point_imports_the_command_line(module):
+    assert not within(imports_of(module), "lrarun.cli")
+
+
+def test_importing_every_command_loads_no_heavy_library():
+    statements = [f"import {module}" for module in modules_in("cli")]
+    program = ";".join([*statements, "import sys", f"print(*sorted({HEAVY!r} & set(sys.modules)))"])
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_and_functions_are_short(module):
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) < 300
+    lengths = {function.name: length(function) for function in functions(parse(MODULES[module]))}
+    assert not {name: lines for name, lines in lengths.items() if lines > 60}
+
+
+def undocumented_methods(kind: type) -> list[str]:
+    """Public methods and properties with no docstring, neither their own nor one they override."""
+    members = [(name, member) for name, member in vars(kind).items() if not name.startswith("_")]
+    routine = (staticmethod, classmethod, property, functools.cached_property)
+    return [
+        f"{kind.__name__}.{name}"
+        for name, member in members
+        if (inspect.isfunction(member) or isinstance(member, routine)) and not inspect.getdoc(getattr(kind, name))
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_is_public_has_a_docstring(module):
+    tree = parse(MODULES[module])
+    if not tree.body:
+        return  # an empty __init__.py
+    assert ast.get_docstring(tree), "the module"
+    defined = [node for node in tree.body if not getattr(node, "name", "_").startswith("_")]
+    bare = [node.name for node in defined if not ast.get_docstring(node)]
+    for node in defined:
+        if isinstance(node, ast.ClassDef):
+            bare += undocumented_methods(getattr(importlib.import_module(module), node.name))
+    assert not bare

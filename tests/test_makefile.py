@@ -1,0 +1,166 @@
+"""The Makefile's set-up and its handling of failures, with stand-ins for Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Writes its arguments into a file beside it, and exits with the code that CODES names for the command.
+STAND_IN = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+case "$*" in *train*) exit {train} ;; *table*) exit {table} ;; *) exit 0 ;; esac
+"""
+
+
+def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Runs make as from a terminal, whatever this test's own make has put into the environment."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    own = {"PYTHON", "VENV", "RESULTS", "QUICK", "JOBS", "SEEDS", "ARGS"}
+    clean = {name: value for name, value in inherited.items() if name not in own}
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=clean | environment)
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def installed(folder: Path, train: int = 0, table: int = 0) -> Path:
+    """A virtual environment that counts as installed and whose Python is a stand-in."""
+    script(folder / "bin" / "python", STAND_IN.format(train=train, table=table))
+    for stamp in (".created", ".installed", ".installed-dev"):
+        (folder / stamp).touch()
+    return folder
+
+
+def calls(venv: Path) -> list[str]:
+    recorded = venv / "bin" / "calls"
+    return recorded.read_text().splitlines() if recorded.exists() else []
+
+
+def test_help_is_the_default_and_names_every_target():
+    shown = make()
+    assert shown.returncode == 0
+    assert all(f"  {target} " in shown.stdout for target in ("help", "reproduce", "test", "lint", "clean"))
+
+
+def test_without_an_environment_one_is_made_and_filled(tmp_path):
+    planned = make("-n", "test", f"VENV={tmp_path / 'venv'}").stdout
+    assert planned.index("-m venv") < planned.index("pip install") < planned.index("-m pytest")
+
+
+@pytest.mark.parametrize("target", ["test", "reproduce"])
+def test_a_second_call_sets_nothing_up(tmp_path, target):
+    planned = make("-n", target, f"VENV={installed(tmp_path)}").stdout
+    assert "pip" not in planned
+    assert "venv " not in planned
+    assert "lrarun" in planned or "pytest" in planned
+
+
+def test_the_install_is_repeated_when_its_inputs_change(tmp_path):
+    venv = installed(tmp_path)
+    old = (ROOT / "setup.cfg").stat().st_mtime - 10
+    os.utime(venv / ".installed-dev", (old, old))
+    planned = make("-n", "test", f"VENV={venv}").stdout
+    assert "pip install" in planned
+    assert "-m venv" not in planned
+
+
+def test_python_that_is_too_old_is_refused_with_its_version(tmp_path):
+    old = script(tmp_path / "old-python", "#!/bin/sh\necho 3.9\nexit 1\n")
+    refused = make("test", f"VENV={tmp_path / 'venv'}", f"PYTHON={old}")
+    assert refused.returncode != 0
+    assert f"needs Python 3.11 or newer; {old} is 3.9" in refused.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_a_python_that_is_not_there_is_named(tmp_path):
+    refused = make("test", f"VENV={tmp_path / 'venv'}", f"PYTHON={tmp_path / 'nowhere'}")
+    assert refused.returncode != 0
+    assert "no Python that runs" in refused.stderr
+
+
+def test_no_python_at_all(tmp_path):
+    script(tmp_path / "bin" / "sh", '#!/bin/sh\nexec /bin/sh "$@"\n')
+    make_path = subprocess.run(["sh", "-c", "command -v make"], capture_output=True, text=True).stdout.strip()
+    (tmp_path / "bin" / "make").symlink_to(make_path)
+    refused = make("test", f"VENV={tmp_path / 'venv'}", PATH=str(tmp_path / "bin"))
+    assert refused.returncode != 0
+    assert "none is on the PATH" in refused.stderr
+
+
+def test_a_python_without_venv_is_refused_with_the_package_to_install(tmp_path):
+    bare = script(tmp_path / "bare-python", '#!/bin/sh\ncase "$*" in *ensurepip*) exit 1 ;; *) echo 3.11 ;; esac\n')
+    refused = make("test", f"VENV={tmp_path / 'venv'}", f"PYTHON={bare}")
+    assert refused.returncode != 0
+    assert "python3.11-venv" in refused.stderr
+
+
+def test_a_failed_install_leaves_no_stamp_and_says_what_to_do(tmp_path):
+    venv = tmp_path / "venv"
+    script(venv / "bin" / "python", "#!/bin/sh\nexit 1\n")
+    (venv / ".created").touch()
+    failed = make("test", f"VENV={venv}")
+    assert failed.returncode != 0
+    assert "PIP_INDEX_URL" in failed.stderr
+    assert not list(venv.glob(".installed*"))
+
+
+def test_reproduce_trains_and_then_prints(tmp_path):
+    venv = installed(tmp_path)
+    assert make("reproduce", "QUICK=1", f"VENV={venv}", "RESULTS=out").returncode == 0
+    assert calls(venv) == [
+        "-m lrarun train experiments/quick.yaml --results out",
+        "-m lrarun table 1 --spec experiments/quick.yaml --results out",
+    ]
+
+
+def test_reproduce_in_full_names_the_three_tables(tmp_path):
+    venv = installed(tmp_path)
+    assert make("reproduce", "QUICK=0", f"VENV={venv}").returncode == 0
+    specs = " ".join(f"experiments/table{n}.yaml" for n in (1, 2, 3))
+    assert calls(venv) == [f"-m lrarun train {specs} --results results", "-m lrarun table --results results"]
+
+
+def test_every_seed_is_trained_before_the_tables(tmp_path):
+    venv = installed(tmp_path)
+    assert make("reproduce", "SEEDS=3 4", f"VENV={venv}").returncode == 0
+    assert [call.split()[2] for call in calls(venv)] == ["train", "train", "table"]
+    assert [call.split()[-1] for call in calls(venv)[:2]] == ["--set=seed=3", "--set=seed=4"]
+
+
+@pytest.mark.parametrize(
+    ("train", "table", "commands"),
+    [
+        (0, 4, ["train", "table"]),  # cells are missing
+        (3, 4, ["train", "table"]),  # a run failed: what there is is printed all the same
+        (3, 0, ["train", "table"]),
+        (2, 0, ["train"]),  # a mistake in the spec
+        (130, 0, ["train"]),  # interrupted
+    ],
+)
+def test_reproduce_fails_with_what_it_calls(tmp_path, train, table, commands):
+    venv = installed(tmp_path, train, table)
+    failed = make("reproduce", f"VENV={venv}")
+    assert failed.returncode != 0
+    assert f"Error {train or table}" in failed.stderr
+    assert [call.split()[2] for call in calls(venv)] == commands
+
+
+def test_the_readme_page_tool_replaces_what_is_between_the_markers(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("above\n<!-- table:begin -->\n\nold\n\n<!-- table:end -->\nbelow\n")
+    tool = [sys.executable, ROOT / "docs" / "readme_table.py", page]
+    subprocess.run(tool, input="| a |\n|---|\n", text=True, check=True)
+    expected = "above\n<!-- table:begin -->\n\n| a |\n|---|\n\n<!-- table:end -->\nbelow\n"
+    assert page.read_text() == expected
+    assert subprocess.run(tool, input="", text=True, capture_output=True).returncode != 0
+    assert page.read_text() == expected

@@ -1,0 +1,98 @@
+"""What is declared about the package, held against what is in it."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import lrarun
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "lrarun"
+
+SETUP = configparser.ConfigParser()
+SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
+
+# Distribution -> what is imported, where the two differ.
+IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
+
+
+def lines(section: str, option: str) -> list[str]:
+    return [line for line in SETUP[section][option].splitlines() if line]
+
+
+def import_names(requirements: list[str]) -> set[str]:
+    names = (re.match(r"[\w-]+", requirement)[0].lower() for requirement in requirements)
+    return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
+
+
+def third_party(nodes: list[ast.AST]) -> set[str]:
+    """Top-level names of the packages that import statements among the nodes name."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"lrarun"}
+
+
+BASE = import_names(lines("options", "install_requires"))
+EXTRAS = {extra: import_names(lines("options.extras_require", extra)) for extra in SETUP["options.extras_require"]}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_import_is_declared(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert third_party(tree.body) <= BASE, "at module level, where only the base dependencies may stand"
+    assert third_party(list(ast.walk(tree))) <= BASE.union(*(EXTRAS[extra] for extra in EXTRAS if extra != "dev"))
+
+
+def test_the_base_dependencies_import_under_their_names():
+    for name in BASE:
+        importlib.import_module(name)
+
+
+def test_data_files_are_declared_as_package_data():
+    patterns = [pattern.strip() for pattern in SETUP["options.package_data"]["lrarun"].split(",")]
+    declared = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
+    present = {path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path for path in present if path.suffix not in (".py", ".pyc")} == declared
+
+
+def test_every_folder_with_code_is_a_package():
+    folders = {path.parent for path in PACKAGE.rglob("*.py")}
+    assert not {folder for folder in folders if not (folder / "__init__.py").exists()}
+
+
+def test_the_entry_point_is_a_function():
+    (script,) = lines("options.entry_points", "console_scripts")
+    command, module, function = re.fullmatch(r"(\w+) = ([\w.]+):(\w+)", script).groups()
+    assert command == "lrarun"
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_one_version_everywhere():
+    assert SETUP["metadata"]["version"] == "attr: lrarun.__version__"
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == lrarun.__version__
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    released = [heading for heading in headings if heading != "Unreleased"]
+    assert headings, "the changelog has an entry"
+    assert "Unreleased" not in headings[1:], "only the newest entry can be unreleased"
+    assert released[:1] in ([], [lrarun.__version__])
+
+
+def test_one_oldest_python_everywhere():
+    (oldest,) = re.findall(r">=3\.(\d+)", SETUP["options"]["python_requires"])
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert set(re.findall(r"sys\.version_info < \(3, (\d+)\)", makefile)) == {oldest}
+    assert SETUP["mypy"]["python_version"] == f"3.{oldest}"
+    assert f"Python 3.{oldest} or newer" in (ROOT / "README.md").read_text(encoding="utf-8")
