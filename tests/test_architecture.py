@@ -148,7 +148,8 @@ def test_modules_and_functions_are_short(module):
 
 def undocumented_methods(kind: type) -> list[str]:
     """Public methods and properties with no docstring, neither their own nor one they override."""
-    members = [(name, member) for name, member in vars(kind).items() if not name.startswith("_")]
+    fields = vars(kind).get("__annotations__", {})
+    members = [(name, member) for name, member in vars(kind).items() if not name.startswith("_") and name not in fields]
     routine = (staticmethod, classmethod, property, functools.cached_property)
     return [
         f"{kind.__name__}.{name}"
