@@ -30,6 +30,10 @@ class Activation:
     phi: Callable[[Array], Array]
     dphi: Callable[[Array], Array]
 
+    def __reduce__(self):
+        # By name: a rule travels to another process with its activation, and lambdas do not pickle.
+        return get_activation, (self.name,)
+
 
 def _sigmoid(h: Array) -> Array:
     # tanh does not overflow, whatever the size of h.

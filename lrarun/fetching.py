@@ -41,8 +41,9 @@ def download(dataset: Published, folder: Path, progress: Progress | None = None)
             progress.note(f"{dataset.name}: trying {source.label}")
             failure = _take(source, staging, progress)
             if not staging.missing:
-                return staging.publish(folder)
-            progress.note(f"{dataset.name}: {source.label}: {failure}")
+                staging.publish(folder)
+                return progress.note("  complete and verified")
+            progress.note(f"  {failure}")
             failures.append(f"  {source.label}: {failure}")
     raise FetchError("\n".join([
         f"{dataset.title} is not on this machine and could not be downloaded:",
@@ -74,6 +75,7 @@ class Staging:
 
     @property
     def missing(self) -> list[str]:
+        """The files that are not here yet."""
         return [file for file in idx.FILES if not (self.folder / file).exists()]
 
     def keep(self, file: str, content: IO[bytes]) -> None:

@@ -99,12 +99,16 @@ def own(folder: Path) -> Files:
     """The four files of a user's own data set, each sound by itself, or a DataError."""
     found = {}
     for file in FILES:
-        path, contents = inspected(folder, file)
+        try:
+            path, contents = inspected(folder, file)
+        except DataError as error:
+            raise DataError(f"{error}. Put a sound IDX file there") from error
         found[file] = uncompressed(path, contents, cache_folder() / "unpacked" / contents.digest / file)
     return found
 
 
 def inspected(folder: Path, file: str) -> tuple[Path, Contents]:
+    """Where a file is in a folder, raw or gzipped, and what is in it; raises DataError if it is missing or damaged."""
     path = idx.file_in(folder, file)
     if path is None:
         raise DataError(f"{folder / file}: missing, also as .gz")

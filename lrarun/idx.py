@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
-
-import numpy as np
+from typing import IO, TYPE_CHECKING, cast
 
 from lrarun.errors import DataError, LrarunError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -82,6 +83,8 @@ def memory_map(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     Processes that map the same file share its memory.
     """
     rows = shape if len(shape) == 1 else (shape[0], math.prod(shape[1:]))
+    import numpy as np  # here, so that the command line can name data sets without it
+
     mapped = np.memmap(path, dtype=np.uint8, mode="r", offset=4 * (1 + len(shape)), shape=rows)
     return np.asarray(mapped)  # a plain array over the same pages: indexing a memmap costs more
 

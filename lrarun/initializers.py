@@ -29,7 +29,7 @@ class Initializer(ABC):
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.float32) -> Array:
         """Weights of shape ``(fan_out, fan_in)`` in the given dtype."""
-        return self.draw(rng, shape).astype(dtype)
+        return self.draw(rng, shape).astype(dtype, order="C")
 
 
 @dataclass(frozen=True)

@@ -22,5 +22,6 @@ def stream(seed: int, name: str, *index: int) -> np.random.Generator:
     SFC64 is used because normal deviates dominate the cost of noisy rules, and it
     draws them faster than NumPy's default PCG64 (docs/performance.md).
     """
-    sequence = np.random.SeedSequence([seed, zlib.crc32(name.encode()), *index])
+    # A spawn key, as entropy alone is padded with zeros: index 0 would give the stream that has no index.
+    sequence = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()), *index))
     return np.random.Generator(np.random.SFC64(sequence))

@@ -40,6 +40,8 @@ def table(number: str | None, layout: str, results: Path, files: tuple[Path, ...
       lrarun table 1 --spec experiments/quick.yaml
       lrarun table --format csv > tables.csv
     """
+    if overrides and not files:
+        raise click.UsageError("--set changes the runs of --spec; give one.")
     from lrarun.report.cells import fill, well_formed
     from lrarun.report.tables import render
     from lrarun.results import read_results
