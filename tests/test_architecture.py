@@ -132,6 +132,12 @@ def test_nothing_but_the_entry_point_imports_the_command_line(module):
     assert not within(imports_of(module), "lrarun.cli")
 
 
+def test_every_module_is_on_the_map():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    top = {path.name if path.is_file() else f"{path.name}/" for path in PACKAGE.iterdir() if path.name[0] != "_"}
+    assert not {name for name in top if f"`{name}`" not in page}
+
+
 def test_importing_every_command_loads_no_heavy_library():
     statements = [f"import {module}" for module in modules_in("cli")]
     program = ";".join([*statements, "import sys", f"print(*sorted({HEAVY!r} & set(sys.modules)))"])
