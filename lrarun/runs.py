@@ -53,10 +53,11 @@ class Stopped(Exception):
 
 
 def _nothing(*_: Any) -> None:
-    pass
+    """What a caller that wants to know nothing does."""
 
 
 def _never() -> bool:
+    """What a caller that never stops a run answers."""
     return False
 
 
