@@ -24,7 +24,13 @@ def data() -> None:
 def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
     """Find data sets on this machine, or download them; both if none is named.
 
-    A training run does the same by itself. Prints where they are.
+    A training run does the same by itself. Prints where they are. Downloads go into
+    the data folder if one is named, else into the user's cache.
+
+    \b
+    Examples:
+      lrarun data fetch
+      lrarun data fetch mnist --data-dir /scratch/data
     """
     from lrarun import datasets
     from lrarun.cli.downloads import download_progress
