@@ -23,7 +23,7 @@ TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
 TRAIN := train $(SPECS) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test lint readme-table clean
+.PHONY: help reproduce test lint types readme-table clean
 # Two goals at once would install into one environment at the same time.
 .NOTPARALLEL:
 
@@ -50,8 +50,10 @@ reproduce: $(BASE)  ## train the paper's runs that are missing, then print its t
 test: $(DEV)  ## run the tests
 	@$(BIN) -m pytest $(ARGS)
 
-lint: $(DEV)  ## run flake8 and mypy
+lint: $(DEV)  ## run flake8
 	@$(BIN) -m flake8 lrarun tests docs
+
+types: $(DEV)  ## run mypy
 	@$(BIN) -m mypy
 
 readme-table: $(BASE)  ## write the reference results' Table 1 into README.md

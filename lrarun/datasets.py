@@ -17,8 +17,7 @@ from numpy.typing import DTypeLike
 from lrarun import fetching, finding, idx, npz
 from lrarun.errors import DataError, UsageError
 from lrarun.finding import Files
-from lrarun.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from lrarun.published import PUBLISHED, Published
+from lrarun.published import FILES, PUBLISHED, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Published
 from lrarun.randomness import stream
 from lrarun.settings import UnknownName
 from lrarun.sources import Progress
@@ -177,16 +176,17 @@ def _check_shapes(source: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
     for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)):
         if shapes[images][0] != shapes[labels][0]:
             raise DataError(f"{source}: {shapes[images][0]} images in {images} "
-                            f"but {shapes[labels][0]} labels in {labels}")
+                            f"but {shapes[labels][0]} labels in {labels}; there must be one each")
     train, test = (shapes[file][1:] for file in (TRAIN_IMAGES, TEST_IMAGES))
     if train != test:
-        raise DataError(f"{source}: training images have the size {train}, test images {test}")
+        raise DataError(f"{source}: training images have the size {train}, test images {test}; it must be the same")
 
 
 def _classes(source: Path, train_labels: np.ndarray, test_labels: np.ndarray) -> int:
     classes = int(train_labels.max()) + 1
     if classes < 2:
-        raise DataError(f"{source}: the training labels name one class only")
+        raise DataError(f"{source}: the training labels name one class only; there must be two or more")
     if test_labels.max() >= classes:
-        raise DataError(f"{source}: label {test_labels.max()}, but the training labels end at {classes - 1}")
+        raise DataError(f"{source}: a test label is {test_labels.max()}, but the training labels end at "
+                        f"{classes - 1}; no class may be in the test set alone")
     return classes

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lrarun import idx
 from lrarun.errors import DataError
-from lrarun.idx import FILES, Contents
-from lrarun.published import PUBLISHED, Published
+from lrarun.idx import Contents
+from lrarun.published import FILES, PUBLISHED, Published
 
 Files = dict[str, tuple[Path, Contents]]  # file -> where it is, uncompressed, and what is in it
 
@@ -99,12 +99,16 @@ def own(folder: Path) -> Files:
     """The four files of a user's own data set, each sound by itself, or a DataError."""
     found = {}
     for file in FILES:
-        path, contents = inspected(folder, file)
+        try:
+            path, contents = inspected(folder, file)
+        except DataError as error:
+            raise DataError(f"{error}. Put a sound IDX file there") from error
         found[file] = uncompressed(path, contents, cache_folder() / "unpacked" / contents.digest / file)
     return found
 
 
 def inspected(folder: Path, file: str) -> tuple[Path, Contents]:
+    """Where a file is in a folder and what is in it, or a DataError if it is missing or not sound by itself."""
     path = idx.file_in(folder, file)
     if path is None:
         raise DataError(f"{folder / file}: missing, also as .gz")

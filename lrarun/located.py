@@ -49,6 +49,7 @@ class Place(NamedTuple):
 
     @property
     def line(self) -> int:
+        """The line in the source, from 1."""
         return self.source.problem(self.offset, "").line
 
 
@@ -99,6 +100,7 @@ class Problems:
         return bool(self._messages)
 
     def add(self, place: Place, message: str) -> None:
+        """Notes a mistake; the first one at a place is the one that is told."""
         self._messages.setdefault(place, message)
 
     def error(self) -> SpecError:

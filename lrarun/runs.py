@@ -52,6 +52,15 @@ class Stopped(Exception):
     """The run was asked to stop and has stored where it was."""
 
 
+def _nothing(*_: Any) -> None:
+    """What a caller that wants to know nothing does."""
+
+
+def _never() -> bool:
+    """What a caller that never stops a run answers."""
+    return False
+
+
 @dataclass
 class Hooks:
     """What a caller may want to know of, or say to, a run.
@@ -63,10 +72,10 @@ class Hooks:
         stop: asked between mini-batches; True makes the run stop cleanly.
     """
 
-    started: Callable[[int], None] = lambda epochs: None
-    epoch: Callable[[dict[str, Any]], None] = lambda record: None
-    paused: Callable[[int, float], None] = lambda epochs, part: None
-    stop: Callable[[], bool] = lambda: False
+    started: Callable[[int], None] = _nothing
+    epoch: Callable[[dict[str, Any]], None] = _nothing
+    paused: Callable[[int, float], None] = _nothing
+    stop: Callable[[], bool] = _never
     checkpoint_seconds: float = field(default=CHECKPOINT_SECONDS)
 
 

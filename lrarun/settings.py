@@ -57,7 +57,7 @@ class UnknownName(KeyError):
 
     def __str__(self) -> str:
         close = nearest(self.name, self.known)
-        hint = f"did you mean {close!r}?" if close else f"known are {', '.join(self.known)}"
+        hint = f"did you mean {close!r}?" if close else f"known are {', '.join(self.known) or 'none'}"
         return f"unknown {self.what} {self.name!r}; {hint}"
 
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import yaml
 
@@ -36,9 +36,13 @@ from lrarun.yaml_source import dump, parse, read_source
 # Raised whenever the engine gives other numbers for the same spec, so that old results aren't taken for new.
 NUMBERS_VERSION = 1
 
+MAX_DEPTH = 100
 DATASETS = ("fashion-mnist", "mnist")
 GETTERS: dict[str, Callable[[str], type]] = {
-    "algorithm": get_algorithm, "optimizer": get_optimizer, "init": get_initializer, "probe": get_probe,
+    "algorithm": get_algorithm,
+    "optimizer": get_optimizer,
+    "init": get_initializer,
+    "probe": get_probe,
 }
 DIGEST_LENGTH = 10
 SLUG_LENGTH = 24
@@ -49,7 +53,7 @@ class Spec:
     """One training of one network: every choice that its numbers depend on."""
 
     dataset: str = setting("mnist", "mnist, fashion-mnist, or the path of a folder with IDX files or of an .npz file")
-    depth: int = setting(3, "hidden layers", ge=1, le=100, paper="3, 5 and 8")
+    depth: int = setting(3, "hidden layers", ge=1, le=MAX_DEPTH, paper="3, 5 and 8")
     width: int = setting(256, "units in each hidden layer", ge=1, le=65536, paper="256")
     activation: str = setting("tanh", "post-activation of the hidden layers", paper="tanh; 'hard sigmoid' for EP")
     algorithm: Algorithm
@@ -157,23 +161,16 @@ def _build(entries: Mapping[str, Node], document: Node, problems: Problems) -> S
     if "algorithm" not in entries:
         problems.add(document.place, "the key 'algorithm' is missing: it says which learning rule to train with")
     filled = {**entries, **_fill(entries, document.place)}
-    blocks = {key: _read_block(key, filled[key], problems) for key in BLOCKS if key in filled}
-    probes = _read_probes(filled.get("probes"), problems)
     own = {field.name: filled[field.name] for field in settings_of(Spec) if field.name in filled}
     values = settings_in(Spec, own, "a spec", problems)
-    activation = look_up(get_activation, own["activation"], "activation", problems) if "activation" in own else TANH
     if "dataset" in own:
         _check_dataset(own["dataset"], problems)
-    if problems:
-        return None
-    blocks["algorithm"].settings["activation"] = activation
-    try:
-        made = {key: made.kind(**made.settings) for key, made in blocks.items()}
-        return Spec(**values, **made, probes=tuple(probe.kind(**probe.settings) for probe in probes))
-    except ValueError as error:
-        # What fields can't say alone, a class may check when it is made.
-        problems.add(entries["algorithm"].where, str(error))
-        return None
+    given = own.get("activation")
+    activation = given and look_up(get_activation, given, "activation", problems)
+    more = {"algorithm": {"activation": activation or TANH}}
+    blocks = {key: _read_block(key, filled[key], problems, more.get(key, {})) for key in BLOCKS if key in filled}
+    probes = _read_probes(filled.get("probes"), problems)
+    return None if problems or values is None else Spec(**values, **blocks, probes=probes)
 
 
 def _check_keys(entries: Mapping[str, Node], problems: Problems) -> None:
@@ -211,8 +208,8 @@ def _defaults(rule: type[Algorithm] | None, depth: Node | None) -> dict[str, Any
     if rule is None:
         return defaults
     defaults["algorithm"] = {"name": rule.name}
-    # A depth that is wrong is reported elsewhere; any will do to check the rest.
-    layers = depth.value if depth and type(depth.value) is int else 3
+    # A depth that is wrong is reported elsewhere; any other will do to check the rest.
+    layers = depth.value if depth and type(depth.value) is int and 1 <= depth.value <= MAX_DEPTH else Spec.depth
     # Whole blocks come before what is dotted into them.
     for key, value in sorted(rule.defaults(layers).items(), key=lambda item: "." in item[0]):
         head, dot, setting_name = key.partition(".")
@@ -233,15 +230,12 @@ def _over(given: Node, default: Mapping[str, Any]) -> Node:
     return replace(given, value={**node_of(dict(default), given.place).value, **given.value})
 
 
-class _Made(NamedTuple):
-    """A class and the settings to make it with."""
+def _read_block(key: str, node: Node, problems: Problems, more: Mapping[str, Any] | None = None) -> Any:
+    """The object that a block describes; None, and mistakes, where there is none.
 
-    kind: Callable[..., Any]
-    settings: dict[str, Any]
-
-
-def _read_block(key: str, node: Node, problems: Problems) -> _Made | None:
-    """The class that a block names and its settings; None, and mistakes, where there is none."""
+    Args:
+        more: arguments of the object beside its settings.
+    """
     if not isinstance(node.value, dict):
         problems.add(node.place, f"{key} must be a name or a mapping with a name, not {said(node)}")
         return None
@@ -252,18 +246,29 @@ def _read_block(key: str, node: Node, problems: Problems) -> _Made | None:
     if kind is None:
         return None
     own = {name: part for name, part in node.value.items() if name != "name"}
-    settings = settings_in(kind, own, f"{key} {kind.name!r}", problems)
-    return None if settings is None else _Made(kind, settings)
+    settings = settings_in(kind, own, f"{key} {node.value['name'].value!r}", problems)
+    try:
+        return None if settings is None else kind(**settings, **(more or {}))
+    except ValueError as error:
+        # What no field can say alone, a class may check when it is made.
+        problems.add(node.where, str(error))
+        return None
 
 
-def _read_probes(node: Node | None, problems: Problems) -> list[_Made]:
+def _read_probes(node: Node | None, problems: Problems) -> tuple[Any, ...]:
     if node is None:
-        return []
+        return ()
     if not isinstance(node.value, list):
         problems.add(node.place, f"probes must be a list, not {said(node)}")
-        return []
-    read = (_read_block("probe", block(part), problems) for part in node.value)
-    return [made for made in read if made]
+        return ()
+    probes: dict[str, Any] = {}
+    for part in node.value:
+        probe = _read_block("probe", block(part), problems)
+        if probe and probe.name in probes:
+            problems.add(part.place, f"the probe {probe.name!r} is given twice")
+        elif probe:
+            probes[probe.name] = probe
+    return tuple(probes.values())
 
 
 def _check_dataset(node: Node, problems: Problems) -> None:

@@ -15,7 +15,7 @@ from lrarun.yaml_source import parse
 
 # The keys whose values have a name and settings of their own.
 BLOCKS = ("algorithm", "optimizer", "init")
-MAX_RUNS = 10_000
+MAX_RUNS = 100_000
 
 Path = tuple[str, ...]
 Axes = dict[Path, list[Node]]
@@ -58,7 +58,7 @@ def _read_override(argument: str, rank: int, problems: Problems) -> Override | N
         problems.add(start, f"{key.strip()} needs one value after '='")
         return None
     path = split_key(key.strip(), start, problems)
-    return path and Override(path, replace(documents[0], key=start))
+    return Override(path, replace(documents[0], key=start)) if path else None
 
 
 def split_key(key: str, place: Place, problems: Problems) -> Path | None:
@@ -141,8 +141,8 @@ def _choices(axes: Axes, problems: Problems) -> Iterator[dict[Path, Node]]:
     if runs > MAX_RUNS:
         problems.add(next(iter(axes.values()))[0].where, f"a sweep of {runs} runs; at most {MAX_RUNS} are allowed")
     if not problems:
-        for values in itertools.product(*axes.values()):
-            yield dict(zip(axes, values))
+        for choice in itertools.product(*axes.values()):
+            yield dict(zip(axes, choice))
         return
     first = {path: values[0] for path, values in axes.items()}
     yield first

@@ -198,7 +198,7 @@ class Training:
             "best_params": self.best_params,
             "optimizer": self.optimizer_state,
             "carry": self.carry or {},
-            "observers": {str(i): observer.totals for i, observer in enumerate(self.observers)},
+            "observers": {i: observer.totals for i, observer in enumerate(self.observers) if observer.totals},
             "progress": {
                 "epoch": self.epoch,
                 "batch": self.batch,

@@ -22,11 +22,11 @@ T = TypeVar("T")
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 
-def _bounded(hint: Any, bounds: Mapping[str, float]) -> Any:
+def _bounded(hint: Any, bounds: dict[str, Any]) -> Any:
     """A type with bounds on the numbers in it: itself, the members of a union, the items of a tuple."""
     if hint in (int, float):
         return Annotated[hint, Field(**bounds)]
-    parts = tuple(part if part is ... else _bounded(part, bounds) for part in get_args(hint))
+    parts: Any = tuple(part if part is ... else _bounded(part, bounds) for part in get_args(hint))
     if get_origin(hint) is tuple:
         return tuple[parts]
     if get_origin(hint) in (Union, types.UnionType):
@@ -109,7 +109,7 @@ def _complaint(detail: Any, node: Node) -> str:
         return f"must be {_TYPES[kind]}, not {got}"
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
-        return f"must be {words} {detail['ctx'][bound]}, not {got}"
+        return f"must be {words} {detail['ctx'][bound]:.10g}, not {got}"
     if kind == "literal_error":
         close = nearest(str(node.value), _choices(detail))
         hint = f"; did you mean {close!r}?" if close else ""

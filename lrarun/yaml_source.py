@@ -103,7 +103,7 @@ class _Loader(Reader, Scanner, Parser, Composer, _CoreSchema):
             node = self._compose_alias(event, place)
         else:
             self._count += 1
-            tagged = event.tag not in (None, "!")
+            tagged = event.tag is not None
             if tagged:
                 self._problems.add(place, f"the tag {shown(event.tag)} is refused: a spec holds plain values only")
             self._depth += 1

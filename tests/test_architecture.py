@@ -132,6 +132,12 @@ def test_nothing_but_the_entry_point_imports_the_command_line(module):
     assert not within(imports_of(module), "lrarun.cli")
 
 
+def test_every_module_is_on_the_map():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    top = {path.name if path.is_file() else f"{path.name}/" for path in PACKAGE.iterdir() if path.name[0] != "_"}
+    assert not {name for name in top if f"`{name}`" not in page}
+
+
 def test_importing_every_command_loads_no_heavy_library():
     statements = [f"import {module}" for module in modules_in("cli")]
     program = ";".join([*statements, "import sys", f"print(*sorted({HEAVY!r} & set(sys.modules)))"])
@@ -148,7 +154,8 @@ def test_modules_and_functions_are_short(module):
 
 def undocumented_methods(kind: type) -> list[str]:
     """Public methods and properties with no docstring, neither their own nor one they override."""
-    members = [(name, member) for name, member in vars(kind).items() if not name.startswith("_")]
+    fields = vars(kind).get("__annotations__", {})
+    members = [(name, member) for name, member in vars(kind).items() if not name.startswith("_") and name not in fields]
     routine = (staticmethod, classmethod, property, functools.cached_property)
     return [
         f"{kind.__name__}.{name}"

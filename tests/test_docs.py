@@ -15,6 +15,7 @@ from lrarun.algorithms import rules_in
 from lrarun.algorithms.backprop import Backprop
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.network import empty_like, init_forward
+from lrarun.spec import load_specs, make_spec
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -40,6 +41,24 @@ def test_commands_and_targets_on_the_pages_exist(page):
 def test_links_between_pages_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8"))
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_the_readmes_spec_is_valid_and_gives_the_runs_it_says(tmp_path):
+    (source,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "mine.yaml").write_text(source, encoding="utf-8")
+    specs = load_specs(tmp_path / "mine.yaml")
+    assert "four runs" in source
+    assert len({spec.run_id for spec in specs}) == 4
+
+
+def test_the_readmes_defaults_are_those_of_a_spec():
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| ((?:`[^`]+`(?:, )?)+) \|", README, re.MULTILINE)
+    printed = {key: value for keys, values in rows
+               for key, value in zip(re.findall("`(.+?)`", keys), re.findall("`(.+?)`", values), strict=True)}
+    resolved = make_spec({"algorithm": "lra-e"}).to_dict()
+    resolved["optimizer"] = resolved["optimizer"]["name"]
+    assert len(printed) > 8
+    assert printed == {key: str(resolved[key]) for key in printed}
 
 
 def test_the_readme_lists_every_exit_code():

@@ -98,13 +98,13 @@ class DifferenceTargets(Algorithm):
         sigma = self.first_sigma()
         for l in range(self._top(L), 0, -1):
             if l < L:
-                delta = self._slope(z[l], z[l] - y_z)
-                write_gradients(grads, l, delta, z[l - 1], self.reduction)
+                write_gradients(grads, l, self._slope(z[l], y_z), z[l - 1], self.reduction)
             if l > 1:
                 u = rng.standard_normal(z[l - 1].shape, dtype=z[l - 1].dtype)
                 u *= sigma
                 u += z[l - 1]
-                y_z, decoded = self._decode(params, grads, l, z, y_z, u)
+                decoded = self._reconstruct(params, grads, l, u)
+                y_z = self._target_below(params, l, z, y_z)
                 sigma = self.next_sigma(sigma, z[l - 1], y_z, u, decoded)
         return {"nll": nll(z[L], y)}
 
@@ -116,29 +116,35 @@ class DifferenceTargets(Algorithm):
         step = self.alpha * (z[L] - y)
         return z[L] - step if self.top_target == "output" else z[L - 1] - params["W"][L].mT @ step
 
-    def _slope(self, z: Array, difference: Array) -> Array:
-        """Derivative of the squared difference with respect to the pre-activation of z."""
-        delta = self.activation.dphi(z)
-        delta *= difference
-        delta *= 2 if self.units == "sum" else 2 / z.shape[-2]
-        return delta
+    def _target_below(self, params: Params, l: int, z: Mapping[int, Array], y_z: Array) -> Array:
+        """y^{l-1} from y^l (Eq. 8)."""
+        g_z, g_y = self._decode(params, l, z[l]), self._decode(params, l, y_z)
+        if self.correction == "original":
+            return z[l - 1] - g_z + g_y
+        return z[l - 1] - (g_z + g_y)
 
-    def _decode(
-        self, params: Params, grads: Params, l: int, z: Mapping[int, Array], y_z: Array, u: Array
-    ) -> tuple[Array, Array]:
-        """Target y^{l-1} and reconstruction of u; writes the gradients of decoder l."""
+    def _decode(self, params: Params, l: int, a: Array) -> Array:
+        """g_l(a)."""
+        h = params["V"][l] @ a
+        h += params["b"][l]
+        return self.activation.phi(h)
+
+    def _reconstruct(self, params: Params, grads: Params, l: int, u: Array) -> Array:
+        """u' from u (Eq. 9); writes the gradients of decoder l."""
         h = params["W"][l] @ u
         h += params["c"][l]
         v = softmax(h) if l == depth_of(params) else self.activation.phi(h)
-        # One wide product is faster than three.
-        h = params["V"][l] @ np.concatenate([z[l], y_z, v], axis=-1)
-        h += params["b"][l]
-        g_z, g_y, g_v = np.split(self.activation.phi(h), 3, axis=-1)
-        delta = self._slope(g_v, g_v - u)
-        delta *= self.decoder_scale
+        decoded = self._decode(params, l, v)
+        delta = self._slope(decoded, u, self.decoder_scale)
         write_gradients({"W": grads["V"], "c": grads["b"]}, l, delta, v, self.reduction)
-        correction = g_y - g_z if self.correction == "original" else -(g_y + g_z)
-        return z[l - 1] + correction, g_v
+        return decoded
+
+    def _slope(self, z: Array, target: Array, scale: float = 1.0) -> Array:
+        """Derivative of scale times the squared difference by the pre-activation of z."""
+        delta = z - target
+        delta *= self.activation.dphi(z)
+        delta *= 2 * scale if self.units == "sum" else 2 * scale / z.shape[-2]
+        return delta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +156,7 @@ class DTP(DifferenceTargets):
 
     alpha: float = setting(
         0.327, "step from the output towards the label that makes the first target", ge=0,
-        paper="not stated for DTP; Lee et al. (2015) took 0.3277",
+        paper="not stated for DTP but as 'the same settings' as Lee et al. (2015), who took 0.3277",
     )
     top_target: Literal["output", "hidden"] = setting(
         "output", TOP_TARGET_HELP,
@@ -159,7 +165,7 @@ class DTP(DifferenceTargets):
     )
     sigma: float = setting(
         0.36, "standard deviation of the decoders' noise, sigma_l for every l", ge=0,
-        paper="'fixed', no value; Lee et al. (2015) took 0.3598",
+        paper="'fixed', no value but 'the same settings' as Lee et al. (2015), who took 0.3598",
     )
 
     def first_sigma(self):
@@ -191,7 +197,7 @@ class DTPSigma(DifferenceTargets):
         "hidden", TOP_TARGET_HELP, paper="'differentiating the output loss with respect to z^L'"
     )
     loss: Literal["noise", "target", "reconstruction"] = setting(
-        "noise", "squared difference that Eq. 10 subtracts: u - z, y_z - z, or the decoded u - u",
+        "noise", "squared difference that Eq. 10 subtracts: u - z (noise), y_z - z (target), u' - u (reconstruction)",
         paper="the symbols are those of the target, the sentence below them says the corrupted and the clean z",
     )
     loss_reduction: Literal["mean", "units-sum", "sum"] = setting(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
+from lrarun.cli.options import data_dir_option, quiet_option
 from lrarun.errors import LrarunError
 from lrarun.published import PUBLISHED
-
-data_dir_option = click.option(
-    "--data-dir", envvar="LRARUN_DATA_DIR", type=click.Path(file_okay=False), metavar="DIR",
-    help="Look in this folder first, and download into it. [env: LRARUN_DATA_DIR]",
-)
 
 
 @click.group()
@@ -23,11 +20,17 @@ def data() -> None:
 @data.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(PUBLISHED)), metavar="[mnist] [fashion-mnist]")
 @data_dir_option
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
-def fetch(names: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
+@quiet_option
+def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
     """Find data sets on this machine, or download them; both if none is named.
 
-    A training run does the same by itself. Prints where they are.
+    A training run does the same by itself. Prints where they are. Downloads go into
+    the data folder if one is named, else into the user's cache.
+
+    \b
+    Examples:
+      lrarun data fetch
+      lrarun data fetch mnist --data-dir /scratch/data
     """
     from lrarun import datasets
     from lrarun.cli.downloads import download_progress
@@ -44,7 +47,7 @@ def fetch(names: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
 
 @data.command(name="list")
 @data_dir_option
-def list_(data_dir: str | None) -> None:
+def list_(data_dir: Path | None) -> None:
     """Show where each data set is; download nothing."""
     from lrarun import datasets
 

@@ -38,10 +38,12 @@ class Wanted:
     Attributes:
         spec: a resolved spec; its seed does not matter. Empty where nothing can run it.
         seeds: the seeds asked for, or None for all that are found.
+        departs: how the spec differs from the paper's protocol, in words.
     """
 
     spec: Mapping[str, Any]
     seeds: frozenset[int] | None = None
+    departs: str = ""
 
 
 def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, Hashable]:
@@ -187,6 +189,8 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None) -> Summar
     states = [progress(run) for run in chosen if score(run, "test_error") is None]
     absent = len(seeds - by_seed.keys()) if seeds is not None else int(not by_seed)
     states += [MISSING] * absent
+    # What can still change comes first: a cell is "diverged" only if nothing else is outstanding.
+    states.sort(key=lambda state: state.startswith(DIVERGED))
     tests = [run.record["test_error"] for run in done]
     trains = [score(run, "train_error") for run in done]
     return Summary(
@@ -218,8 +222,8 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted]) -> pd.DataFram
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
         ``verdict`` empty; and beside them ``state`` and ``outstanding`` of
-        :class:`Summary`, ``expected`` (is among ``wanted``), ``paper_train`` and
-        ``paper_test`` (the digits printed).
+        :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
+        :class:`Wanted`, ``paper_train`` and ``paper_test`` (the digits printed).
     """
     groups = by_settings(results)
     printed = printed_cells()
@@ -241,6 +245,7 @@ def row(cell: Printed, wanted: Wanted | None, groups: Mapping[Settings, Sequence
         "state": found.state,
         "outstanding": found.outstanding,
         "expected": wanted is not None,
+        "departs": wanted.departs if wanted else "",
         "paper_train": cell.train_error,
         "paper_test": cell.test_error,
     }

@@ -1,0 +1,63 @@
+"""What tests of several modules share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from lrarun.published import PUBLISHED
+
+from .fakes import Server
+from .tiny_data import published
+
+# A busy machine makes any single example slow; how long the tests take is looked at as a whole.
+settings.register_profile("lrarun", deadline=None, max_examples=50)
+settings.load_profile("lrarun")
+
+PROXIES = [name for scheme in ("http", "https", "all") for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")]
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch) -> Path:
+    """A machine of its own: empty cache and working folder, and as MNIST the small data set, without sources."""
+    for variable in ("LRARUN_DATA_DIR", *PROXIES):
+        monkeypatch.delenv(variable, raising=False)
+    cache = tmp_path / "cache"
+    monkeypatch.setattr("lrarun.finding.cache_folder", lambda: cache)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setitem(PUBLISHED, "mnist", published())
+    return tmp_path
+
+
+@pytest.fixture
+def serve():
+    started = []
+
+    def start(files, **how) -> Server:
+        started.append(Server(files, **how))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def mnist(monkeypatch):
+    """Sets where the small data set can be had."""
+    return lambda **found: monkeypatch.setitem(PUBLISHED, "mnist", published(**found))
+
+
+@pytest.fixture
+def clients(tmp_path, monkeypatch) -> Path:
+    """A PATH with nothing on it but the programs that :func:`client` puts there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "tmp").mkdir()
+    return folder
