@@ -177,7 +177,7 @@ class DTP(DifferenceTargets):
 
 @dataclass(frozen=True, kw_only=True)
 class DTPSigma(DifferenceTargets):
-    """Difference target propagation with noise that shrinks from decoder to decoder (Eq. 10).
+    """Difference target propagation with noise that shrinks from decoder to decoder (Ororbia and Mali, Eq. 10).
 
     sigma_T = alpha;  sigma_{l-1} = sigma_l - Loss_l, one number per mini-batch.
 
