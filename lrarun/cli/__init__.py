@@ -20,6 +20,10 @@ COMMANDS = {
     "train": ("train", "train"),
     "table": ("table", "table"),
     "data": ("data", "data"),
+    "list": ("list", "list_"),
+    "describe": ("describe", "describe"),
+    "validate": ("validate", "validate"),
+    "doctor": ("doctor", "doctor"),
 }
 
 INTERRUPTED = 130
