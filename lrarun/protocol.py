@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lrarun.algorithms import algorithms
@@ -15,9 +15,19 @@ def protocol(keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
 
     Experiments of rules that are not installed are left out.
     """
-    names = titles()
-    by_title = {title: name for name, title in names.items()}
-    return {key: resolved(by_title[key.model], key) for key in keys if key.model in by_title}
+    resolve = resolver()
+    specs = ((key, resolve(key, {})) for key in keys)
+    return {key: spec for key, spec in specs if spec is not None}
+
+
+def resolver() -> Callable[[Key, Mapping[str, Any]], dict[str, Any] | None]:
+    """(experiment, changed settings) -> its spec, or None if its rule is not installed."""
+    by_title = {title: name for name, title in titles().items()}
+
+    def resolve(key: Key, changed: Mapping[str, Any]) -> dict[str, Any] | None:
+        return resolved(by_title[key.model], key, changed) if key.model in by_title else None
+
+    return resolve
 
 
 def titles() -> dict[str, str]:
@@ -25,9 +35,15 @@ def titles() -> dict[str, str]:
     return {name: MODELS.get(name, rule.title) for name, rule in algorithms().items()}
 
 
-def resolved(name: str, key: Key) -> dict[str, Any]:
-    """One experiment's spec, with the optimizer as the rule has it where it is the rule's own."""
-    silent = {"dataset": key.dataset, "depth": key.depth, "algorithm": name}
+def resolved(name: str, key: Key, changed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """One experiment's spec, with the optimizer as the rule has it where it is the rule's own.
+
+    Args:
+        name: the rule's, in a spec.
+        key: the experiment.
+        changed: settings in which it differs from the paper's protocol, as in a spec.
+    """
+    silent = {"dataset": key.dataset, "depth": key.depth, "algorithm": name, **(changed or {})}
     spec = make_spec(silent).to_dict()
     if spec["optimizer"]["name"] == key.optimizer:
         return spec

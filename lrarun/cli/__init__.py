@@ -19,6 +19,7 @@ from lrarun.errors import LrarunError
 COMMANDS = {
     "train": ("train", "train"),
     "table": ("table", "table"),
+    "claims": ("claims", "claims"),
     "data": ("data", "data"),
     "list": ("list", "list_"),
     "describe": ("describe", "describe"),
