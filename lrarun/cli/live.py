@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrarun.watching import Watcher
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from lrarun.executors import Outcome, Watcher
+    from lrarun.executors import Outcome
     from lrarun.planning import Job
 
 LINE_SECONDS = 30.0  # between two lines of a run, at most
@@ -53,7 +55,7 @@ class Course:
         return f"epoch {self.epoch}/{self.epochs}" + ("" if self.error is None else f", error {self.error:.2f} %")
 
 
-class View:
+class View(Watcher):
     """What all views know: the runs in training, those to come, and how many are done."""
 
     def __init__(self) -> None:
@@ -178,16 +180,14 @@ class Live(View):
 
 def view(quiet: bool) -> AbstractContextManager[Watcher]:
     """The watcher that suits stderr as it is now."""
-    from lrarun.executors import Watcher
-
     if quiet:
         return nullcontext(Watcher())
     if not sys.stderr.isatty():
-        return nullcontext(Lines())  # type: ignore[arg-type]
+        return nullcontext(Lines())
     from rich.console import Console
 
     console = Console(stderr=True)
-    return nullcontext(Lines()) if console.is_dumb_terminal else Live(console)  # type: ignore[arg-type,return-value]
+    return nullcontext(Lines()) if console.is_dumb_terminal else Live(console)
 
 
 def runs(count: int) -> str:

@@ -14,11 +14,12 @@ from lrarun import datasets
 from lrarun.executors.backend import Backend
 from lrarun.executors.here import Here
 from lrarun.executors.processes import Processes, cores
-from lrarun.executors.scheduling import Outcome, Schedule, Watcher, raise_for_failures
+from lrarun.executors.scheduling import Outcome, Schedule, raise_for_failures
 from lrarun.executors.stopping import GRACE, stop_requests
 from lrarun.planning import RESUME, SKIP, TRAIN, Job
 from lrarun.sharing import share
 from lrarun.sources import Progress
+from lrarun.watching import Watcher
 
 __all__ = ["Outcome", "Watcher", "cores", "raise_for_failures", "train_all"]
 

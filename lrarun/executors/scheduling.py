@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lrarun.errors import RunsFailed
 from lrarun.executors.backend import Backend, Begun, Busy, Ended, Epoch, Message, Paused
@@ -15,6 +14,7 @@ from lrarun.locks import is_locked
 from lrarun.planning import RESUME, SKIP, TRAIN, WAIT, Job, longest_first
 from lrarun.results import DIVERGED, FINISHED, Result, read_result
 from lrarun.spec import Spec
+from lrarun.watching import Watcher
 
 KILLED = "killed"
 TICK = 0.2  # seconds between two looks at whether to stop
@@ -55,28 +55,6 @@ def raise_for_failures(outcomes: Sequence[Outcome]) -> None:
     if any(outcome.state != DIVERGED for outcome in bad):
         lines.append("The same command tries again what failed or was killed, from where it was.")
     raise RunsFailed("\n".join([f"{len(bad)} of {len(outcomes)} runs did not finish:", *lines]))
-
-
-class Watcher:
-    """Told how the runs go, in the thread that called ``train_all``. This one keeps silent."""
-
-    def planned(self, jobs: Sequence[Job], workers: int | None) -> None:
-        """Before anything begins; ``workers`` processes will train, None if that is not known."""
-
-    def begun(self, job: Job, epoch: int) -> None:
-        """Training has begun or goes on; so many epochs are done."""
-
-    def epoch(self, job: Job, record: Mapping[str, Any]) -> None:
-        """An epoch is done; its row of the log."""
-
-    def paused(self, job: Job, epoch: int, part: float) -> None:
-        """A checkpoint was stored, this part of the next epoch being done."""
-
-    def waiting(self, jobs: Sequence[Job]) -> None:
-        """Nothing is left to do but to wait for these, which other processes are training."""
-
-    def ended(self, job: Job, outcome: Outcome) -> None:
-        """A run came to an end, good or bad."""
 
 
 class Schedule:
