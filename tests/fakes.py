@@ -92,7 +92,8 @@ def tar_of(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
 
 def client(folder: Path, name: str, body: str) -> None:
     """A program in Python; what it is called with goes into NAME.log."""
-    path = folder / name
-    path.write_text(f"#!{sys.executable}\nimport os, shutil, sys\n"
-                    f"open({str(folder / name)!r} + '.log', 'a').write(' '.join(sys.argv[1:]) + '\\n')\n{body}\n")
+    path, script = folder / name, folder / f"{name}.py"
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+    script.write_text("import os, shutil, sys\n"
+                      f"open({str(folder / name)!r} + '.log', 'a').write(' '.join(sys.argv[1:]) + '\\n')\n{body}\n")
     path.chmod(0o755)

@@ -53,8 +53,10 @@ def test_a_data_set_is_found_in_every_place_and_form(machine, monkeypatch, place
     assert_is_the_small_one(dataset)
     assert isinstance(dataset.train_images.base, np.memmap)
     before = listing(machine)
+    stored = {path: path.stat().st_ino for path in machine.rglob("*-ubyte*")}
     assert datasets.load("mnist", data_dir=machine / "named").fingerprint == dataset.fingerprint
     assert listing(machine) == before
+    assert {path: path.stat().st_ino for path in machine.rglob("*-ubyte*")} == stored, "nothing is unpacked twice"
     home = "cache/mnist" if packed else place
     assert datasets.fetch("mnist", machine / "named").resolve() == (machine / home).resolve()
 

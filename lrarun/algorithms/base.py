@@ -53,7 +53,6 @@ class Algorithm(ABC):
         title: as written in the paper's tables, or a rule's own name.
         learned: the parameter families that the optimizer updates. Other families in
             the parameters, such as fixed random feedback, stay as they were drawn.
-        output: what ``predict`` gives, ``"softmax"`` or ``"hard-sigmoid"``.
 
     The rule never changes ``params``: it writes ``grads``, and the optimizer subtracts
     them. Its random numbers come from the generator that it is given. All arrays have

@@ -19,8 +19,13 @@ from lrarun.errors import LrarunError
 COMMANDS = {
     "train": ("train", "train"),
     "table": ("table", "table"),
+    "claims": ("claims", "claims"),
     "bench": ("bench", "bench"),
     "data": ("data", "data"),
+    "list": ("list", "list_"),
+    "describe": ("describe", "describe"),
+    "validate": ("validate", "validate"),
+    "doctor": ("doctor", "doctor"),
 }
 
 INTERRUPTED = 130
