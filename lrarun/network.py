@@ -7,6 +7,7 @@ takes a stack of networks: a leading axis on every parameter.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -74,7 +75,14 @@ def write_gradients(grads: Params, l: int, delta: Array, z_below: Array, reducti
         z_below: shape ``(..., units below, n)``.
         reduction: ``"sum"`` or ``"mean"`` over the n samples.
     """
+    n = delta.shape[-1]
     if reduction == "mean":
-        delta = delta / delta.shape[-1]
+        delta = delta * (1 / n)
     np.matmul(delta, z_below.mT, out=grads["W"][l])
-    np.sum(delta, axis=-1, keepdims=True, out=grads["c"][l])
+    # A product with ones takes a quarter of the time of np.sum along rows this short.
+    np.matmul(delta, _ones(n, delta.dtype.char), out=grads["c"][l])
+
+
+@functools.cache
+def _ones(n: int, dtype: str) -> Array:
+    return np.ones((n, 1), dtype)

@@ -132,7 +132,7 @@ class Training:
         size = self.spec.batch_size
         index = order[self.batch * size : (self.batch + 1) * size]
         x = datasets.columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
-        y = self._one_hot[:, self.dataset.train_labels[index]]
+        y = self._one_hot.take(self.dataset.train_labels[index], axis=1)
         if self.carry is None:
             record = self.algorithm.step(self.params, x, y, self.grads, self.noise)
         else:
@@ -185,7 +185,7 @@ class Training:
         pixels = np.empty((EVALUATION_BLOCK, images.shape[1]), self.dtype)
         for start in range(0, len(index), EVALUATION_BLOCK):
             block = index[start : start + EVALUATION_BLOCK]
-            yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot[:, labels[block]]
+            yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot.take(labels[block], axis=1)
 
     def evaluate(self, subset: str, params: Params | None = None) -> Evaluation:
         """Scores on ``"train"``, ``"validation"`` or ``"test"`` samples, of the current or given parameters."""

@@ -10,8 +10,8 @@ import numpy as np
 from lrarun.algorithms import algorithms
 from lrarun.bench.epochs import paper_optimizers
 from lrarun.bench.products import bare
-from lrarun.bench.steps import batches_of, sizes_of, step_of
-from lrarun.bench.timing import alternate
+from lrarun.bench.steps import batches_of, sizes_of, step_task
+from lrarun.bench.timing import Task, alternate
 from lrarun.costs import products_of
 from lrarun.datasets import Dataset
 from lrarun.errors import UsageError
@@ -59,7 +59,7 @@ def step_row(spec: Spec, dataset: Dataset, seconds: float, versus_torch: bool = 
     """
     dtype = np.dtype(spec.dtype)
     products = bare(products_of(spec.algorithm, sizes_of(spec, dataset), spec.batch_size, dtype), dtype)
-    tasks = {"step": step_of(spec, dataset), **products}
+    tasks = {"step": step_task(spec, dataset), **products}
     if versus_torch:
         tasks |= _torch_task(spec, dataset)
     times = alternate(tasks, seconds)
@@ -91,12 +91,12 @@ def check_torch() -> None:
     torch.set_num_threads(1)
 
 
-def _torch_task(spec: Spec, dataset: Dataset) -> dict[str, Any]:
-    from lrarun.bench.torch_steps import GRADIENTS, torch_step
+def _torch_task(spec: Spec, dataset: Dataset) -> dict[str, Task]:
+    from lrarun.bench.torch_steps import GRADIENTS, torch_task
 
     if spec.algorithm.name not in GRADIENTS:
         return {}
-    return {"torch": torch_step(spec, Training(spec, dataset).params, batches_of(spec, dataset))}
+    return {"torch": torch_task(spec, Training(spec, dataset).params, batches_of(spec, dataset))}
 
 
 def blas() -> str:

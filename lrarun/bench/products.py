@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from lrarun.bench.timing import alternate
+from lrarun.bench.timing import Task, alternate
 from lrarun.costs import Operand, Product
 from lrarun.memory import aligned_empty
 
@@ -29,14 +29,14 @@ SECONDS_PER_SHAPE = 0.1
 RESULTS = -1  # in place of an address
 
 
-def bare(products: Sequence[Product], dtype: np.dtype) -> dict[str, Callable[[], None]]:
+def bare(products: Sequence[Product], dtype: np.dtype) -> dict[str, Task]:
     """Two candidates: all products in the fastest layouts of each, and in the step's own."""
     shapes = [(product.left.shape, product.right.shape) for product in products]
     chosen = {
         "fastest layouts": [fastest_layouts(*pair, dtype.char) for pair in shapes],
         "own layouts": [(p.left.order, p.right.order, p.out.order) for p in products],
     }
-    return {name: _calls(products, layouts, dtype) for name, layouts in chosen.items()}
+    return {name: Task(_calls(products, layouts, dtype)) for name, layouts in chosen.items()}
 
 
 @functools.cache
@@ -46,7 +46,7 @@ def fastest_layouts(left: tuple[int, int], right: tuple[int, int], dtype: str) -
     tasks = {}
     for layouts in itertools.product("CF", repeat=3):
         a, b, out = (_ordered(_filled(_stored(*pair), dtype), pair[1]) for pair in zip(shapes, layouts))
-        tasks["".join(layouts)] = functools.partial(np.matmul, a, b, out=out)
+        tasks["".join(layouts)] = Task(functools.partial(np.matmul, a, b, out=out))
     times = alternate(tasks, SECONDS_PER_SHAPE)
     left_order, right_order, out_order = min(times, key=times.__getitem__)
     return left_order, right_order, out_order

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 
 from lrarun import datasets
+from lrarun.bench.timing import Task
 from lrarun.datasets import Dataset
+from lrarun.memory import aligned_empty
 from lrarun.spec import Spec
 from lrarun.training import Training
 
 Batch = tuple[np.ndarray, np.ndarray]
 
-BATCHES = 40
 
-
-def step_of(spec: Spec, dataset: Dataset) -> Callable[[], None]:
-    """A call that makes one training step, each time on the next of some mini-batches that are ready."""
+def step_task(spec: Spec, dataset: Dataset) -> Task:
+    """One training step on a mini-batch that was gathered before, as the loop gathers it."""
     training = Training(spec, dataset)
-    batches = itertools.cycle(batches_of(spec, dataset))
     learn, move = training.algorithm.step, training.optimizer.update
     params, grads, state, noise = training.params, training.grads, training.optimizer_state, training.noise
     extra = _carried(training)
+    batches = batches_of(spec, dataset)
+    batch = next(batches)
 
-    def step() -> None:
-        x, y = next(batches)
-        learn(params, x, y, grads, noise, **extra)
+    def prepare() -> None:
+        nonlocal batch
+        batch = next(batches)
+
+    def run() -> None:
+        learn(params, *batch, grads, noise, **extra)
         move(params, grads, state)
 
-    return step
+    return Task(run, prepare)
 
 
 def sizes_of(spec: Spec, dataset: Dataset) -> list[int]:
@@ -38,17 +41,15 @@ def sizes_of(spec: Spec, dataset: Dataset) -> list[int]:
     return [dataset.train_images.shape[1], *[spec.width] * spec.depth, dataset.classes]
 
 
-def batches_of(spec: Spec, dataset: Dataset) -> list[Batch]:
-    """Inputs and one-hot labels of a few mini-batches, columns as samples, as the training loop makes them."""
-    size = spec.batch_size
-    chosen = [np.arange(start, start + size) for start in range(0, BATCHES * size, size)]
-    return [
-        (
-            datasets.columns(dataset.train_images, index % len(dataset.train_labels), spec.dtype),
-            datasets.one_hot(dataset.train_labels[index % len(dataset.train_labels)], dataset.classes, spec.dtype),
-        )
-        for index in chosen
-    ]
+def batches_of(spec: Spec, dataset: Dataset) -> Iterator[Batch]:
+    """Inputs and one-hot labels, columns as samples, of random mini-batches without end; one buffer for all inputs."""
+    rng = np.random.default_rng(0)
+    one_hot = np.eye(dataset.classes, dtype=spec.dtype)
+    pixels = aligned_empty((spec.batch_size, dataset.train_images.shape[1]), spec.dtype)
+    while True:
+        index = rng.integers(len(dataset.train_labels), size=spec.batch_size)
+        x = datasets.columns(dataset.train_images, index, spec.dtype, out=pixels)
+        yield x, one_hot.take(dataset.train_labels[index], axis=1)
 
 
 def _carried(training: Training) -> dict[str, dict[int, np.ndarray]]:

@@ -7,7 +7,7 @@ throughout, rows as samples, one thread. Each computes what the rule of that nam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lrarun.bench.steps import Batch
+from lrarun.bench.timing import Task
 from lrarun.network import Params
 from lrarun.spec import Spec
 
@@ -22,8 +23,8 @@ Tensors = dict[str, dict[int, Tensor]]
 Gradients = Callable[[Any, Tensors, Tensor, Tensor], Tensors]
 
 
-def torch_step(spec: Spec, params: Params, batches: list[Batch]) -> Callable[[], None]:
-    """A call that makes one training step on the next of the mini-batches, from those initial parameters.
+def torch_task(spec: Spec, params: Params, batches: Iterator[Batch]) -> Task:
+    """One training step on a mini-batch that is there as tensors already, from those initial parameters.
 
     Args:
         spec: the rule and the optimizer.
@@ -37,19 +38,19 @@ def torch_step(spec: Spec, params: Params, batches: list[Batch]) -> Callable[[],
     tensors = as_tensors(params)
     learned = [tensors[family][l] for family in spec.algorithm.learned for l in tensors[family]]
     optimizer = _optimizer(spec, learned)
-    rows = [(torch.from_numpy(x.T.copy()), torch.from_numpy(y.T.copy())) for x, y in batches]
-    turn = 0
+    x = y = torch.empty(0)
 
-    def step() -> None:
-        nonlocal turn
-        x, y = rows[turn % len(rows)]
-        turn += 1
+    def prepare() -> None:
+        nonlocal x, y
+        x, y = (torch.from_numpy(a.T.copy()) for a in next(batches))
+
+    def run() -> None:
         for family, layers in gradients(spec.algorithm, tensors, x, y).items():
             for l, gradient in layers.items():
                 tensors[family][l].grad = gradient
         optimizer.step()
 
-    return step
+    return Task(run, prepare)
 
 
 def as_tensors(params: Params) -> Tensors:

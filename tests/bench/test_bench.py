@@ -13,7 +13,7 @@ from lrarun.bench import chosen_specs, step_row
 from lrarun.bench.data import synthetic
 from lrarun.bench.epochs import EpochTimes, configuration, estimates, makespan, time_epochs
 from lrarun.bench.products import bare
-from lrarun.bench.timing import alternate
+from lrarun.bench.timing import Task, alternate
 from lrarun.costs import Operand, Product
 from lrarun.paper import printed_cells
 from lrarun.protocol import protocol
@@ -27,7 +27,8 @@ def hurry(monkeypatch):
 
 def test_tasks_take_turns_and_each_shortest_time_is_its_own():
     calls = []
-    times = alternate({"a": lambda: calls.append("a"), "b": lambda: [calls.append("b"), sum(range(20_000))]}, 0.01, 3)
+    slow = Task(lambda: [calls.append("b"), sum(range(20_000))])
+    times = alternate({"a": Task(lambda: calls.append("a"), lambda: sum(range(50_000))), "b": slow}, 0.01, 3)
     assert "".join(calls).startswith("ab" + "aaabbb") and set("".join(calls[2:]).split("aaabbb")) == {""}
     assert 0 < times["a"] < times["b"] < 1
 
@@ -46,7 +47,7 @@ def test_bare_products_are_products_of_the_given_shapes_in_both_sets_of_layouts(
     monkeypatch.setattr(np, "matmul", watch)
     for task in tasks.values():
         seen.clear()
-        task()
+        task.run()
         assert [(a.shape, b.shape) for a, b, _ in seen] == [((6, 5), (5, 4)), ((5, 6), (6, 4)), ((5, 6), (6, 4))]
         for left, right, out in seen:
             assert not np.shares_memory(left, out) and not np.shares_memory(right, out)
@@ -62,7 +63,7 @@ def test_the_data_set_is_mostly_dark_and_can_be_learned():
     assert not dataset.train_images.reshape(-1, 28, 28)[:, :4].any()
     means = np.array([dataset.train_images[dataset.train_labels == k].mean(axis=0) for k in range(10)])
     distances = ((dataset.test_images[:, None] - means) ** 2).sum(axis=-1)
-    assert np.mean(distances.argmin(axis=1) == dataset.test_labels) > 0.95
+    assert np.mean(distances.argmin(axis=1) == dataset.test_labels) > 0.9
 
 
 @given(st.lists(st.floats(0.1, 100), min_size=1, max_size=30), st.integers(1, 8))
