@@ -18,7 +18,9 @@ from lrarun.errors import LrarunError
 # Command -> (module under lrarun.cli, attribute). Order is that of the help page.
 COMMANDS = {
     "train": ("train", "train"),
+    "status": ("status", "status"),
     "table": ("table", "table"),
+    "clean": ("clean", "clean"),
     "data": ("data", "data"),
 }
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,11 +33,9 @@ class Course:
     epoch: int
     part: float = 0.0
     error: float | None = None
-    first: float = 0.0
-    started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.first = self.epoch + self.part
+        self.first, self.started = self.epoch, time.monotonic()
 
     @property
     def epochs(self) -> int:
@@ -71,6 +69,9 @@ class View(Watcher):
         skipped = len(jobs) - self.total
         self.say(f"{runs(self.total)} to train" + (f", {skipped} done before" if skipped else "")
                  + (f"; {workers} processes" if self.total and workers and workers > 1 else ""))
+        for job in jobs:
+            if job.action == SKIP and "stale" in job.reason:
+                self.say(f"{job.run_id}: {job.reason}")
 
     def begun(self, job: Job, epoch: int) -> None:
         self.to_come.pop(job.run_id, None)
