@@ -78,12 +78,17 @@ class View(Watcher):
         self.courses[job.run_id] = Course(job, epoch)
 
     def epoch(self, job: Job, record: Mapping[str, Any]) -> None:
-        course = self.courses[job.run_id]
+        course = self._course(job)
         course.epoch, course.part, course.error = record["epoch"], 0.0, record["validation_error"]
 
     def paused(self, job: Job, epoch: int, part: float) -> None:
-        course = self.courses[job.run_id]
+        course = self._course(job)
         course.epoch, course.part = epoch, part
+
+    def _course(self, job: Job) -> Course:
+        if job.run_id not in self.courses:  # from a cluster, the word that it has begun may be lost
+            self.begun(job, job.epoch)
+        return self.courses[job.run_id]
 
     def waiting(self, jobs: Sequence[Job]) -> None:
         self.say(f"waiting for {runs(len(jobs))} that other processes are training (Ctrl-C leaves them to it)")
