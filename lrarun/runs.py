@@ -125,6 +125,16 @@ def reason_of(error: BaseException) -> str:
     return str(error) if isinstance(error, LrarunError) else f"{type(error).__name__}: {error}"
 
 
+def forget(folder: Path) -> None:
+    """Empties a run's folder.
+
+    Raises:
+        Locked: if another process is training it.
+    """
+    with locked(folder):
+        _clear(folder)
+
+
 def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.name != LOCK:

@@ -18,8 +18,10 @@ from lrarun.errors import LrarunError
 # Command -> (module under lrarun.cli, attribute). Order is that of the help page.
 COMMANDS = {
     "train": ("train", "train"),
+    "status": ("status", "status"),
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
+    "clean": ("clean", "clean"),
     "data": ("data", "data"),
     "list": ("list", "list_"),
     "describe": ("describe", "describe"),
