@@ -22,6 +22,7 @@ COMMANDS = {
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
     "clean": ("clean", "clean"),
+    "bench": ("bench", "bench"),
     "data": ("data", "data"),
     "list": ("list", "list_"),
     "describe": ("describe", "describe"),
