@@ -19,6 +19,7 @@ from lrarun.errors import LrarunError
 COMMANDS = {
     "train": ("train", "train"),
     "table": ("table", "table"),
+    "figure": ("figure", "figure"),
     "data": ("data", "data"),
 }
 

@@ -63,7 +63,15 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure in the format of its suffix, whole or not at all; equal figures give equal bytes."""
-    format = path.suffix[1:]
-    with atomic(path) as file:
-        figure.savefig(file, format=format, metadata=METADATA[format])
+    """Writes a figure in the format of its suffix, whole or not at all; equal figures give equal bytes.
+
+    Raises:
+        UsageError: if it can't be written there.
+    """
+    format = path.suffix[1:].lower()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as file:
+            figure.savefig(file, format=format, metadata=METADATA[format])
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror or error}") from error

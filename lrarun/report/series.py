@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lrarun.report.cells import MISSING, by_settings, flat, one_per_seed, progress, settings
-from lrarun.report.style import named, plain_title
+from lrarun.report.style import named, plain_title, title_of
 from lrarun.results import DIVERGED, Result
 
 
@@ -125,6 +125,25 @@ def setting_text(key: str, value: Any) -> str:
 def layers(depth: int) -> str:
     """``1 layer``, ``3 layers``."""
     return f"{depth} layer{'' if depth == 1 else 's'}"
+
+
+def legend_names(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], apart: Sequence[str]) -> list[str]:
+    """Each spec in a legend: its rule, and its variant if it has one (see :func:`variants`)."""
+    return [
+        ", ".join(filter(None, (title_of(spec["algorithm"]["name"], titles), variant)))
+        for spec, variant in zip(specs, variants(specs, apart))
+    ]
+
+
+def shared(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Those of a panel's keys that have one value in all specs, which a title says once."""
+    return [key for key in PANEL if len({spec[key] for spec in specs}) == 1]
+
+
+def subject(specs: Sequence[Mapping[str, Any]]) -> str:
+    """What all specs are of: ``MNIST, 2 hidden layers``."""
+    texts = {"dataset": named(specs[0]["dataset"]), "depth": layers(specs[0]["depth"]).replace("layer", "hidden layer")}
+    return ", ".join(texts[key] for key in shared(specs))
 
 
 def descriptions(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[str]:
