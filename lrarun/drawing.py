@@ -110,9 +110,11 @@ def weights_of(line: Line) -> tuple[Result, Params]:
     """
     reasons = list(line.outstanding)
     for run in line.runs:
-        try:
-            return run, read_parameters(run)
-        except Incomplete as error:
-            # What another state is called stands in the line already, but for "diverged".
-            reasons += [str(error)] if run.finished else [run.state] * (run.state == DIVERGED)
+        if run.state == DIVERGED:
+            reasons.append(DIVERGED)
+        elif run.finished:
+            try:
+                return run, read_parameters(run)
+            except Incomplete as error:
+                reasons.append(str(error))
     raise Incomplete(reasons[0])

@@ -76,7 +76,7 @@ def figure(
     paths = targets(out, number, formats)
     from lrarun.report.figures import check_libraries, save, styled
 
-    check_libraries()
+    check_libraries(number)
     from lrarun import datasets
     from lrarun.cli.downloads import download_progress
     from lrarun.drawing import draw
@@ -101,6 +101,8 @@ def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Pat
     """The files to write."""
     suffix = out.suffix[1:].lower()
     if suffix not in SUFFIXES:
+        if suffix.isalpha() and not out.is_dir():
+            raise click.UsageError(f"--out {out}: figures are written as .png or .svg, or both into a folder.")
         return [out / f"figure-{number}.{format}" for format in formats or SUFFIXES]
     if formats not in (None, (suffix,)):
         raise click.UsageError(f"--out {out} is a file in one format; leave --format out, or name a folder.")

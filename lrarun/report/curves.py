@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -37,7 +37,7 @@ def draw_angle(lines: Sequence[Line], titles: Titles) -> Figure:
         reference(axes, 90, "90°")
     axes.set(ylim=(0, top), ylabel="angle to backprop's update (degrees)", title=heading(lines))
     over_epochs(axes, lines)
-    axes.legend()
+    axes.legend(*unique([axes]))
     return figure
 
 
@@ -52,9 +52,9 @@ def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
     upper.set(ylim=(0, None), ylabel="validation NLL (nats)", title=heading(lines))
     lower.set(ylim=(0, None), ylabel="total discrepancy\n(mean over samples)")
     over_epochs(lower, lines)
-    lower.legend()
+    lower.legend(*unique([lower]))
     if len(lines) > 1:
-        upper.legend()
+        upper.legend(*unique([upper]))
     return figure
 
 
@@ -87,6 +87,7 @@ def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
             panel.set_ylabel("validation accuracy (%)")
         if row == rows[-1]:
             over_epochs(panel, lines)
+    figure.suptitle(seeds_note(lines))
     legend_below(figure, axes, [text for text, _ in looks(lines, titles, PANEL)])
     return figure
 
@@ -100,18 +101,18 @@ def panels(rows: int, columns: int, size: tuple[float, float], **keywords: Any) 
 
 
 def looks(lines: Sequence[Line], titles: Titles, apart: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Each line's name in the legend and its colour, marker and line style.
+    """Each line's name in the legend, and how :func:`plot` is to draw it.
 
-    The colour and marker are the rule's, the line style tells the runs of a rule apart
-    and is that of the same variant of another rule.
+    The colour and marker are the rule's. The line style tells the runs of a rule apart,
+    and is that of the same variant of another rule; so is its rank.
     """
     specs = specs_of(lines)
     kinds = variants(specs, apart)
     ranks = {kind: rank for rank, kind in enumerate(dict.fromkeys(kinds))}
     made = []
     for spec, kind, name in zip(specs, kinds, legend_names(specs, titles, apart)):
-        colour, marker = look(spec["algorithm"]["name"])
-        made.append((name, {"color": colour, "marker": marker, "linestyle": line_style(ranks[kind])}))
+        (colour, marker), rank = look(spec["algorithm"]["name"]), ranks[kind]
+        made.append((name, {"rank": rank, "color": colour, "marker": marker, "linestyle": line_style(rank)}))
     return made
 
 
@@ -120,18 +121,23 @@ def specs_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
     return [line.spec for line in lines]
 
 
-def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, **keywords: Any) -> None:
+def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
     """One line's mean, with a band where seeds differ and a cross where it diverged."""
     if curve.empty:
         return
-    step = max(1, len(curve) // 10)
-    axes.plot(curve["mean"], label=text, markevery=step, **keywords)
+    axes.plot(curve["mean"], label=text, markevery=marked(len(curve), line.spec["epochs"], rank), **keywords)
     if len(line.runs) > 1:
         axes.fill_between(curve.index, curve["low"], curve["high"], color=keywords["color"], alpha=0.15, linewidth=0)
     if any(run.state == DIVERGED for run in line.runs):
         end = curve.iloc[-1]
         axes.plot(end.name, end["mean"], marker="X", markersize=9, color=keywords["color"], markeredgecolor="black",
                   linestyle="none", label="diverged")
+
+
+def marked(length: int, epochs: int, rank: int) -> tuple[int, int]:
+    """The first epoch with a marker, from 0, and the step: some ten in all, at other epochs for another rank."""
+    step = max(1, epochs // 10)
+    return (rank % 3 * step // 3, step) if length > step else (0, 1)
 
 
 def reference(axes: Axes, height: float, text: str) -> None:
@@ -151,15 +157,27 @@ def over_epochs(axes: Axes, lines: Sequence[Line]) -> None:
 
 
 def heading(lines: Sequence[Line]) -> str:
-    """What all lines are of, and what they are over where there are several seeds."""
-    seeds = sorted({len(line.runs) for line in lines if line.runs})
-    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    over = f"\nmean over {count} seeds, bands from the lowest to the highest" if seeds[-1] > 1 else ""
-    return subject(specs_of(lines)) + over
+    """What all lines are of, and over."""
+    return "\n".join(filter(None, (subject(specs_of(lines)), seeds_note(lines))))
+
+
+def seeds_note(lines: Sequence[Line]) -> str:
+    """What the curves are over, where there is more than one seed."""
+    counts = {len(line.runs) for line in lines if line.runs}
+    if counts == {1}:
+        return ""
+    number = " to ".join(map(str, sorted({min(counts), max(counts)})))
+    return f"mean over {number} seeds, bands from the lowest to the highest"
+
+
+def unique(axes: Iterable[Axes]) -> tuple[list[Any], list[str]]:
+    """Handles and texts of the panels' legends, each text once."""
+    found = {text: handle for panel in axes for handle, text in zip(*panel.get_legend_handles_labels())}
+    return list(found.values()), list(found)
 
 
 def legend_below(figure: Figure, axes: Sequence[Axes], names: Sequence[str]) -> None:
-    """One legend for all panels, each entry once, in the order of the names, and what else there is."""
-    found = {text: handle for panel in axes for handle, text in zip(*panel.get_legend_handles_labels())}
+    """One legend for all panels in two rows: the names in their order, then what else there is."""
+    found = {text: handle for handle, text in zip(*unique(axes))}
     texts = [*(name for name in dict.fromkeys(names) if name in found), *(text for text in found if text not in names)]
     figure.legend([found[text] for text in texts], texts, loc="outside lower center", ncols=-(-len(texts) // 2))

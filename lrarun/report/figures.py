@@ -45,9 +45,9 @@ CURVES = {
 }
 
 
-def check_libraries() -> None:
-    """Raises ``UsageError`` unless what figures are drawn with is installed."""
-    needed = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}
+def check_libraries(number: str) -> None:
+    """Raises ``UsageError`` unless what a figure is made with is installed."""
+    needed = {"matplotlib": "matplotlib"} | ({} if number in CURVES else {"sklearn": "scikit-learn"})
     absent = [name for module, name in needed.items() if importlib.util.find_spec(module) is None]
     if absent:
         raise UsageError(f"figures need {' and '.join(absent)}; install them with: pip install 'lrarun[plots]'")
