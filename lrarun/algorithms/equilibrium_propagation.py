@@ -130,7 +130,10 @@ class EquilibriumPropagation(Algorithm):
         return {"nll": nll(free[depth_of(params)], y)}
 
     def predict(self, params, x):
-        return self._settle(params, relaxation.drive_of(params, x))[depth_of(params)]
+        return self.activities(params, x)[depth_of(params)]
+
+    def activities(self, params, x):
+        return self._settle(params, relaxation.drive_of(params, x))
 
     def _settle(self, params: Params, drive: Array, carried: State | None = None) -> State:
         """The free phase, from the initial state that is asked for."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "show": ("show", "show"),
     "diff": ("diff", "diff"),
     "export": ("export", "export"),
+    "figure": ("figure", "figure"),
     "data": ("data", "data"),
     "list": ("list", "list_"),
     "describe": ("describe", "describe"),
