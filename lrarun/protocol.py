@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lrarun.algorithms import algorithms
+from lrarun.errors import SpecError
 from lrarun.paper import MODELS, Key
 from lrarun.spec import make_spec
 
@@ -13,11 +15,13 @@ from lrarun.spec import make_spec
 def protocol(keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
     """Experiment -> what ``make_spec`` makes of its name alone: all else as in the paper.
 
-    Experiments of rules that are not installed are left out.
+    Experiments of rules or optimizers that are not installed are left out.
     """
-    resolve = resolver()
-    specs = ((key, resolve(key, {})) for key in keys)
-    return {key: spec for key, spec in specs if spec is not None}
+    resolve, specs = resolver(), {}
+    for key in keys:
+        with contextlib.suppress(SpecError):
+            specs[key] = resolve(key, {})
+    return {key: spec for key, spec in specs.items() if spec is not None}
 
 
 def resolver() -> Callable[[Key, Mapping[str, Any]], dict[str, Any] | None]:

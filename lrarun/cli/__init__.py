@@ -21,6 +21,10 @@ COMMANDS = {
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
     "data": ("data", "data"),
+    "list": ("list", "list_"),
+    "describe": ("describe", "describe"),
+    "validate": ("validate", "validate"),
+    "doctor": ("doctor", "doctor"),
 }
 
 INTERRUPTED = 130

@@ -28,6 +28,8 @@ data_dir_option = click.option(
 
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
 specs_argument = click.argument(
     "specs", nargs=-1, required=True, metavar="SPEC.yaml...", type=click.Path(path_type=Path)
 )
