@@ -260,7 +260,7 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
     where = datasets.where(data.name, data_dir)
     return Description(
         "data set", data.name, data.title, text, files=files, sources=(*data.mirrors, *packages),
-        folder=where and str(where), key="dataset",
+        folder=str(where) if where else None, key="dataset",
     )
 
 

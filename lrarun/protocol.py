@@ -1,8 +1,9 @@
-"""The paper's protocol for each experiment of its tables, as resolved specs."""
+"""The paper's protocol for each experiment of its tables and figures, as resolved specs."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -52,3 +53,23 @@ def resolved(name: str, key: Key, changed: Mapping[str, Any] | None = None) -> d
     if spec["optimizer"]["name"] == key.optimizer:
         return spec
     return make_spec(silent | {"optimizer": key.optimizer}).to_dict()
+
+
+def figure_protocol(number: str) -> list[dict[str, Any]]:
+    """The runs that Figure ``1a``, ``1b``, ``2`` or ``3`` shows, as ``experiments/figure<number>.yaml`` has them."""
+    if number == "2":
+        varied: dict[str, tuple[Any, ...]] = {"algorithm": ("dfa", "equilibrium-propagation", "dtp-sigma", "lra-e")}
+        fixed: dict[str, Any] = {"dataset": "fashion-mnist", "depth": 5}
+    elif number == "3":
+        varied = {
+            "dataset": ("mnist", "fashion-mnist"),
+            "init": ("glorot", "orthogonal", "gaussian"),
+            "depth": (3, 5, 8),
+            "algorithm": ("dtp-sigma", "dtp"),
+        }
+        fixed = {}
+    else:
+        varied = {}
+        fixed = {"depth": 2, "algorithm": "lra-e", "epochs": 20, "probes": ["angle", "discrepancy"]}
+    choices = itertools.product(*varied.values())
+    return [make_spec(fixed | dict(zip(varied, choice))).to_dict() for choice in choices]

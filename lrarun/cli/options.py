@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 results_option = click.option(
     "--results",
@@ -41,3 +45,8 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Set a key of every spec, dotted for nested ones. Can be given several times.",
 )
+
+
+def run_argument(name: str) -> Callable[[F], F]:
+    """An argument that names one run."""
+    return click.argument(name, metavar="RUN")
