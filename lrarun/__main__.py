@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 # Before NumPy loads: parallelism goes over runs, and one thread is what makes a run repeatable.
 for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -12,7 +13,10 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
 def main() -> None:
     """Runs the command line; exits with its code."""
     from lrarun.cli import main as command
+    from lrarun.cli.behaviour import Forgiving
 
+    if sys.stderr is not None:
+        sys.stderr = Forgiving(sys.stderr)  # type: ignore[assignment]
     command()
 
 

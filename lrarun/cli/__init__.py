@@ -13,6 +13,7 @@ import sys
 import click
 
 from lrarun import __version__
+from lrarun.cli.behaviour import global_options, is_verbose, unread_output_is_fine, with_global_options
 from lrarun.errors import LrarunError
 
 # Command -> (module under lrarun.cli, attribute). Order is that of the help page.
@@ -24,13 +25,13 @@ COMMANDS = {
     "diff": ("diff", "diff"),
     "export": ("export", "export"),
     "data": ("data", "data"),
-    "list": ("list", "list_"),
+    "list": ("listing", "list_"),
     "describe": ("describe", "describe"),
     "validate": ("validate", "validate"),
     "doctor": ("doctor", "doctor"),
 }
 
-INTERRUPTED = 130
+UNEXPECTED, INTERRUPTED = 1, 130
 
 
 class LazyGroup(click.Group):
@@ -43,10 +44,36 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module, attribute = COMMANDS[name]
-        return getattr(importlib.import_module(f"lrarun.cli.{module}"), attribute)
+        return with_global_options(getattr(importlib.import_module(f"lrarun.cli.{module}"), attribute))
+
+    def make_context(self, *args, **extra):
+        with unread_output_is_fine():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx):
+        with unread_output_is_fine():
+            return super().invoke(ctx)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+EPILOG = """\b
+Options that stand here may also stand after the command.
+
+\b
+Exit codes:
+  0    all well
+  1    unexpected failure, or no source of a data set could be reached
+  2    wrong usage, an invalid spec, or a damaged data set
+  3    at least one run failed
+  4    results that were asked for are missing or incomplete
+  5    a comparison or a claim does not hold
+  130  interrupted
+
+Data goes to stdout, progress and messages to stderr."""
+
+
+@click.group(
+    cls=LazyGroup, epilog=EPILOG, params=global_options(), context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="lrarun")
 def cli() -> None:
     """Train networks by rules other than backprop, and compare with the paper.
@@ -55,6 +82,8 @@ def cli() -> None:
     Examples:
       lrarun train experiments/example.yaml
       lrarun table 1
+      lrarun show mnist-lra-e
+      lrarun COMMAND --help
     """
 
 
@@ -72,3 +101,18 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("lrarun: interrupted", err=True)
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        if is_verbose():
+            raise
+        click.echo(f"lrarun: {unexpected(error)}", err=True)
+        sys.exit(UNEXPECTED)
+
+
+def unexpected(error: Exception) -> str:
+    """What to say of a failure that no message was written for."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    kind = type(error).__name__
+    return f"unexpected failure, most likely a bug: {kind}: {error}\nAdd -v to see where, and please report it."

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from lrarun.cli.behaviour import set_quiet
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 results_option = click.option(
@@ -30,7 +32,9 @@ data_dir_option = click.option(
     help="Where to look for data sets first.",
 )
 
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, is_eager=True, callback=set_quiet, help="Say only what went wrong."
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

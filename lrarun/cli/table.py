@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrarun.cli.behaviour import say
 from lrarun.cli.options import results_option, set_option
 
 if TYPE_CHECKING:
@@ -116,10 +117,9 @@ def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: p
     counts = left_out(runs, {key: wanted[key] for key in shown}, titles())
     if counts:
         example, _ = counts.most_common(1)[0]
-        click.echo(
+        say(
             f"left out: {plural(counts.total(), 'run')} whose settings differ from the paper's protocol"
-            f" (e.g. {example}); show them with --spec",
-            err=True,
+            f" (e.g. {example}); show them with --spec"
         )
 
 
