@@ -15,6 +15,9 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+# What NumPy's BLAS libraries read, when NumPy is imported, for how many threads to use.
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")
+
 # Name -> module; `import lrarun` itself must stay light.
 _EXPORTS = {
     "Result": "lrarun.results",

@@ -1,11 +1,15 @@
-"""The paper's protocol for each experiment of its tables, as resolved specs."""
+"""The paper's protocol for each experiment of its tables and figures, as resolved specs."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from lrarun.algorithms import algorithms
+from lrarun.errors import SpecError
 from lrarun.paper import MODELS, Key
 from lrarun.spec import make_spec
 
@@ -13,11 +17,13 @@ from lrarun.spec import make_spec
 def protocol(keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
     """Experiment -> what ``make_spec`` makes of its name alone: all else as in the paper.
 
-    Experiments of rules that are not installed are left out.
+    Experiments of rules or optimizers that are not installed are left out.
     """
-    resolve = resolver()
-    specs = ((key, resolve(key, {})) for key in keys)
-    return {key: spec for key, spec in specs if spec is not None}
+    resolve, specs = resolver(), {}
+    for key in keys:
+        with contextlib.suppress(SpecError):
+            specs[key] = resolve(key, {})
+    return {key: spec for key, spec in specs.items() if spec is not None}
 
 
 def resolver() -> Callable[[Key, Mapping[str, Any]], dict[str, Any] | None]:
@@ -48,3 +54,23 @@ def resolved(name: str, key: Key, changed: Mapping[str, Any] | None = None) -> d
     if spec["optimizer"]["name"] == key.optimizer:
         return spec
     return make_spec(silent | {"optimizer": key.optimizer}).to_dict()
+
+
+def figure_protocol(number: str) -> list[dict[str, Any]]:
+    """The runs that Figure ``1a``, ``1b``, ``2`` or ``3`` shows, as ``experiments/figure<number>.yaml`` has them."""
+    if number == "2":
+        varied: dict[str, tuple[Any, ...]] = {"algorithm": ("dfa", "equilibrium-propagation", "dtp-sigma", "lra-e")}
+        fixed: dict[str, Any] = {"dataset": "fashion-mnist", "depth": 5}
+    elif number == "3":
+        varied = {
+            "dataset": ("mnist", "fashion-mnist"),
+            "init": ("glorot", "orthogonal", "gaussian"),
+            "depth": (3, 5, 8),
+            "algorithm": ("dtp-sigma", "dtp"),
+        }
+        fixed = {}
+    else:
+        varied = {}
+        fixed = {"depth": 2, "algorithm": "lra-e", "epochs": 20, "probes": ["angle", "discrepancy"]}
+    choices = itertools.product(*varied.values())
+    return [make_spec(fixed | dict(zip(varied, choice))).to_dict() for choice in choices]

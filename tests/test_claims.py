@@ -17,7 +17,7 @@ from lrarun.report.claims import FAILS, HOLDS, KINDS, Claim, check, load_claims
 from lrarun.report.measured import Measured
 from lrarun.report.paired import Lacking, Mistakes, compare, mistakes_of
 from lrarun.report.statistics import holm, mcnemar
-from lrarun.report.verdict_list import render_claims
+from lrarun.report.claim_list import render_claims
 from lrarun.report.verdicts import INCONCLUSIVE
 from lrarun.results import read_results
 from tests.fabricate import NAMES, spec_for, write_log, write_predictions, write_run

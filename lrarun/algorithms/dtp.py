@@ -211,7 +211,8 @@ class DTPSigma(DifferenceTargets):
     )
     negative: Literal["clip", "absolute", "keep"] = setting(
         "clip", "a sigma below zero becomes zero, changes its sign, or is kept and shrinks further",
-        paper="not stated; does not arise with the defaults, and validation does not tell the three apart at 3 layers",
+        paper="not stated; does not arise with the defaults; kept, a summed loss makes sigma grow until it overflows"
+        " at 8 layers, and at 3 layers validation does not tell the three apart",
     )
 
     def first_sigma(self):

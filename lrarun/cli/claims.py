@@ -29,7 +29,7 @@ def claims(results: Path, layout: str) -> None:
     from lrarun.report.cells import well_formed
     from lrarun.report.claims import check, load_claims
     from lrarun.report.measured import Measured
-    from lrarun.report.verdict_list import render_claims
+    from lrarun.report.claim_list import render_claims
     from lrarun.results import read_results
 
     measured = Measured(well_formed(read_results(results)), resolver())
