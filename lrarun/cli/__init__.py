@@ -20,19 +20,19 @@ from lrarun.errors import LrarunError
 COMMANDS = {
     "train": ("train", "train"),
     "status": ("status", "status"),
+    "clean": ("clean", "clean"),
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
-    "clean": ("clean", "clean"),
-    "bench": ("bench", "bench"),
+    "figure": ("figure", "figure"),
     "show": ("show", "show"),
     "diff": ("diff", "diff"),
     "export": ("export", "export"),
-    "figure": ("figure", "figure"),
-    "data": ("data", "data"),
     "list": ("listing", "list_"),
     "describe": ("describe", "describe"),
     "validate": ("validate", "validate"),
+    "data": ("data", "data"),
     "doctor": ("doctor", "doctor"),
+    "bench": ("bench", "bench"),
 }
 
 UNEXPECTED, INTERRUPTED = 1, 130
