@@ -33,7 +33,10 @@ COMMANDS = {
     "data": ("data", "data"),
     "doctor": ("doctor", "doctor"),
     "bench": ("bench", "bench"),
+    "completion": ("completion", "completion"),
 }
+
+PROGRAM = "lrarun"
 
 UNEXPECTED, INTERRUPTED = 1, 130
 
@@ -78,7 +81,7 @@ Data goes to stdout, progress and messages to stderr."""
 @click.group(
     cls=LazyGroup, epilog=EPILOG, params=global_options(), context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.version_option(__version__, prog_name="lrarun")
+@click.version_option(__version__, prog_name=PROGRAM)
 def cli() -> None:
     """Train networks by rules other than backprop, and compare with the paper.
 
@@ -94,7 +97,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits: messages to stderr, codes as in the README."""
     try:
-        code = cli(args=arguments, standalone_mode=False, prog_name="lrarun")
+        code = cli(args=arguments, standalone_mode=False, prog_name=PROGRAM)
         sys.exit(code or 0)
     except click.ClickException as error:
         error.show()

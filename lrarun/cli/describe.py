@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.completing import names
 from lrarun.cli.options import data_dir_option, json_option
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @data_dir_option
 @json_option
 def describe(name: str, data_dir: Path | None, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from lrarun.cli.behaviour import set_quiet
+from lrarun.cli.completing import run_ids, spec_files
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,7 +40,8 @@ quiet_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 specs_argument = click.argument(
-    "specs", nargs=-1, required=True, metavar="SPEC.yaml...", type=click.Path(path_type=Path)
+    "specs", nargs=-1, required=True, metavar="SPEC.yaml...", type=click.Path(path_type=Path),
+    shell_complete=spec_files,
 )
 
 set_option = click.option(
@@ -53,4 +55,4 @@ set_option = click.option(
 
 def run_argument(name: str) -> Callable[[F], F]:
     """An argument that names one run."""
-    return click.argument(name, metavar="RUN")
+    return click.argument(name, metavar="RUN", shell_complete=run_ids)
