@@ -11,7 +11,8 @@ from lrarun.cli.options import results_option
 
 @click.command()
 @results_option
-@click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="json has each claim with its comparisons.")
 def claims(results: Path, layout: str) -> None:
     """Check the paper's claims with paired tests on the test set.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.completing import spec_files
 from lrarun.cli.options import data_dir_option, quiet_option, results_option, set_option
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @click.argument("number", type=click.Choice(NUMBERS))
 @results_option
 @click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
+              shell_complete=spec_files,
               help="Show the runs of this spec file in place of the paper's. May be given several times.")
 @set_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results/figures"), show_default=True,
