@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from lrarun import THREAD_VARIABLES
+
 # Before NumPy loads: parallelism goes over runs, and one thread is what makes a run repeatable.
-for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ[_variable] = "1"
+os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 
 
 def main() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lrarun.algorithms import algorithms
+from lrarun.errors import SpecError
 from lrarun.paper import MODELS, Key
 from lrarun.spec import make_spec
 
@@ -14,11 +16,23 @@ from lrarun.spec import make_spec
 def protocol(keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
     """Experiment -> what ``make_spec`` makes of its name alone: all else as in the paper.
 
-    Experiments of rules that are not installed are left out.
+    Experiments of rules or optimizers that are not installed are left out.
     """
-    names = titles()
-    by_title = {title: name for name, title in names.items()}
-    return {key: resolved(by_title[key.model], key) for key in keys if key.model in by_title}
+    resolve, specs = resolver(), {}
+    for key in keys:
+        with contextlib.suppress(SpecError):
+            specs[key] = resolve(key, {})
+    return {key: spec for key, spec in specs.items() if spec is not None}
+
+
+def resolver() -> Callable[[Key, Mapping[str, Any]], dict[str, Any] | None]:
+    """(experiment, changed settings) -> its spec, or None if its rule is not installed."""
+    by_title = {title: name for name, title in titles().items()}
+
+    def resolve(key: Key, changed: Mapping[str, Any]) -> dict[str, Any] | None:
+        return resolved(by_title[key.model], key, changed) if key.model in by_title else None
+
+    return resolve
 
 
 def titles() -> dict[str, str]:
@@ -26,9 +40,15 @@ def titles() -> dict[str, str]:
     return {name: MODELS.get(name, rule.title) for name, rule in algorithms().items()}
 
 
-def resolved(name: str, key: Key) -> dict[str, Any]:
-    """One experiment's spec, with the optimizer as the rule has it where it is the rule's own."""
-    silent = {"dataset": key.dataset, "depth": key.depth, "algorithm": name}
+def resolved(name: str, key: Key, changed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """One experiment's spec, with the optimizer as the rule has it where it is the rule's own.
+
+    Args:
+        name: the rule's, in a spec.
+        key: the experiment.
+        changed: settings in which it differs from the paper's protocol, as in a spec.
+    """
+    silent = {"dataset": key.dataset, "depth": key.depth, "algorithm": name, **(changed or {})}
     spec = make_spec(silent).to_dict()
     if spec["optimizer"]["name"] == key.optimizer:
         return spec

@@ -16,14 +16,12 @@ checkpoint is not kept twice.
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,18 +32,15 @@ import numpy as np
 from lrarun import checkpoints
 from lrarun.datasets import Dataset
 from lrarun.errors import LrarunError
-from lrarun.files import atomic, remove_temporaries, write_atomic
+from lrarun.files import append, atomic, remove_temporaries, write_atomic
+from lrarun.locks import LOCK, Locked, locked
 from lrarun.provenance import provenance
 from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result
-from lrarun.spec import Spec
+from lrarun.spec import NUMBERS_VERSION, Spec
 from lrarun.training import Diverged, Training
 
 CHECKPOINT_SECONDS = 3.0
-CHECKPOINT, LOG, RUN, LOCK = "checkpoint.npz", "log.csv", "run.json", ".lock"
-
-
-class Locked(LrarunError):
-    """Another process is training this run."""
+CHECKPOINT, LOG, RUN = "checkpoint.npz", "log.csv", "run.json"
 
 
 class Stopped(Exception):
@@ -79,37 +74,12 @@ class Hooks:
     checkpoint_seconds: float = field(default=CHECKPOINT_SECONDS)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Holds the folder's lock, which the operating system releases if the process dies.
-
-    Raises:
-        Locked: if another process holds it.
-    """
-    with open(folder / LOCK, "ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Locked(f"{folder.name} is being trained by another process") from None
-        yield
-
-
-def is_locked(folder: Path) -> bool:
-    """Whether a living process holds the folder's lock."""
-    try:
-        with locked(folder):
-            return False
-    except Locked:
-        return True
-    except OSError:
-        return False
-
-
 def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None, force: bool = False) -> Result:
     """Trains one run, or goes on with it, and returns what its folder then says.
 
     A finished run is returned as it is unless ``force``, which starts it anew; so is a
-    diverged one, since it would diverge again.
+    diverged one, since it would diverge again. One that was stopped on a data set with
+    another content is started anew too.
 
     Args:
         spec: what to train.
@@ -121,18 +91,48 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
     Raises:
         Locked: if another process is training it.
         Stopped: if ``hooks.stop`` asked for it; the checkpoint is stored.
+        OSError: if the folder cannot be written; what is in it is whole.
     """
     hooks = hooks or Hooks()
     folder = results / spec.run_id
-    folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         remove_temporaries(folder)
         before = read_result(folder)
         if before is not None and before.state in (FINISHED, DIVERGED) and not force:
             return before
-        if force:
+        if force or (before is not None and before.record.get("dataset_sha256") != dataset.fingerprint):
             _clear(folder)
         return _Session(spec, dataset, folder, hooks).run()
+
+
+def mark_interrupted(folder: Path, reason: str) -> None:
+    """Says in a run's folder that whoever trained it is no more, if it still says that someone does."""
+    if not _running(read_result(folder)):
+        return
+    with suppress(OSError, Locked), locked(folder):
+        before = read_result(folder)
+        if before is not None and _running(before):
+            record = {**before.record, "state": INTERRUPTED, "reason": reason}
+            write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
+
+
+def _running(result: Result | None) -> bool:
+    return result is not None and result.state == RUNNING
+
+
+def reason_of(error: BaseException) -> str:
+    """An error in words: its own where it was made to be read, else with its kind before it."""
+    return str(error) if isinstance(error, LrarunError) else f"{type(error).__name__}: {error}"
+
+
+def forget(folder: Path) -> None:
+    """Empties a run's folder.
+
+    Raises:
+        Locked: if another process is training it.
+    """
+    with locked(folder):
+        _clear(folder)
 
 
 def _clear(folder: Path) -> None:
@@ -153,6 +153,7 @@ class _Session:
             "spec": spec.to_dict(),
             "epoch": 0,
             "started": _now(),
+            "numbers_version": NUMBERS_VERSION,
             "dataset_sha256": dataset.fingerprint,
             "provenance": provenance(),
         }
@@ -166,20 +167,22 @@ class _Session:
             self.hooks.started(self.training.epoch)
             self._train()
             self._finish()
-        except Stopped:
-            self._write(INTERRUPTED)
-            raise
-        except KeyboardInterrupt:
-            self._write(INTERRUPTED)
+        except (Stopped, KeyboardInterrupt):
+            with suppress(OSError):
+                self._write(INTERRUPTED)
             raise
         except Diverged as error:
             self._log(error.record)
             self._write(DIVERGED, reason=str(error))
             (self.folder / CHECKPOINT).unlink(missing_ok=True)
         except Exception as error:
-            self._write(FAILED, reason=f"{type(error).__name__}: {error}")
+            with suppress(OSError):  # on a full disk: it must not hide what went wrong
+                self._write(FAILED, reason=reason_of(error))
             raise
-        return read_result(self.folder)
+        return self._result()
+
+    def _result(self) -> Result:
+        return Result(self.folder.name, self.folder, self.record["state"], self.record["spec"], self.record)
 
     def _go_on(self) -> None:
         """Restores the checkpoint, if there is a sound one of this spec, and the log that belongs to it."""
@@ -221,9 +224,7 @@ class _Session:
     def _log(self, record: dict[str, Any]) -> None:
         path = self.folder / LOG
         header = "" if path.stat().st_size else _row(record)
-        # One write per row: a reader never sees half of one.
-        with open(path, "ab", buffering=0) as file:
-            file.write((header + _row(record.values())).encode())
+        append(path, header + _row(record.values()))
 
     def _finish(self) -> None:
         training = self.training
@@ -258,7 +259,8 @@ class _Session:
                 "seconds": round(sum(row["seconds"] for row in training.records), 3),
             }
         self.record |= {"state": state, **more}
-        write_atomic(self.folder / RUN, json.dumps(self.record, indent=2) + "\n")
+        # A power failure may cost what is written per epoch: the checkpoint does without it.
+        write_atomic(self.folder / RUN, json.dumps(self.record, indent=2) + "\n", durable=state != RUNNING)
 
 
 def _row(values: Any) -> str:
@@ -270,8 +272,3 @@ def _row(values: Any) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

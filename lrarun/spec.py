@@ -83,12 +83,17 @@ class Spec:
         A data set of the user's own counts with its path as the spec gives it, not with
         what it holds.
         """
-        content = {"numbers": NUMBERS_VERSION, "spec": self.to_dict()}
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
-        names = [_slug(Path(self.dataset).name), _slug(self.algorithm.name)]
-        shape = f"{self.depth}x{self.width}"
-        return "-".join([*names, shape, _slug(self.optimizer.name), f"s{self.seed}", digest])
+        return run_id_of(self.to_dict())
+
+
+def run_id_of(resolved: Mapping[str, Any]) -> str:
+    """The run id of :meth:`Spec.to_dict`'s mapping, as this version of the engine gives it."""
+    content = {"numbers": NUMBERS_VERSION, "spec": resolved}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
+    names = [_slug(Path(resolved["dataset"]).name), _slug(resolved["algorithm"]["name"])]
+    shape = f"{resolved['depth']}x{resolved['width']}"
+    return "-".join([*names, shape, _slug(resolved["optimizer"]["name"]), f"s{resolved['seed']}", digest])
 
 
 def _plain(value: Any) -> Any:

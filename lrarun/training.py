@@ -131,17 +131,25 @@ class Training:
         index = order[self.batch * size : (self.batch + 1) * size]
         x = datasets.columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
         y = self._one_hot[:, self.dataset.train_labels[index]]
-        extra = {}
-        if self.carry is not None:
-            extra["carried"] = {l: states[index].T for l, states in self.carry.items()}
-        record = self.algorithm.step(self.params, x, y, self.grads, self.noise, **extra)
-        for l, states in extra.get("carried", {}).items():
-            self.carry[l][index] = states.T
+        if self.carry is None:
+            record = self.algorithm.step(self.params, x, y, self.grads, self.noise)
+        else:
+            record = self._carrying_step(index, x, y)
         for observer in self.observers:
             observer.after_step(self.params, x, y, self.grads, self.batch)
         self.optimizer.update(self.params, self.grads, self.optimizer_state)
         self.nll_sum += float(record["nll"]) * len(index)
         self.batch += 1
+
+    def _carrying_step(self, index: Array, x: Array, y: Array) -> dict[str, Array]:
+        """A step of a rule that remembers each sample: its rows are gathered before and put back after."""
+        carry = self.carry or {}
+        carried = {l: states[index].T for l, states in carry.items()}
+        step: Callable[..., dict[str, Array]] = self.algorithm.step
+        record = step(self.params, x, y, self.grads, self.noise, carried=carried)
+        for l, states in carried.items():
+            carry[l][index] = states.T
+        return record
 
     def _finish_epoch(self, started: float) -> Record:
         validation = self.evaluate("validation")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
 
+from lrarun.cli import main
 from lrarun.published import PUBLISHED
 
 from .fakes import Server
@@ -17,6 +20,29 @@ settings.register_profile("lrarun", deadline=None, max_examples=50)
 settings.load_profile("lrarun")
 
 PROXIES = [name for scheme in ("http", "https", "all") for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")]
+
+
+class Outcome(NamedTuple):
+    """What a command left: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Calls the command line in this process, with no setting from the environment."""
+    for variable in [name for name in os.environ if name.startswith("LRARUN_")] + ["NO_COLOR", "FORCE_COLOR"]:
+        monkeypatch.delenv(variable, raising=False)
+
+    def run(*arguments) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        return Outcome(end.value.code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

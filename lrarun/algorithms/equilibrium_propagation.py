@@ -17,6 +17,10 @@ from lrarun.settings import setting
 
 Array = np.ndarray
 
+# By hidden layers: the first layer's learning rate and the ratio from layer to layer (docs/choices.md).
+# Glorot weights pass on less and less of a nudge, and the more so the rate must grow downwards.
+RATES = {1: (0.2, 0.5), 2: (2.0, 0.1), 3: (8.0, 0.1), 5: (30.0, 0.2), 8: (30.0, 0.35)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class EquilibriumPropagation(Algorithm):
@@ -38,12 +42,14 @@ class EquilibriumPropagation(Algorithm):
     activation: Activation = HARD_SIGMOID
 
     free_sweeps: int = setting(
-        10, "updates of every layer in the free phase, and in prediction", ge=0,
-        paper="not stated; Scellier and Bengio take 20, 150, 500 Euler steps for 1, 2, 3 hidden layers",
+        5, "updates of every layer in the free phase, and in prediction", ge=0,
+        paper="not stated; Scellier and Bengio take 20, 150, 500 Euler steps for 1, 2, 3 hidden layers; with"
+        " alternating updates from a forward pass, hidden layers + 2 learn as well as more",
     )
     nudged_sweeps: int = setting(
-        4, "updates of every layer in a nudged phase", ge=1,
-        paper="not stated; Scellier and Bengio take 4, 6, 8 Euler steps for 1, 2, 3 hidden layers",
+        2, "updates of every layer in a nudged phase", ge=1,
+        paper="not stated; Scellier and Bengio take 4, 6, 8 Euler steps for 1, 2, 3 hidden layers; as many"
+        " alternating updates as bring the nudge to the first layer learn best",
     )
     relaxation: Literal["alternating", "euler"] = setting(
         "alternating", "how the state settles: every second layer set to its exact minimum, then the others;"
@@ -55,7 +61,7 @@ class EquilibriumPropagation(Algorithm):
         paper="not stated; 0.5 in Scellier and Bengio",
     )
     beta: float = setting(
-        0.5, "strength of the nudge, the weight of 1/2 |y - s_L|^2 in the energy", gt=0,
+        0.2, "strength of the nudge, the weight of 1/2 |y - s_L|^2 in the energy", gt=0,
         paper="not stated; 0.5, 1, 1 for 1, 2, 3 hidden layers in Scellier and Bengio",
     )
     nudge: Literal["one-sided", "random-sign", "symmetric"] = setting(
@@ -68,7 +74,7 @@ class EquilibriumPropagation(Algorithm):
         paper="not stated; persistent, zero at first, in Scellier and Bengio",
     )
     rate_ratio: float = setting(
-        0.25, "ratio of the learning rates of one layer and the layer below it", gt=0,
+        0.1, "ratio of the learning rates of one layer and the layer below it", gt=0,
         paper="not stated; 1/2 for 1 hidden layer, 1/4 for 3 in Scellier and Bengio",
     )
     output_scale: float = setting(
@@ -83,10 +89,15 @@ class EquilibriumPropagation(Algorithm):
 
     @classmethod
     def defaults(cls, depth):
+        learning_rate, rate_ratio = RATES[max(known for known in RATES if known <= depth)]
         return {
             "activation": HARD_SIGMOID.name,
-            "optimizer": {"name": "sgd", "learning_rate": 0.256},
+            "optimizer": {"name": "sgd", "learning_rate": learning_rate},
             "init": {"name": "glorot"},
+            "algorithm.free_sweeps": depth + 2,
+            # A sweep takes the nudge two layers further down.
+            "algorithm.nudged_sweeps": (depth + 2) // 2,
+            "algorithm.rate_ratio": rate_ratio,
         }
 
     def init(self, sizes, initialize, rng):

@@ -18,9 +18,20 @@ from lrarun.errors import LrarunError
 # Command -> (module under lrarun.cli, attribute). Order is that of the help page.
 COMMANDS = {
     "train": ("train", "train"),
+    "status": ("status", "status"),
     "table": ("table", "table"),
+    "claims": ("claims", "claims"),
+    "clean": ("clean", "clean"),
+    "bench": ("bench", "bench"),
+    "show": ("show", "show"),
+    "diff": ("diff", "diff"),
+    "export": ("export", "export"),
     "figure": ("figure", "figure"),
     "data": ("data", "data"),
+    "list": ("list", "list_"),
+    "describe": ("describe", "describe"),
+    "validate": ("validate", "validate"),
+    "doctor": ("doctor", "doctor"),
 }
 
 INTERRUPTED = 130

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 results_option = click.option(
     "--results",
@@ -28,6 +32,8 @@ data_dir_option = click.option(
 
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
 specs_argument = click.argument(
     "specs", nargs=-1, required=True, metavar="SPEC.yaml...", type=click.Path(path_type=Path)
 )
@@ -39,3 +45,8 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Set a key of every spec, dotted for nested ones. Can be given several times.",
 )
+
+
+def run_argument(name: str) -> Callable[[F], F]:
+    """An argument that names one run."""
+    return click.argument(name, metavar="RUN")

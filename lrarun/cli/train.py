@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli import INTERRUPTED
 from lrarun.cli.options import data_dir_option, quiet_option, results_option, set_option, specs_argument
+
+if TYPE_CHECKING:
+    from lrarun.planning import Job
 
 
 @click.command()
@@ -14,35 +21,72 @@ from lrarun.cli.options import data_dir_option, quiet_option, results_option, se
 @results_option
 @data_dir_option
 @set_option
+@click.option("--jobs", "-j", "workers", type=click.IntRange(min=1), metavar="N", envvar="LRARUN_JOBS",
+              show_envvar=True, help="Processes to train in; 1 trains in this one.  [default: the cores]")
+@click.option("--scheduler", metavar="ADDRESS", envvar="LRARUN_SCHEDULER", show_envvar=True,
+              help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.")
 @click.option("--force", is_flag=True, help="Train again what is finished, from the start.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be trained, and why.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be trained, why, and how long it may take.")
 @quiet_option
 def train(
     specs: tuple[Path, ...],
     results: Path,
     data_dir: Path | None,
     overrides: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
     force: bool,
     dry_run: bool,
     quiet: bool,
 ) -> None:
     """Train every run of the given specs; go on with those that were stopped.
 
+    Ctrl-C stops cleanly. Exits with 3 if a run failed, diverged or was killed.
+
     \b
     Examples:
       lrarun train experiments/example.yaml
       lrarun train my.yaml --set epochs=5 --set algorithm.beta=0.2
+      lrarun train experiments/table*.yaml --jobs 8
       lrarun train experiments/table1.yaml --dry-run
     """
-    from lrarun.executors import plan, train_here
+    if scheduler and workers:
+        raise click.UsageError("--jobs is for this machine; with --scheduler the cluster's workers count.")
+    from lrarun.cli.downloads import download_progress
+    from lrarun.cli.live import view
+    from lrarun.executors import raise_for_failures, train_all
+    from lrarun.planning import plan
     from lrarun.spec import load_specs
 
-    # A run that stands in several files is trained once.
-    runs = {spec.run_id: spec for path in specs for spec in load_specs(path, overrides)}
-    jobs = plan(list(runs.values()), results, force)
+    wanted = [spec for path in specs for spec in load_specs(path, overrides)]
+    jobs = plan(wanted, results, force, data_dir)
     if dry_run:
-        for job in jobs:
-            click.echo(f"{job.spec.run_id}  {job.action}: {job.reason}")
+        show_plan(jobs, workers)
         return
-    say = (lambda message: None) if quiet else (lambda message: click.echo(message, err=True))
-    train_here(jobs, results, data_dir=data_dir, force=force, say=say)
+    try:
+        with view(quiet) as watcher:
+            outcomes = train_all(jobs, results, workers=workers, scheduler=scheduler, data_dir=data_dir,
+                                 watcher=watcher, progress=download_progress(quiet))
+    except KeyboardInterrupt:
+        click.echo("lrarun: interrupted; the runs are stored where they were. The same command goes on.", err=True)
+        sys.exit(INTERRUPTED)
+    raise_for_failures(outcomes)
+
+
+def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
+    """What would happen with each run, and a line on all of them."""
+    from lrarun.estimates import duration, makespan
+    from lrarun.executors import cores
+    from lrarun.planning import RESUME, TRAIN, total_seconds
+
+    for job in jobs:
+        estimate = "" if job.seconds is None else f" (about {duration(job.seconds)})"
+        click.echo(f"{job.run_id}  {job.action}: {job.reason}{estimate if job.action in (TRAIN, RESUME) else ''}")
+    left = [job for job in jobs if job.action in (TRAIN, RESUME)]
+    if not left:
+        click.echo("nothing to train")
+        return
+    workers, seconds = min(workers or cores(), len(left)), total_seconds(jobs)
+    time = "unknown: nothing like it has been trained here" if seconds is None else duration(makespan(seconds, workers))
+    processes = "1 process" if workers == 1 else f"{workers} processes"
+    click.echo(f"{len(left)} of {len(jobs)} to train; estimated time with {processes}: {time}")

@@ -359,9 +359,9 @@ def test_single_precision_stays_single(settings):
     state = rule._relax(net.params, drive, relaxation.zero_state(net.params, drive), 2, -1.5, net.y)
     assert {s.dtype for s in state.values()} == {np.dtype(np.float32)}
     assert rule.predict(net.params, net.x).dtype == np.float32
-    double = random_network(3)
-    error = flat(gradients(rule, net)) - flat(gradients(rule, double))
-    assert np.linalg.norm(error) < 1e-4 * np.linalg.norm(flat(gradients(rule, double)))
+    error = flat(gradients(rule, net)) - flat(gradients(rule, random_network(3)))
+    # Units lie in [0, 1] and are rounded a few times per sweep; the contrast divides that by 2 beta.
+    assert np.abs(error).max() < 20 * np.finfo(np.float32).eps / (2 * rule.beta)
 
 
 def test_the_output_layer_starts_small_and_alive():

@@ -1,0 +1,52 @@
+"""Times of short calls on a machine that does other things as well."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+# Calls of one task in a row: the first finds the caches as the other task left them, the
+# rest as in a loop of their own.
+IN_A_ROW = 8
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Keeps Python's garbage collector from running meanwhile."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def alternate(tasks: Mapping[str, Callable[[], Any]], seconds: float, in_a_row: int = IN_A_ROW) -> dict[str, float]:
+    """The shortest time of each task, in seconds.
+
+    The tasks take turns, some calls in a row each, so that what slows the machine for a
+    while slows all of them; the shortest call is the one that nothing interrupted.
+
+    Args:
+        tasks: called without arguments.
+        seconds: for all tasks together, without their first call, which warms up; each
+            is called ``in_a_row`` times at least.
+        in_a_row: calls of one task before the next has its turn.
+    """
+    for task in tasks.values():
+        task()
+    shortest = dict.fromkeys(tasks, float("inf"))
+    end = time.perf_counter() + seconds
+    with no_collection():
+        while True:
+            for name, task in tasks.items():
+                for _ in range(in_a_row):
+                    start = time.perf_counter()
+                    task()
+                    shortest[name] = min(shortest[name], time.perf_counter() - start)
+            if time.perf_counter() > end:
+                return shortest

@@ -1,0 +1,112 @@
+"""Which runs are to be trained, why, and how long it may take. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lrarun.estimates import Estimates, Work
+from lrarun.locks import is_locked
+from lrarun.provenance import cpu_model
+from lrarun.results import DIVERGED, FINISHED, Result, read_result, read_results
+from lrarun.spec import Spec
+from lrarun.staleness import Staleness
+
+TRAIN, RESUME, SKIP, WAIT = "train", "resume", "skip", "wait"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run and what is to happen with it.
+
+    Attributes:
+        spec: the run's spec.
+        action: ``train`` it from the start, ``resume`` it, ``skip`` it, or ``wait`` for
+            another process that is training it.
+        reason: why, in a few words.
+        epoch: epochs that are done.
+        anew: forget what the run's folder holds.
+        seconds: what is left of it, estimated; None if unknown.
+        work: what is left of it in :attr:`Work.cost`'s unit.
+    """
+
+    spec: Spec
+    action: str
+    reason: str
+    epoch: int = 0
+    anew: bool = False
+    seconds: float | None = None
+    work: float = 0.0
+
+    @property
+    def run_id(self) -> str:
+        """The spec's."""
+        return self.spec.run_id
+
+
+def plan(specs: Iterable[Spec], results: Path, force: bool = False, data_dir: Path | None = None) -> list[Job]:
+    """What is to happen with each run, in the order given; equal runs once.
+
+    Args:
+        specs: the runs that are wanted.
+        results: the folder that holds the runs' folders; need not exist.
+        force: train finished ones too, from the start.
+        data_dir: where data sets are looked for, see :func:`lrarun.datasets.load`.
+    """
+    found = read_results(results)
+    staleness = Staleness(data_dir)
+    outdated, estimates = staleness.outdated(found), Estimates(found, cpu_model())
+    jobs = []
+    for run_id, spec in {spec.run_id: spec for spec in specs}.items():
+        job = _job(spec, results / run_id, force, staleness)
+        if job.reason == "new" and run_id in outdated:
+            old = outdated[run_id]
+            job = replace(job, reason=f"stale: {staleness.reason(old)} ({old.run_id})")
+        jobs.append(_estimated(job, estimates))
+    return jobs
+
+
+def longest_first(jobs: Iterable[Job]) -> list[Job]:
+    """Jobs in the order to begin them, so that no long one is left over at the end."""
+    jobs = list(jobs)
+    if any(job.seconds is None for job in jobs):
+        return sorted(jobs, key=lambda job: -job.work)
+    return sorted(jobs, key=lambda job: -(job.seconds or 0.0))
+
+
+def total_seconds(jobs: Sequence[Job]) -> list[float] | None:
+    """The estimates of the jobs that are to be trained; None if one of them is unknown."""
+    seconds = [job.seconds for job in jobs if job.action in (TRAIN, RESUME)]
+    return None if None in seconds else [second for second in seconds if second is not None]
+
+
+def _estimated(job: Job, estimates: Estimates) -> Job:
+    resolved, left = job.spec.to_dict(), job.spec.epochs - job.epoch
+    return replace(job, seconds=estimates.seconds(resolved, left), work=left * Work.of(resolved).cost)
+
+
+def _job(spec: Spec, folder: Path, force: bool, staleness: Staleness) -> Job:
+    result = read_result(folder)
+    if is_locked(folder):
+        epoch = result.record.get("epoch", 0) if result else 0
+        return Job(spec, WAIT, "being trained by another process", epoch)
+    if result is None:
+        return Job(spec, TRAIN, "new")
+    if force:
+        return Job(spec, TRAIN, f"was {result.state}, --force", anew=True)
+    return _going_on(spec, result, staleness.data_changed(result))
+
+
+def _going_on(spec: Spec, result: Result, data_changed: bool) -> Job:
+    epoch, reason = result.record.get("epoch", 0), result.record.get("reason", "")
+    stale = "stale: its data set has changed since"
+    if result.state in (FINISHED, DIVERGED):
+        said = f"finished, but {stale}; --force trains it again" if data_changed else reason or result.state
+        return Job(spec, SKIP, said, epoch)
+    if data_changed:
+        return Job(spec, TRAIN, stale, anew=True)
+    # One that was left without a word was killed with its process.
+    state = "killed" if result.state == "running" else result.state
+    said = f"was {state} after epoch {epoch}" + (f" ({reason})" if reason else "")
+    return Job(spec, RESUME, f"resumes at epoch {epoch + 1} of {spec.epochs}, {said}", epoch)
