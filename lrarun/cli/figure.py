@@ -96,7 +96,7 @@ def figure(
             for path in paths:
                 save(drawing.figure, path)
                 click.echo(path)
-    check_complete(drawing, number, results, files)
+    check_complete(drawing, number, results, files, overrides)
 
 
 def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Path]:
@@ -111,7 +111,9 @@ def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Pat
     return [out]
 
 
-def check_complete(drawing: Drawing, number: str, results: Path, files: Sequence[Path]) -> None:
+def check_complete(
+    drawing: Drawing, number: str, results: Path, files: Sequence[Path], overrides: Sequence[str]
+) -> None:
     """Names what the figure lacks, and raises ``Incomplete`` if it lacks something."""
     from lrarun.errors import Incomplete
 
@@ -119,7 +121,8 @@ def check_complete(drawing: Drawing, number: str, results: Path, files: Sequence
         return
     for line in drawing.lacking:
         click.echo(line, err=True)
-    names = " ".join(map(str, files)) or f"experiments/figure{number[0]}.yaml"
+    names = " ".join([*map(str, files), *(f"--set {override}" for override in overrides)])
     count = f"{len(drawing.lacking)} run{'s' * (len(drawing.lacking) > 1)}"
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"
-    raise Incomplete(f"{count} missing or incomplete in {results}, {outcome}; train with: lrarun train {names}")
+    raise Incomplete(f"{count} missing or incomplete in {results}, {outcome}; train with:"
+                     f" lrarun train {names or f'experiments/figure{number[0]}.yaml'}")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lrarun.report.cells import MISSING, by_settings, flat, one_per_seed, progress, settings
-from lrarun.report.style import named, plain_title, title_of
+from lrarun.report.style import dataset_title, named, plain_title, title_of
 from lrarun.results import DIVERGED, Result
 
 
@@ -117,7 +117,9 @@ def setting_text(key: str, value: Any) -> str:
     """A setting in a legend: a name alone, a number with what it is of."""
     if key == "depth":
         return layers(value)
-    if key.endswith(".name") or key == "dataset":
+    if key == "dataset":
+        return dataset_title(value)
+    if key.endswith(".name"):
         return named(value)
     return f"{key.rpartition('.')[2].replace('_', ' ')} {value}"
 
@@ -142,15 +144,15 @@ def shared(specs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def subject(specs: Sequence[Mapping[str, Any]]) -> str:
     """What all specs are of: ``MNIST, 2 hidden layers``."""
-    texts = {"dataset": named(specs[0]["dataset"]), "depth": layers(specs[0]["depth"]).replace("layer", "hidden layer")}
+    dataset, depth = (specs[0][key] for key in PANEL)
+    texts = {"dataset": dataset_title(dataset), "depth": layers(depth).replace("layer", "hidden layer")}
     return ", ".join(texts[key] for key in shared(specs))
 
 
 def descriptions(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[str]:
     """Each spec in a message: ``DTP, 8 layers, MNIST, orthogonal``."""
-    return [
-        ", ".join(filter(None, (
-            plain_title(spec["algorithm"]["name"], titles), layers(spec["depth"]), named(spec["dataset"]), variant,
-        )))
-        for spec, variant in zip(specs, variants(specs, PANEL))
-    ]  # fmt: skip
+    found = []
+    for spec, variant in zip(specs, variants(specs, PANEL)):
+        title, dataset = plain_title(spec["algorithm"]["name"], titles), dataset_title(spec["dataset"])
+        found.append(", ".join(filter(None, (title, layers(spec["depth"]), dataset, variant))))
+    return found
