@@ -20,6 +20,7 @@ COMMANDS = {
     "train": ("train", "train"),
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
+    "report": ("report", "report"),
     "data": ("data", "data"),
     "list": ("list", "list_"),
     "describe": ("describe", "describe"),
