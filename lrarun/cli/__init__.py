@@ -24,6 +24,7 @@ COMMANDS = {
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
     "figure": ("figure", "figure"),
+    "report": ("report", "report"),
     "show": ("show", "show"),
     "diff": ("diff", "diff"),
     "export": ("export", "export"),

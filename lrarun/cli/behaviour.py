@@ -11,10 +11,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
+PLUGINS = "LRARUN_PLUGINS"  # as in lrarun.plugins, which is not imported here
 QUIET, VERBOSE = "lrarun.quiet", "lrarun.verbose"
 LOGGER = logging.getLogger("lrarun")
 
@@ -47,6 +49,14 @@ def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
         ctx.meta[VERBOSE] = ctx.meta.get(VERBOSE, 0) + value
     if value or ctx.parent is None:
         configure_logging(ctx)
+
+
+def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
+    """Names plugin files to this process, and to those that it starts, beside any that are named already."""
+    if value:
+        before = os.environ.get(PLUGINS, "").split(os.pathsep)
+        files = [os.path.abspath(path) for path in (*filter(None, before), *value)]
+        os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(files))
 
 
 def is_quiet(ctx: click.Context | None = None) -> bool:
@@ -95,6 +105,9 @@ def global_options(hidden: bool = False) -> list[click.Option]:
                      help="Say more: what is found where, and where in the code a failure was. -vv: all.", **shown),
         click.Option(["-q", "--quiet"], is_flag=True, callback=set_quiet, is_eager=True, expose_value=False,
                      help="Say only what went wrong.", **shown),
+        click.Option(["--plugin"], multiple=True, type=click.Path(path_type=Path), callback=set_plugins, is_eager=True,
+                     expose_value=False, envvar=None if hidden else PLUGINS, metavar="FILE.py",
+                     help="A file with a learning rule of your own. Can be given several times.", **shown),
     ]
 
 
