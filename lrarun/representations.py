@@ -63,7 +63,6 @@ def read_parameters(run: Result) -> Params:
                 params.setdefault(family, {})[int(l)] = archive[name]
         return {"W": params.pop("W"), **params}
     except FileNotFoundError:
-        missing = f"finished, but without its weights ({PARAMETERS}), which reference results don't ship"
-        raise Incomplete(missing) from None
+        raise Incomplete(f"finished, but without weights ({PARAMETERS}), which reference results don't ship") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         raise Incomplete(f"finished, but its weights ({PARAMETERS}) are damaged") from None

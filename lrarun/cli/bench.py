@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrarun.cli.completing import optimizer_names, rules
+
 if TYPE_CHECKING:
     from lrarun.bench import Row
     from lrarun.spec import Spec
@@ -18,9 +20,10 @@ TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words, and how wide they
 
 
 @click.command()
-@click.option("--algorithm", "names", multiple=True, metavar="NAME", help="Only this rule. Can be given several times.")
+@click.option("--algorithm", "names", multiple=True, metavar="NAME", shell_complete=rules,
+              help="Only this rule. Can be given several times.")
 @click.option("--depth", "depths", multiple=True, type=click.IntRange(1, 100), help="Only this many hidden layers.")
-@click.option("--optimizer", "optimizers", multiple=True, metavar="NAME",
+@click.option("--optimizer", "optimizers", multiple=True, metavar="NAME", shell_complete=optimizer_names,
               help="This optimizer in place of those that the paper's tables have for the rule.")
 @click.option("--seconds", default=2.0, show_default=True, type=click.FloatRange(0),
               help="How long to look for the shortest step, for each row.")

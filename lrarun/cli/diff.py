@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 @results_option
 @json_option
 def diff(first: str, second: str, results: Path, as_json: bool) -> None:
-    """Show what differs between two runs, in spec, result and provenance.
+    """Show what differs between two runs.
 
-    RUN is a run id, the beginning of one, the digest at its end, or a run's folder.
+    Compares specs, results and provenance. RUN is a run id, the beginning of one, the
+    digest at its end, or a run's folder.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.completing import spec_files
 from lrarun.cli.options import data_dir_option, quiet_option, results_option, set_option
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @click.argument("number", type=click.Choice(NUMBERS))
 @results_option
 @click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
+              shell_complete=spec_files,
               help="Show the runs of this spec file in place of the paper's. May be given several times.")
 @set_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results/figures"), show_default=True,
@@ -94,7 +96,7 @@ def figure(
             for path in paths:
                 save(drawing.figure, path)
                 click.echo(path)
-    check_complete(drawing, number, results, files)
+    check_complete(drawing, number, results, files, overrides)
 
 
 def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Path]:
@@ -109,7 +111,9 @@ def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Pat
     return [out]
 
 
-def check_complete(drawing: Drawing, number: str, results: Path, files: Sequence[Path]) -> None:
+def check_complete(
+    drawing: Drawing, number: str, results: Path, files: Sequence[Path], overrides: Sequence[str]
+) -> None:
     """Names what the figure lacks, and raises ``Incomplete`` if it lacks something."""
     from lrarun.errors import Incomplete
 
@@ -117,7 +121,8 @@ def check_complete(drawing: Drawing, number: str, results: Path, files: Sequence
         return
     for line in drawing.lacking:
         click.echo(line, err=True)
-    names = " ".join(map(str, files)) or f"experiments/figure{number[0]}.yaml"
+    names = " ".join([*map(str, files), *(f"--set {override}" for override in overrides)])
     count = f"{len(drawing.lacking)} run{'s' * (len(drawing.lacking) > 1)}"
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"
-    raise Incomplete(f"{count} missing or incomplete in {results}, {outcome}; train with: lrarun train {names}")
+    raise Incomplete(f"{count} missing or incomplete in {results}, {outcome}; train with:"
+                     f" lrarun train {names or f'experiments/figure{number[0]}.yaml'}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lrarun.report.series import PANEL, Line, layers, legend_names, over_seeds, shared, subject, variants
-from lrarun.report.style import GREY, line_style, look, named
+from lrarun.report.style import GREY, dataset_title, line_style, look
 from lrarun.results import DIVERGED
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
             plot(places[place], line, curve, text, **keywords)
             drawn.add(place)
     for (row, column), panel in places.items():
-        panel.set_title(f"{named(row)}, {layers(column)}")
+        panel.set_title(f"{dataset_title(row)}, {layers(column)}")
         if (row, column) not in drawn:
             panel.text(0.5, 0.5, "no runs", transform=panel.transAxes, ha="center", color=GREY)
         if column == columns[0]:
