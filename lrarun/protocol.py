@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lrarun.algorithms import algorithms
+from lrarun.costs import count_products
 from lrarun.errors import SpecError
 from lrarun.paper import MODELS, Key
 from lrarun.spec import make_spec
+
+PIXELS, CLASSES = 784, 10
 
 
 def protocol(keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
@@ -53,6 +56,18 @@ def resolved(name: str, key: Key, changed: Mapping[str, Any] | None = None) -> d
     if spec["optimizer"]["name"] == key.optimizer:
         return spec
     return make_spec(silent | {"optimizer": key.optimizer}).to_dict()
+
+
+def target_products(model: str, depth: int) -> int:
+    """Matrix products that a rule of the tables takes to find one mini-batch's targets, counted as it runs.
+
+    Args:
+        model: the rule's title in the tables.
+        depth: hidden layers, of 256 units.
+    """
+    names = {title: name for name, title in titles().items()}
+    spec = make_spec({"depth": depth, "algorithm": names[model]})
+    return count_products(spec.algorithm, [PIXELS, *[spec.width] * depth, CLASSES]).targets
 
 
 def figure_protocol(number: str) -> list[dict[str, Any]]:

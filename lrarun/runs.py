@@ -182,7 +182,7 @@ class _Session:
         return self._result()
 
     def _result(self) -> Result:
-        return Result(self.folder.name, self.folder, self.record["state"], self.record["spec"], self.record)
+        return Result(self.folder.name, self.folder, str(self.record["state"]), self.spec.to_dict(), self.record)
 
     def _go_on(self) -> None:
         """Restores the checkpoint, if there is a sound one of this spec, and the log that belongs to it."""
