@@ -23,7 +23,7 @@ TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
 TRAIN := train $(SPECS) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test stress lint types readme-table clean
+.PHONY: help reproduce test stress lint types readme-table calibration-page publish clean
 # Two goals at once would install into one environment at the same time.
 .NOTPARALLEL:
 
@@ -62,6 +62,12 @@ types: $(DEV)  ## run mypy
 
 readme-table: $(BASE)  ## write the reference results' Table 1 into README.md
 	@$(LRARUN) table 1 --format markdown --results results/reference | $(BIN) docs/readme_table.py README.md
+
+publish: $(BASE)  ## copy finished runs without weights: FROM=results TO=results/reference
+	@$(BIN) docs/publish_results.py $(or $(FROM),$(RESULTS)) $(or $(TO),results/reference)
+
+calibration-page: $(BASE)  ## write docs/calibration.md from the calibration runs
+	@$(BIN) docs/calibration_table.py > docs/calibration.md.new && mv docs/calibration.md.new docs/calibration.md
 
 clean:  ## remove the virtual environment and caches; results and data sets stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .hypothesis .coverage

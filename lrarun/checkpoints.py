@@ -39,7 +39,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     arrays = _flatten({part: tree for part, tree in state.items() if part != PROGRESS})
     arrays[PROGRESS] = np.frombuffer(json.dumps(state[PROGRESS]).encode(), np.uint8)
     with atomic(path) as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def load(path: Path) -> dict[str, Any] | None:

@@ -17,8 +17,7 @@ from numpy.typing import DTypeLike
 from lrarun import fetching, finding, idx, npz
 from lrarun.errors import DataError, UsageError
 from lrarun.finding import Files
-from lrarun.idx import FILES, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from lrarun.published import PUBLISHED, Published
+from lrarun.published import FILES, PUBLISHED, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Published
 from lrarun.randomness import stream
 from lrarun.settings import UnknownName
 from lrarun.sources import Progress

@@ -88,3 +88,9 @@ class Incomplete(LrarunError):
     """Results that were asked for are missing or unfinished."""
 
     exit_code = 4
+
+
+class DoesNotHold(LrarunError):
+    """A comparison with the paper, or one of its claims, fails."""
+
+    exit_code = 5

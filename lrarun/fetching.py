@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from lrarun import idx
 from lrarun.errors import FetchError
-from lrarun.published import Published
+from lrarun.published import FILES, Published
 from lrarun.sources import LARGEST, Progress, Source, Unavailable, sources
 
 STALE = 86_400.0  # seconds after which a folder that a killed download left is removed
@@ -48,7 +48,7 @@ def download(dataset: Published, folder: Path, progress: Progress | None = None)
     raise FetchError("\n".join([
         f"{dataset.title} is not on this machine and could not be downloaded:",
         *failures,
-        f"Put its four files ({', '.join(idx.FILES)}; raw or .gz) into a folder "
+        f"Put its four files ({', '.join(FILES)}; raw or .gz) into a folder "
         "and name that folder by --data-dir or LRARUN_DATA_DIR.",
     ]))
 
@@ -75,8 +75,8 @@ class Staging:
 
     @property
     def missing(self) -> list[str]:
-        """The files that are not here yet."""
-        return [file for file in idx.FILES if not (self.folder / file).exists()]
+        """The files that are not there yet."""
+        return [file for file in FILES if not (self.folder / file).exists()]
 
     def keep(self, file: str, content: IO[bytes]) -> None:
         """Stores one file from its raw or gzipped bytes.
@@ -104,7 +104,7 @@ class Staging:
                 os.rename(self.folder, folder)
             except OSError:
                 folder.mkdir(exist_ok=True)
-                for file in idx.FILES:
+                for file in FILES:
                     os.replace(self.folder / file, folder / file)
 
 

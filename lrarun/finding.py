@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lrarun import idx
 from lrarun.errors import DataError
-from lrarun.idx import FILES, Contents
-from lrarun.published import PUBLISHED, Published
+from lrarun.idx import Contents
+from lrarun.published import FILES, PUBLISHED, Published
 
 Files = dict[str, tuple[Path, Contents]]  # file -> where it is, uncompressed, and what is in it
 
@@ -74,7 +74,9 @@ def find(dataset: Published, named: Path | None) -> Files | None:
         if not any(idx.file_in(place.folder, file) for file in FILES):
             continue
         try:
-            return verified(dataset, place.folder)
+            files = verified(dataset, place.folder)
+            LOG.info("%s: found and intact in %s", dataset.title, place.folder)
+            return files
         except DataError as error:
             if isinstance(error, AnotherDataset) and place.folder == named:
                 continue  # the user's folder may well hold just the other one
@@ -108,7 +110,7 @@ def own(folder: Path) -> Files:
 
 
 def inspected(folder: Path, file: str) -> tuple[Path, Contents]:
-    """Where a file is in a folder, raw or gzipped, and what is in it; raises DataError if it is missing or damaged."""
+    """Where a file is in a folder and what is in it, or a DataError if it is missing or not sound by itself."""
     path = idx.file_in(folder, file)
     if path is None:
         raise DataError(f"{folder / file}: missing, also as .gz")

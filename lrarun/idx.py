@@ -12,23 +12,17 @@ import hashlib
 import math
 import os
 import struct
-import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
+
+import numpy as np
 
 from lrarun.errors import DataError, LrarunError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
-# The four files of a data set, and the number of dimensions of each.
-FILES = {TRAIN_IMAGES: 3, TRAIN_LABELS: 1, TEST_IMAGES: 3, TEST_LABELS: 1}
+from lrarun.files import atomic
 
 GZIP_START = b"\x1f\x8b"
 CHUNK = 1 << 20
@@ -48,7 +42,7 @@ class Contents:
 
 
 def file_in(folder: Path, file: str) -> Path | None:
-    """Where one of :data:`FILES` is in a folder: raw or ``.gz``, also spelt with a dot (``images.idx3``)."""
+    """Where a data set's file is in a folder: raw or ``.gz``, also spelt with a dot (``images.idx3``)."""
     dotted = file.replace("-idx", ".idx")
     for name in (file, dotted, f"{file}.gz", f"{dotted}.gz"):
         if os.path.lexists(folder / name):
@@ -83,8 +77,6 @@ def memory_map(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     Processes that map the same file share its memory.
     """
     rows = shape if len(shape) == 1 else (shape[0], math.prod(shape[1:]))
-    import numpy as np  # here, so that the command line can name data sets without it
-
     mapped = np.memmap(path, dtype=np.uint8, mode="r", offset=4 * (1 + len(shape)), shape=rows)
     return np.asarray(mapped)  # a plain array over the same pages: indexing a memmap costs more
 
@@ -117,16 +109,10 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
     Raises:
         LrarunError: it cannot be written.
     """
-    # Of this process alone, so that two which write the same target don't meet.
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "xb") as file:
-                yield file
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic(target) as file:
+            yield file
 
 
 @contextmanager

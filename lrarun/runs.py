@@ -181,7 +181,10 @@ class _Session:
             with suppress(OSError):  # on a full disk: it must not hide what went wrong
                 self._write(FAILED, reason=reason_of(error))
             raise
-        return read_result(self.folder)
+        return self._result()
+
+    def _result(self) -> Result:
+        return Result(self.folder.name, self.folder, str(self.record["state"]), self.spec.to_dict(), self.record)
 
     def _go_on(self) -> None:
         """Restores the checkpoint, if there is a sound one of this spec, and the log that belongs to it."""

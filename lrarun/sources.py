@@ -78,7 +78,7 @@ def _from_mirror(url: str) -> Callable:
         _reach(url)
         for file in files:
             with tempfile.TemporaryFile() as arrived:
-                _get(f"{url}{file}.gz", arrived, _Meter(file, progress))
+                _get(f"{url}{file}.gz", arrived, _Meter(file, arrived, progress))
                 arrived.seek(0)
                 keep(file, arrived)
 
@@ -106,22 +106,22 @@ def _get(url: str, target: IO[bytes], meter: _Meter) -> None:
 class _Meter:
     """pooch's idea of a progress bar, on ours; it also stops a transfer that has no end."""
 
-    def __init__(self, label: str, progress: Progress):
-        self.label, self.progress = label, progress
-        self.total, self.seen, self.over = 0, 0, False
+    def __init__(self, label: str, target: IO[bytes], progress: Progress):
+        self.label, self.target, self.progress = label, target, progress
+        self.total, self.seen = 0, 0
 
     def update(self, count: int) -> None:
-        if self.over:
-            return
+        # pooch's counts are those of whole chunks, and it counts all again at the end: ask the file.
+        size = self.target.tell()
         if not self.seen:
             self.progress.start(self.label, self.total or None)
-        self.seen += count
-        if self.seen > LARGEST:
+        if size > LARGEST:
             raise Unavailable("sends more data than the file has")
-        self.progress.advance(count)
+        self.progress.advance(size - self.seen)
+        self.seen = size
 
     def reset(self) -> None:
-        self.over = True  # pooch then counts everything once more, to fill a bar that lagged behind
+        """pooch calls it before it counts all again."""
 
     def close(self) -> None:
         self.progress.stop()

@@ -7,7 +7,6 @@ A rule that is not in the package can be checked with the same functions: call e
 from __future__ import annotations
 
 import dataclasses
-import functools
 import pickle
 import re
 import typing
@@ -18,48 +17,12 @@ from lrarun.activations import ACTIVATIONS
 from lrarun.initializers import INITIALIZERS
 from lrarun.optimizers import OPTIMIZERS
 from lrarun.settings import settings_of
+from tests.doubles import NETWORKS, TiledGenerator, Watched
 from tests.networks import entries, nan_gradients, random_batch, random_network
 
-NETWORKS = 3  # in a stack; no layer, batch or image in these tests has this size
 VARIED_DEPTH = 2
 SPEC_KEYS = {"dataset", "width", "activation", "optimizer", "init", "batch_size", "epochs", "validation", "dtype"}
 COMPARE = {"ge": "__ge__", "gt": "__gt__", "le": "__le__", "lt": "__lt__"}
-
-
-class TiledGenerator:
-    """A generator that gives each network of a stack the same noise, the noise it would get alone.
-
-    A size that starts with ``NETWORKS`` is drawn without that axis and repeated along it.
-    """
-
-    ARGUMENTS = {
-        "choice": ("a", "size", "replace", "p"),
-        "integers": ("low", "high", "size", "dtype", "endpoint"),
-        "normal": ("loc", "scale", "size"),
-        "random": ("size", "dtype", "out"),
-        "standard_normal": ("size", "dtype", "out"),
-        "uniform": ("low", "high", "size"),
-    }
-
-    def __init__(self, seed):
-        self._rng = np.random.default_rng(seed)
-
-    def __getattr__(self, method):
-        if method not in self.ARGUMENTS:
-            raise AttributeError(f"TiledGenerator does not know {method!r}; add its arguments to ARGUMENTS")
-        return functools.partial(self._tiled, method)
-
-    def _tiled(self, method, *args, **options):
-        options |= zip(self.ARGUMENTS[method], args)
-        out = options.pop("out", None)
-        size = options.pop("size", None) if out is None else out.shape
-        shape = () if size is None else tuple(np.atleast_1d(size))
-        alone = shape[1:] if shape[:1] == (NETWORKS,) else shape
-        drawn = np.broadcast_to(getattr(self._rng, method)(**options, size=alone), shape)
-        if out is None:
-            return drawn.copy() if shape else drawn[()]
-        out[...] = drawn
-        return out
 
 
 def build(kind, depth=2, **settings):
@@ -202,6 +165,16 @@ def check_step(kind, depth, dtype):
             assert np.isfinite(value), (algorithm, name)
 
 
+def check_precision(kind, depth, dtype):
+    """No intermediate value has another precision: a NumPy float64 scalar would promote it, and cost twice the time."""
+    for algorithm in variants(kind, depth):
+        sizes, params = random_network(algorithm, depth, dtype=dtype)
+        watched = {f: {l: a.view(Watched) for l, a in layers.items()} for f, layers in params.items()}
+        x, y = (a.view(Watched) for a in random_batch(sizes, dtype=dtype))
+        algorithm.step(watched, x, y, nan_gradients(algorithm, params), np.random.default_rng(0))
+        algorithm.predict(watched, x)
+
+
 def check_init(kind, depth, dtype):
     """Layers are numbered as in the paper, and every entry is an array of its own in the run's dtype."""
     for algorithm in variants(kind, depth):
@@ -252,6 +225,22 @@ def check_forgets_old_gradients(kind, depth, dtype):
         assert all(np.array_equal(g, wanted[name]) for name, g in entries(grads)), algorithm
 
 
+def check_carry(kind, depth, dtype):
+    """What a rule remembers of its samples has a row per sample, is all that a step takes, and is overwritten."""
+    for algorithm in variants(kind, depth):
+        sizes, params = random_network(algorithm, depth, dtype=dtype)
+        remembered = algorithm.carry(sizes, 9, dtype)
+        if remembered is None:
+            continue
+        assert all(a.shape == (9, sizes[l]) and a.dtype == dtype for l, a in remembered.items())
+        x, y = random_batch(sizes, dtype=dtype)
+        columns = {l: np.ascontiguousarray(a[2:6].T) for l, a in remembered.items()}
+        objects = {l: id(a) for l, a in columns.items()}
+        algorithm.step(params, x, y, nan_gradients(algorithm, params), np.random.default_rng(0), carried=columns)
+        assert {l: id(a) for l, a in columns.items()} == objects
+        assert any(not np.array_equal(a, remembered[l][2:6].T) for l, a in columns.items()), "nothing was remembered"
+
+
 def check_stack(kind, depth, dtype):
     """A stack of networks gives each the numbers it gets alone, with a mini-batch of its own or a shared one."""
     tolerance = 1e-4 if dtype == np.float32 else 1e-9
@@ -293,7 +282,8 @@ def step_and_predict(algorithm, params, x, y):
 
 DESCRIPTION = (check_settings, check_docstring, check_names, check_defaults)
 BEHAVIOUR = (
-    check_init, check_step, check_predict, check_repeatable, check_forgets_old_gradients, check_stack,
+    check_init, check_step, check_precision, check_predict, check_repeatable, check_forgets_old_gradients, check_carry,
+    check_stack,
 )
 
 

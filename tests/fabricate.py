@@ -6,6 +6,8 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
+
 from lrarun.paper import MODELS, printed_cells
 
 NAMES = {title: name for name, title in MODELS.items()}
@@ -45,3 +47,19 @@ def write_all(results, seeds=(0,), spec_of=spec_for):
                 results, spec_of(key, seed=seed), best_epoch=60, seconds=1000.0,
                 train_error=float(cell.train_error), test_error=float(cell.test_error) + 0.1 * seed,
             )
+
+
+def write_predictions(folder, wrong, seed=0, labels=None):
+    """Test predictions that err on the images of a boolean array, and nowhere else."""
+    labels = np.arange(len(wrong)) % 10 if labels is None else labels
+    predicted = np.where(wrong, (labels + 1) % 10, labels)
+    np.savez_compressed(
+        Path(folder) / "test_predictions.npz", predicted=predicted.astype(np.uint8), label=labels.astype(np.uint8)
+    )
+
+
+def write_log(folder, **columns):
+    """A log with an epoch column and those given, lists of one length."""
+    lines = [",".join(["epoch", *columns])]
+    lines += [",".join(map(str, (epoch, *row))) for epoch, row in enumerate(zip(*columns.values()), 1)]
+    (Path(folder) / "log.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -73,6 +73,12 @@ def test_the_registry_holds_the_paper_s_rules_that_are_implemented():
     assert all(kind.name == name for name, kind in RULES.items())
 
 
+def test_backprop_and_the_feedback_rules_average_over_the_mini_batch_and_lra_e_sums():
+    """The one reading that is settled: with the other, the printed numbers are out of reach."""
+    found = {name: RULES[name]().reduction for name in ("backprop", "rfa", "dfa", "lra-e")}
+    assert found == {"backprop": "mean", "rfa": "mean", "dfa": "mean", "lra-e": "sum"}
+
+
 def test_a_rule_is_abstract_or_final():
     for name, kind in RULES.items():
         others = [other for other in RULES.values() if other is not kind and issubclass(other, kind)]
@@ -121,6 +127,8 @@ BREACHES = {
     "replaces a gradient": (
         '        return {"nll"', '        grads["W"][1] = grads["W"][1].copy()\n        return {"nll"', "check_step"
     ),
+    "calculates in double precision": ("delta = z[L] - y", "delta = (z[L] - y) * np.float64(1)", "check_precision"),
+    "promotes a value that it then rounds": ("self.feedback_scale * (", "np.float64(0.1) * (", "check_precision"),
     "promotes the record": ("nll(z[L], y)", "np.float64(nll(z[L], y))", "check_step"),
     "sums over networks": ("nll(z[L], y)", "nll(z[L], y).mean()", "check_stack"),
     "mixes networks": ("delta = z[L] - y", "delta = z[L] - y - z[1].mean() * 1e-2", "check_stack"),

@@ -200,6 +200,11 @@ main(["table", "--format", "csv", "--results", str(results)])
     assert "epochs 1 instead of 100" in done.stderr
 
 
+def test_what_is_not_installed_has_no_protocol():
+    keys = [BACKPROP, BACKPROP._replace(model="Uninstalled"), BACKPROP._replace(optimizer="uninstalled")]
+    assert list(protocol(keys)) == [BACKPROP]
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_the_experiments_hold_the_papers_runs(number):
     """Each table's spec file trains exactly the runs that its cells take, once each."""

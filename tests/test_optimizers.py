@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lrarun.optimizers import OPTIMIZERS, SGD, Adam, RMSprop, get_optimizer
 from lrarun.settings import UnknownName
 from tests import contract
+from tests.doubles import Watched
 from tests.networks import entries
 
 VARIANTS = [
@@ -198,6 +199,15 @@ def test_single_precision_follows_double_precision(optimizer):
 
 
 @each
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_intermediate_value_has_another_precision(optimizer, dtype):
+    params = parameters(dtype)
+    watched = {f: {l: a.view(Watched) for l, a in layers.items()} for f, layers in params.items()}
+    run(optimizer, watched, random_gradients(watched, steps=2))
+    assert not np.array_equal(watched["W"][1], parameters(dtype)["W"][1])
+
+
+@each
 def test_a_zero_gradient_from_the_start_moves_nothing(optimizer):
     params = parameters()
     before = copied(params)
@@ -266,13 +276,16 @@ def test_centred_rmsprop_divides_by_the_standard_deviation():
 
 
 def test_centred_rmsprop_survives_a_constant_gradient():
-    """The variance is 0 but for rounding, which may be negative."""
-    optimizer = RMSprop(centred=True, decay=0.5)
-    params = parameters(np.float32)
-    grads = {f: {l: np.full_like(a, 0.1) for l, a in params[f].items()} for f in LEARNED}
+    """The variance is 0 but for rounding, which is negative for some of these gradients."""
+    optimizer = RMSprop(centred=True)
+    params = {"W": {1: np.zeros((20, 20), np.float32)}}
+    constant = np.random.default_rng(0).random((20, 20), np.float32)
+    state = optimizer.init(params, ("W",))
     with np.errstate(invalid="raise"):
-        run(optimizer, params, [grads] * 60)
-    assert all(np.isfinite(a).all() for _, a in entries(params))
+        for _ in range(300):
+            optimizer.update(params, {"W": {1: constant.copy()}}, state)
+    assert (state["square"]["W"][1] < state["mean"]["W"][1] ** 2).any()
+    assert np.isfinite(params["W"][1]).all()
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lrarun import datasets
-from lrarun.idx import FILES
+from lrarun.published import FILES
 from lrarun.sharing import share
 from tests.small_runs import write_dataset
 from tests.synthetic import synthetic_arrays

@@ -190,6 +190,13 @@ def test_to_dict_is_json_and_a_fixed_point(mapping):
     assert again == spec and again.to_dict() == spec.to_dict() and again.run_id == spec.run_id
 
 
+@pytest.mark.parametrize("depth", [1, 3, 8, MAX_DEPTH])
+@pytest.mark.parametrize("name", sorted(algorithms()))
+def test_every_rules_defaults_are_valid_and_a_fixed_point(name, depth):
+    spec = make_spec({"algorithm": name, "depth": depth})
+    assert make_spec(spec.to_dict()) == spec and spec.algorithm.name == name
+
+
 @given(mappings)
 def test_to_yaml_is_read_back(mapping):
     spec = make_spec(mapping)

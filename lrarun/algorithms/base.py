@@ -53,7 +53,6 @@ class Algorithm(ABC):
         title: as written in the paper's tables, or a rule's own name.
         learned: the parameter families that the optimizer updates. Other families in
             the parameters, such as fixed random feedback, stay as they were drawn.
-        output: what ``predict`` gives, ``"softmax"`` or ``"hard-sigmoid"``.
 
     The rule never changes ``params``: it writes ``grads``, and the optimizer subtracts
     them. Its random numbers come from the generator that it is given. All arrays have
@@ -123,3 +122,11 @@ class Algorithm(ABC):
     def predict(self, params: Params, x: Array) -> Array:
         """Class scores, 0 or more, shape ``(..., classes, n)``."""
         return network.predict(params, x, self.activation.phi)
+
+    def activities(self, params: Params, x: Array) -> dict[int, Array]:
+        """What each layer holds when the network predicts, by layer, at least l = 1..L.
+
+        Shapes ``(..., units, n)``. The last is what :meth:`predict` gives: a rule that
+        predicts in its own way overrides both.
+        """
+        return network.forward(params, x, self.activation.phi)[1]

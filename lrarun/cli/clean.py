@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from lrarun.cli.completing import spec_files
 from lrarun.cli.options import data_dir_option, results_option, set_option
 from lrarun.cli.status import wanted_runs
 
 
 @click.command()
-@click.argument("specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path))
+@click.argument("specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path),
+                shell_complete=spec_files)
 @results_option
 @data_dir_option
 @set_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.completing import spec_files
 from lrarun.cli.options import data_dir_option, results_option, set_option
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ HEADERS = ("run", "state", "epoch", "error", "left", "where or why")
 
 
 @click.command()
-@click.argument("specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path))
+@click.argument("specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path),
+                shell_complete=spec_files)
 @results_option
 @data_dir_option
 @set_option

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrarun.cli.behaviour import say
+from lrarun.cli.completing import spec_files
 from lrarun.cli.options import results_option, set_option
 
 if TYPE_CHECKING:
@@ -26,43 +29,57 @@ LAYOUTS = ("text", "markdown", "latex", "csv", "json")
               help="csv and json have one row per cell.")
 @results_option
 @click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
+              shell_complete=spec_files,
               help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
 @set_option
-def table(number: str | None, layout: str, results: Path, files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
+@click.option("--compare", is_flag=True, help="Show each cell's difference from the paper's, and a verdict.")
+def table(
+    number: str | None, layout: str, results: Path, files: tuple[Path, ...], overrides: tuple[str, ...], compare: bool
+) -> None:
     """Print Table 1, 2, 3 or all: ours with the paper's.
 
-    Exits with 4 if results are missing or unfinished.
+    Exits with 4 if results are missing or unfinished; with --compare, with 5 if a test
+    error is worse than the paper's.
 
     \b
     Examples:
       lrarun table
       lrarun table 1 --results results/reference
       lrarun table 1 --spec experiments/quick.yaml
+      lrarun table --compare
       lrarun table --format csv > tables.csv
     """
     if overrides and not files:
         raise click.UsageError("--set changes the runs of --spec; give one.")
     from lrarun.report.cells import fill, well_formed
+    from lrarun.report.comparison import render_comparison
     from lrarun.report.tables import render
+    from lrarun.report.verdicts import add_verdicts
     from lrarun.results import read_results
 
     runs = well_formed(read_results(results))
     wanted = by_spec(files, overrides) if files else by_protocol(runs)
-    cells = choose(fill(runs, wanted), number, layout, bool(files))
-    click.echo(render(cells, layout), nl=False)
+    cells = choose(add_verdicts(fill(runs, wanted)), number, layout, bool(files))
+    click.echo((render_comparison if compare else render)(cells, layout), nl=False)
     if not files:
         mention_left_out(runs, wanted, cells)
+    if compare:
+        check_verdicts(cells)
     check_complete(cells, results, files)
 
 
 def by_spec(files: Sequence[Path], overrides: Sequence[str]) -> dict[Key, Wanted]:
     """The cells that the runs of spec files fill."""
-    from lrarun.protocol import titles
-    from lrarun.report.cells import wanted_by
+    from lrarun.protocol import protocol, titles
+    from lrarun.report.cells import differences, wanted_by
     from lrarun.spec import load_specs
 
     specs = [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
-    return wanted_by(specs, titles())
+    wanted = wanted_by(specs, titles())
+    papers = protocol(wanted)
+    return {
+        key: replace(want, departs=", ".join(differences(want.spec, papers[key]))) for key, want in wanted.items()
+    }
 
 
 def by_protocol(runs: Sequence[Result]) -> dict[Key, Wanted]:
@@ -102,11 +119,20 @@ def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: p
     counts = left_out(runs, {key: wanted[key] for key in shown}, titles())
     if counts:
         example, _ = counts.most_common(1)[0]
-        click.echo(
+        say(
             f"left out: {plural(counts.total(), 'run')} whose settings differ from the paper's protocol"
-            f" (e.g. {example}); show them with --spec",
-            err=True,
+            f" (e.g. {example}); show them with --spec"
         )
+
+
+def check_verdicts(cells: pd.DataFrame) -> None:
+    """Raises ``DoesNotHold`` if a cell is worse than the paper's."""
+    from lrarun.errors import DoesNotHold
+    from lrarun.report.verdicts import WORSE
+
+    worse = (cells["verdict"] == WORSE).sum()
+    if worse:
+        raise DoesNotHold(f"{worse} of {plural(len(cells), 'cell')} worse than the paper's")
 
 
 def check_complete(cells: pd.DataFrame, results: Path, files: Sequence[Path]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import functools
-from decimal import Decimal
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -67,5 +66,5 @@ def printed_cells() -> tuple[Printed, ...]:
 
 def rounding(printed: str) -> float:
     """Half a unit of the last printed digit: ``"2.8"`` -> 0.05."""
-    _, _, exponent = Decimal(printed).as_tuple()
-    return 0.5 * 10.0**exponent
+    _, _, decimals = printed.partition(".")
+    return 0.5 * 10.0 ** -len(decimals)

@@ -38,10 +38,12 @@ class Wanted:
     Attributes:
         spec: a resolved spec; its seed does not matter. Empty where nothing can run it.
         seeds: the seeds asked for, or None for all that are found.
+        departs: how the spec differs from the paper's protocol, in words.
     """
 
     spec: Mapping[str, Any]
     seeds: frozenset[int] | None = None
+    departs: str = ""
 
 
 def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, Hashable]:
@@ -112,14 +114,14 @@ def wanted_by(specs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> 
         key = key_of(spec, titles)
         if key.dataset not in TABLE_OF:
             continue
-        known = by_key.get(key, Wanted(spec, frozenset()))
+        known = by_key.get(key, Wanted(spec))
         if settings(known.spec) != settings(spec):
             differ = "; ".join(differences(spec, known.spec))
             raise UsageError(
                 f"two settings fall in one cell ({key}): {differ}. Their runs are not averaged;"
                 " give one of them, or narrow the sweep with --set"
             )
-        by_key[key] = Wanted(known.spec, known.seeds | {spec["seed"]})
+        by_key[key] = Wanted(known.spec, (known.seeds or frozenset()) | {spec["seed"]})
     if not by_key:
         raise UsageError(f"none of the specs is for a data set of the paper's tables ({', '.join(TABLE_OF)})")
     return by_key
@@ -148,8 +150,9 @@ class Summary:
 def score(result: Result, name: str) -> float | None:
     """An error of a finished run in percent, or None where the run has none."""
     value = result.record.get(name)
-    usable = isinstance(value, (int, float)) and math.isfinite(value)
-    return float(value) if result.finished and usable else None
+    if not result.finished or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def progress(result: Result) -> str:
@@ -187,11 +190,13 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None) -> Summar
     states = [progress(run) for run in chosen if score(run, "test_error") is None]
     absent = len(seeds - by_seed.keys()) if seeds is not None else int(not by_seed)
     states += [MISSING] * absent
+    # What can still change comes first: a cell is "diverged" only if nothing else is outstanding.
+    states.sort(key=lambda state: state.startswith(DIVERGED))
     tests = [run.record["test_error"] for run in done]
-    trains = [score(run, "train_error") for run in done]
+    trains = [error for run in done if (error := score(run, "train_error")) is not None]
     return Summary(
         runs=len(done),
-        train_error=fmean(trains) if trains and None not in trains else None,
+        train_error=fmean(trains) if trains and len(trains) == len(done) else None,
         test_error=fmean(tests) if tests else None,
         test_error_std=stdev(tests) if len(tests) > 1 else None,
         state=states[0] if states else "",
@@ -218,8 +223,8 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted]) -> pd.DataFram
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
         ``verdict`` empty; and beside them ``state`` and ``outstanding`` of
-        :class:`Summary`, ``expected`` (is among ``wanted``), ``paper_train`` and
-        ``paper_test`` (the digits printed).
+        :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
+        :class:`Wanted`, ``paper_train`` and ``paper_test`` (the digits printed).
     """
     groups = by_settings(results)
     printed = printed_cells()
@@ -241,6 +246,7 @@ def row(cell: Printed, wanted: Wanted | None, groups: Mapping[Settings, Sequence
         "state": found.state,
         "outstanding": found.outstanding,
         "expected": wanted is not None,
+        "departs": wanted.departs if wanted else "",
         "paper_train": cell.train_error,
         "paper_test": cell.test_error,
     }

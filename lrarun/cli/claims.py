@@ -1,0 +1,51 @@
+"""``lrarun claims``: what the paper says of its results, checked against ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lrarun.cli.options import results_option
+
+
+@click.command()
+@results_option
+@click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="json has each claim with its comparisons.")
+def claims(results: Path, layout: str) -> None:
+    """Check the paper's claims with paired tests on the test set.
+
+    Exits with 5 if a claim fails, else with 4 if one lacks results. The rules are in
+    docs/verdicts.md.
+
+    \b
+    Examples:
+      lrarun claims
+      lrarun claims --results results/reference
+      lrarun claims --format json | jq '.claims[] | {id, verdict}'
+    """
+    from lrarun.protocol import resolver, target_products
+    from lrarun.report.cells import well_formed
+    from lrarun.report.claims import check, load_claims
+    from lrarun.report.measured import Measured
+    from lrarun.report.claim_list import render_claims
+    from lrarun.results import read_results
+
+    measured = Measured(well_formed(read_results(results)), resolver())
+    checked = check(load_claims(), measured, target_products)
+    click.echo(render_claims(checked, layout), nl=False)
+    conclude([(one.claim.id, one.verdict) for one in checked])
+
+
+def conclude(verdicts: list[tuple[str, str]]) -> None:
+    """Raises what gives the exit code that the verdicts ask for."""
+    from lrarun.errors import DoesNotHold, Incomplete
+    from lrarun.report.claims import FAILS, MISSING
+
+    failed = [name for name, verdict in verdicts if verdict == FAILS]
+    missing = [name for name, verdict in verdicts if verdict == MISSING]
+    if failed:
+        raise DoesNotHold(f"{len(failed)} of {len(verdicts)} claims fail: {', '.join(failed)}")
+    if missing:
+        raise Incomplete(f"{len(missing)} of {len(verdicts)} claims lack results")

@@ -1,0 +1,129 @@
+"""``lrarun describe``: what a name in a spec means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lrarun.cli.completing import names
+from lrarun.cli.options import data_dir_option, json_option
+
+if TYPE_CHECKING:
+    from lrarun.catalogue import Description, Setting
+
+
+@click.command()
+@click.argument("name", shell_complete=names)
+@data_dir_option
+@json_option
+def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
+    """Explain a name that a spec can hold.
+
+    NAME is that of an algorithm, optimizer, initial scheme, activation, probe or data
+    set. Of an algorithm: its equations, and each setting with its type, default, range, what
+    the paper says of it and what is assumed. Of a data set: source, digests and sizes.
+    "spec" explains the keys of a spec; a path, a data set of your own.
+
+    \b
+    Examples:
+      lrarun describe lra-e
+      lrarun describe adam --json
+      lrarun describe mnist
+      lrarun describe spec
+      lrarun describe my-images.npz
+    """
+    from lrarun import catalogue
+    from lrarun.cli.printing import print_json
+    from lrarun.errors import UsageError
+    from lrarun.settings import UnknownName
+
+    try:
+        found = catalogue.describe(name, data_dir)
+    except UnknownName as error:
+        raise UsageError(f"{error} (lrarun list shows all)") from None
+    if as_json:
+        print_json(found[0] if len(found) == 1 else found)
+    else:
+        click.echo("\n\n".join(page(each) for each in found))
+
+
+def page(about: Description) -> str:
+    """A description as text."""
+    from lrarun.cli.printing import heading
+
+    title = f": {about.title}" if about.title and about.title != about.name else ""
+    parts = [heading(f"{about.name} ({about.kind}){title}"), indented(about.text)]
+    if about.settings:
+        parts.append(heading("Settings") + "\n" + "\n".join(setting_text(each) for each in about.settings))
+    if about.defaults:
+        parts.append(defaults_text(about))
+    if about.files:
+        parts.append(files_text(about))
+    if about.key:
+        parts.append(heading("In a spec") + f"\n  {example(about)}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def example(about: Description) -> str:
+    """How a spec chooses it, with its first setting where it has any."""
+    from lrarun.cli.printing import flow
+
+    choice = about.name
+    if about.settings:
+        first = about.settings[0]
+        choice = flow({"name": about.name, first.name: first.default})
+    return f"{about.key}: {f'[{choice}]' if about.key == 'probes' else choice}"
+
+
+def indented(text: str) -> str:
+    """Lines as they are written, since equations stand in lines of their own; too long ones broken."""
+    from lrarun.cli.printing import width, wrapped
+
+    lines = (f"  {line}" if len(line) + 2 <= width() else wrapped(line, 2) for line in text.splitlines())
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def setting_text(setting: Setting) -> str:
+    """One setting in a few lines."""
+    from lrarun.catalogue import allowed
+    from lrarun.cli.printing import flow, wrapped
+
+    lines = [f"  {click.style(setting.name, bold=True)}  {allowed(setting)}, default {flow(setting.default)}"]
+    lines.append(wrapped(setting.help, 6))
+    if setting.paper:
+        lines.append(wrapped(f"paper: {setting.paper}", 6))
+    return "\n".join(lines)
+
+
+def defaults_text(about: Description) -> str:
+    """What a spec means for a rule where it is silent, once if it is the same at each depth."""
+    from lrarun.cli.printing import columns, flow, heading
+
+    by_depth = {depth: {key: flow(value) for key, value in items.items()} for depth, items in about.defaults.items()}
+    same = len({str(items) for items in by_depth.values()}) == 1
+    lines = [heading("Where a spec is silent, besides the paper's values (lrarun describe spec)")]
+    for depth, items in by_depth.items():
+        if not same:
+            lines.append(f"  at {depth} hidden layers")
+        lines.append(columns(items.items(), indent=2 if same else 4) if items else "  nothing else")
+        if same:
+            break
+    return "\n".join(lines)
+
+
+def files_text(about: Description) -> str:
+    """A data set's files and where it can be had."""
+    from lrarun.cli.printing import heading, size
+
+    lines = [heading("Files" if about.sources else "Arrays")]
+    for name, each in about.files.items():
+        shape = " x ".join(f"{n:,}" for n in each["shape"])
+        lines.append(f"  {name}  {shape}, {size(each['bytes'])}")
+        if each["sha256"]:
+            lines.append(f"      SHA-256 {each['sha256']}")
+    lines += ["", heading("On this machine"), f"  {about.folder or 'no; get it with: lrarun data fetch ' + about.name}"]
+    if about.sources:
+        lines += ["", heading("Sources"), *(f"  {source}" for source in about.sources)]
+    return "\n".join(lines)

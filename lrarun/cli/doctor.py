@@ -1,0 +1,57 @@
+"""``lrarun doctor``: can this machine train?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lrarun.cli.options import data_dir_option, json_option, results_option
+from lrarun.errors import LrarunError
+
+if TYPE_CHECKING:
+    from lrarun.doctor import Check
+
+COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
+
+
+@click.command()
+@results_option
+@data_dir_option
+@json_option
+def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
+    """Check whether this machine can train.
+
+    Looks at Python, its packages, BLAS, cores, memory, disk, data sets and extras, and
+    says what to do about each shortcoming. Exits with 1 if something would stop a run.
+
+    \b
+    Examples:
+      lrarun doctor
+      lrarun doctor --results /scratch/results
+      lrarun doctor --json
+    """
+    from lrarun.cli.printing import plural, print_json
+    from lrarun.doctor import BAD, examine
+
+    checks = []
+    for check in examine(results, data_dir):
+        checks.append(check)
+        if not as_json:
+            click.echo(line(check))
+    bad = sum(check.state == BAD for check in checks)
+    if as_json:
+        print_json({"ok": not bad, "checks": checks})
+    if bad:
+        raise LrarunError(f"{plural(bad, 'thing')} would stop a run; see above")
+
+
+def line(check: Check) -> str:
+    """One check as text: state, name, what was found, and below it what to do."""
+    from lrarun.cli.printing import wrapped
+
+    state = click.style(check.state.ljust(4), fg=COLOURS[check.state], bold=check.state == "bad")
+    body = wrapped(f"{check.name}: {check.found}", 6).lstrip()
+    advice = f"\n{wrapped(f'-> {check.advice}', 6)}" if check.advice else ""
+    return f"{state}  {body}{advice}"

@@ -1,0 +1,49 @@
+"""``lrarun list``: the names that a spec can hold."""
+
+from __future__ import annotations
+
+import click
+
+from lrarun.cli.options import json_option
+
+# Those of `lrarun.catalogue.KINDS`, which must not be imported for the help page.
+HEADINGS = {
+    "algorithms": "Algorithms",
+    "optimizers": "Optimizers",
+    "init": "Initial schemes (the spec's key init)",
+    "activations": "Activations",
+    "probes": "Probes",
+    "datasets": "Data sets",
+    "experiments": "Experiments (spec files in ./experiments)",
+}
+
+
+@click.command(name="list")
+@click.argument("kind", type=click.Choice(list(HEADINGS)), required=False, metavar="[KIND]")
+@json_option
+def list_(kind: str | None, as_json: bool) -> None:
+    """Print what there is to choose from: all of it, or one kind.
+
+    KIND is algorithms, optimizers, init, activations, probes, datasets or experiments.
+
+    \b
+    Examples:
+      lrarun list
+      lrarun list algorithms
+      lrarun list --json
+
+    More about a name: lrarun describe NAME
+    """
+    from lrarun.catalogue import entries
+    from lrarun.cli.printing import columns, heading, print_json
+
+    kinds = [kind] if kind else list(HEADINGS)
+    found = {each: entries(each) for each in kinds}
+    if as_json:
+        print_json({each: [{"name": e.name, "summary": e.summary} for e in found[each]] for each in kinds})
+        return
+    blocks = [
+        f"{heading(HEADINGS[each])}\n{columns((e.name, e.summary) for e in found[each]) or '  none here'}"
+        for each in kinds
+    ]
+    click.echo("\n\n".join(blocks))

@@ -1,0 +1,90 @@
+"""``lrarun report``: all results as one web page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lrarun.cli.options import results_option, set_option
+
+if TYPE_CHECKING:
+    from lrarun.report.web.page import Contents
+    from lrarun.report.web.pictures import Picture
+
+
+@click.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), default=Path("report.html"),
+              show_default=True, metavar="FILE", help="File to write; - for stdout.")
+@results_option
+@click.option("--figures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
+              help="Folder with PNG and SVG pictures to show.  [default: figures in the results folder, if there]")
+@click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
+              help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
+@set_option
+def report(
+    out: Path, results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]
+) -> None:
+    """Write one self-contained web page with all results.
+
+    It has the tables with the paper's numbers and verdicts, learning curves, figures,
+    the paper's claims, and each run's settings and provenance. It needs no network and
+    no other file, and shows what is missing as missing. Prints the file written; exits
+    with 4 if results are missing or unfinished.
+
+    \b
+    Examples:
+      lrarun report
+      lrarun report --results results/reference --out report.html
+      lrarun report --spec experiments/quick.yaml
+    """
+    if overrides and not files:
+        raise click.UsageError("--set changes the runs of --spec; give one.")
+    from lrarun.cli.table import check_complete
+    from lrarun.report.web.page import render_page
+
+    contents = gather(results, figures, files, overrides)
+    write(out, render_page(contents))
+    check_complete(contents.cells, results, files)
+
+
+def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]) -> Contents:
+    """All that the page shows."""
+    from lrarun.cli.table import by_protocol, by_spec
+    from lrarun.protocol import resolver, titles
+    from lrarun.report.cells import fill, well_formed
+    from lrarun.report.claims import check, load_claims
+    from lrarun.report.measured import Measured
+    from lrarun.report.verdicts import add_verdicts
+    from lrarun.report.web.page import Contents
+    from lrarun.results import read_results
+
+    runs = well_formed(read_results(results))
+    wanted = by_spec(files, overrides) if files else by_protocol(runs)
+    checked = check(load_claims(), Measured(runs, resolver()))
+    return Contents(add_verdicts(fill(runs, wanted)), runs, wanted, titles(), checked, pictures(results, figures))
+
+
+def pictures(results: Path, figures: Path | None) -> list[Picture]:
+    """Those of the folder named, or of the one that ``lrarun figure`` writes into."""
+    from lrarun.report.web.pictures import read_pictures
+
+    folder = figures or results / "figures"
+    return read_pictures(folder) if figures or folder.is_dir() else []
+
+
+def write(out: Path, page: str) -> None:
+    """Puts the page where it is wanted, whole or not at all."""
+    from lrarun.errors import LrarunError
+    from lrarun.files import write_atomic
+
+    if str(out) == "-":
+        click.echo(page, nl=False)
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(out, page)
+    except OSError as error:
+        raise LrarunError(f"{out}: cannot be written: {error.strerror}") from error
+    click.echo(out)

@@ -1,0 +1,64 @@
+"""``lrarun validate``: what ``train`` would refuse, without training."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lrarun.cli.options import json_option, quiet_option, set_option, specs_argument
+from lrarun.errors import LrarunError, SpecError, UsageError
+
+
+@click.command()
+@specs_argument
+@set_option
+@json_option
+@quiet_option
+def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """Check spec files without training.
+
+    The check is that of train: every mistake in all of the files is reported, each as
+    FILE:LINE:COLUMN. Exits with 2 if there is one.
+
+    \b
+    Examples:
+      lrarun validate experiments/*.yaml
+      lrarun validate my.yaml --set algorithm.beta=0.2
+      lrarun validate my.yaml --json
+    """
+    from lrarun.cli.printing import plural, print_json
+
+    reports = [report(path, overrides) for path in specs]
+    if as_json:
+        print_json(reports)
+    for each in reports:
+        if not as_json and each["valid"] and not quiet:
+            click.echo(f"{each['file']}: valid, {plural(len(each['runs']), 'run')}")
+        elif not as_json and not each["valid"]:
+            click.echo(each["message"], err=True)
+    bad = sum(not each["valid"] for each in reports)
+    if bad:
+        raise UsageError(f"{bad} of {plural(len(reports), 'spec file')} not valid")
+
+
+def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
+    """What is to be said of one file; ``message`` is the mistakes as text."""
+    from lrarun.catalogue import check_dataset
+    from lrarun.spec import load_specs
+
+    found: dict[str, Any] = {"file": str(path), "valid": True, "runs": [], "problems": [], "message": ""}
+    try:
+        specs = load_specs(path, overrides)
+        found["runs"] = [spec.run_id for spec in specs]
+        for name in dict.fromkeys(spec.dataset for spec in specs):
+            check_dataset(name)
+    except SpecError as error:
+        found |= {"valid": False, "problems": [asdict(each) for each in error.problems], "message": str(error)}
+    except LrarunError as error:
+        message = f"{path}: {error}"
+        problem = {"file": str(path), "line": None, "column": None, "message": str(error), "snippet": ""}
+        found |= {"valid": False, "problems": [problem], "message": message}
+    return found

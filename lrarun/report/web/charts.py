@@ -1,0 +1,211 @@
+"""Learning curves as SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lrarun.report.style import look
+from lrarun.report.web.curves import Curve, Panel, Point
+from lrarun.report.web.markup import Html, join, tag
+
+WIDTH, HEIGHT = 320, 224
+LEFT, RIGHT, TOP, BOTTOM = 34, 14, 8, 36
+# A line has no more points than a screen can show.
+POINTS = 200
+MARKERS = 4
+# Errors named on the axis, in percent; the finer ones where the coarse ones are too few.
+COARSE, FINE = (1, 2, 5), (1, 1.5, 2, 3, 5, 7)
+FLOOR, ROOM = 0.01, 1.08
+DASHES = ("", "6 3", "2 2.5", "8 3 2 3", "4 2 1.5 2 1.5 2")
+# matplotlib's markers, as paths around the origin.
+SHAPES = {
+    "x": "m-3-3 6 6m0-6-6 6",
+    "P": "m-3.5 0h7m-3.5-3.5v7",
+    "D": "m0-4 4 4-4 4-4-4z",
+    "s": "m-3-3h6v6h-6z",
+    "o": "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0z",
+    "^": "m0-4 4 7h-8z",
+    "v": "m0 4 4-7h-8z",
+    "<": "m-4 0 7-4v8z",
+    ">": "m4 0-7-4v8z",
+    "p": "m0-4 4 3-1.5 4.5h-5l-1.5-4.5z",
+    "h": "m-2-3.5h4l2 3.5-2 3.5h-4l-2-3.5z",
+    "*": "m0-4 1 3h3l-2 2 1 3-3-2-3 2 1-3-2-2h3z",
+}
+CROSS = "m-4-4 8 8m0-8-8 8"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Epochs and errors -> places in the chart; errors on a logarithmic scale.
+
+    Attributes:
+        last: the last epoch.
+        low, high: bounds of the errors, in percent.
+    """
+
+    last: int
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, points: Iterable[Point]) -> Scale:
+        """The scale that has room for all points."""
+        known = list(points)
+        errors = [error for point in known for error in (point.low, point.high) if error > 0]
+        low, high = max(min(errors, default=1.0), FLOOR), max(max(errors, default=10.0), FLOOR)
+        return cls(max((point.epoch for point in known), default=1), low / ROOM, high * ROOM)
+
+    def x(self, epoch: float) -> float:
+        """Where an epoch is, from the left; a lone one in the middle."""
+        share = (epoch - 1) / (self.last - 1) if self.last > 1 else 0.5
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+    def y(self, error: float) -> float:
+        """Where an error is, from the top; what is off the scale, at its end."""
+        inside = min(max(error, self.low), self.high)
+        share = math.log(inside / self.low) / math.log(self.high / self.low)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+    def at(self, epoch: float, error: float) -> str:
+        """A place as a path has it."""
+        return f"{self.x(epoch):.1f} {self.y(error):.1f}"
+
+    def epochs(self) -> list[int]:
+        """A handful of epochs to name on the axis: the first and round ones."""
+        steps = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
+        step = next((step for step in steps if self.last / step <= 5), self.last)
+        return sorted({1, *range(step, self.last + 1, step)} - ({1} if step == 2 else set()))
+
+    def errors(self) -> list[float]:
+        """The ticks of the errors; none where a range is narrower than any two."""
+        coarse, fine = ([digit * 10.0**power for power in range(-3, 3) for digit in digits if
+                         self.low <= digit * 10.0**power <= self.high] for digits in (COARSE, FINE))  # fmt: skip
+        return coarse if len(coarse) > 3 else fine
+
+
+def chart(panel: Panel, scale: Scale, classes: Mapping[str, str], id: str) -> Html:
+    """One panel.
+
+    Args:
+        panel: what it shows.
+        scale: shared by the charts that are to be compared.
+        classes: label -> class of its curve.
+        id: begins the ids in it.
+    """
+    dashes = dashes_of(panel.curves)
+    bands = [band(curve, scale, classes[curve.label]) for curve in panel.curves]
+    lines = [line(curve, scale, classes[curve.label], dashes[curve.label]) for curve in panel.curves]
+    return tag(
+        "svg",
+        tag("title", f"Validation error over the epochs: {panel.title}", id=f"{id}-title"),
+        tag("desc", description(panel, scale), id=f"{id}-desc"),
+        axes(scale), *bands, *lines,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_labelledby=f"{id}-title", aria_describedby=f"{id}-desc",
+    )  # fmt: skip
+
+
+def description(panel: Panel, scale: Scale) -> str:
+    """What the chart shows, in words."""
+    best = [(curve.best.error, curve.label) for curve in panel.curves if curve.best]
+    lowest = [f"{label} {error:.2f} %" for error, label in sorted(best)]
+    said = f"Lowest errors: {', '.join(lowest)}." if lowest else "No run has logged an error."
+    span = f"from {scale.low:.3g} to {scale.high:.3g} percent on a logarithmic scale"
+    return f"{len(panel.curves)} curves over {scale.last} epochs, {span}. {said} The table below has the numbers."
+
+
+def axes(scale: Scale) -> Html:
+    """Grid, ticks and the names of both axes."""
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+    grid = [tag("path", d=f"M{LEFT} {scale.y(tick):.1f}H{right}", class_="grid") for tick in scale.errors()]
+    ticks = [
+        tag("text", f"{tick:g}", x=LEFT - 5, y=f"{scale.y(tick) + 3.5:.1f}", text_anchor="end")
+        for tick in scale.errors()
+    ]
+    ticks += [
+        tag("text", f"{epoch:g}", x=f"{scale.x(epoch):.1f}", y=bottom + 14, text_anchor="middle")
+        for epoch in scale.epochs()
+    ]
+    middle = (TOP + bottom) / 2
+    names = [
+        tag("text", "epoch", x=(LEFT + right) / 2, y=HEIGHT - 5, text_anchor="middle"),
+        tag("text", "validation error (%)", x=10, y=middle, text_anchor="middle",
+            transform=f"rotate(-90 10 {middle:g})"),
+    ]  # fmt: skip
+    return tag("g", *grid, *ticks, *names, class_="axes")
+
+
+def band(curve: Curve, scale: Scale, name: str) -> Html:
+    """The range over seeds, where it is more than a line."""
+    points = thinned(curve.points)
+    if len(points) < 2 or all(point.low == point.high for point in points):
+        return Html("")
+    upper = [scale.at(point.epoch, point.high) for point in points]
+    lower = [scale.at(point.epoch, point.low) for point in reversed(points)]
+    return tag("path", d=f"M{'L'.join([*upper, *lower])}z", class_=f"line band {name}")
+
+
+def line(curve: Curve, scale: Scale, name: str, dash: str) -> Html:
+    """A curve with its markers, the curves of diverged runs, and a wide one that is easily hit."""
+    points = thinned(curve.points)
+    strays = [thinned(stray) for stray in curve.diverged]
+    parts = [tag("title", hint(curve))]
+    for track in filter(None, [points, *strays]):
+        parts.append(tag("path", d=path(track, scale), class_="hit"))
+    if points:
+        parts.append(tag("path", d=path(points, scale), class_="mean", stroke_dasharray=dash or None))
+        parts.append(tag("path", d=markers(points, scale, look(curve.rule).marker), class_="marks"))
+    for stray in strays:
+        end = scale.at(stray[-1].epoch, stray[-1].error)
+        parts.append(tag("path", d=path(stray, scale), class_="mean stray"))
+        parts.append(tag("path", d=f"M{end}{CROSS}", class_="cross"))
+    return tag("g", *parts, class_=f"line {name}")
+
+
+def hint(curve: Curve) -> str:
+    """What is shown beside the pointer."""
+    best = f": lowest {curve.best.error:.2f} % at epoch {curve.best.epoch}" if curve.best else ""
+    return f"{curve.label}{best} ({states_text(curve)})"
+
+
+def states_text(curve: Curve) -> str:
+    """``3 finished, 1 diverged at 12``."""
+    return ", ".join(f"{count} {state}" for state, count in sorted(curve.states.items())) or "no runs"
+
+
+def path(points: Sequence[Point], scale: Scale) -> str:
+    """A line through points; a lone one is a dot, given round caps."""
+    places = [scale.at(point.epoch, point.error) for point in points]
+    return f"M{'L'.join(places if len(places) > 1 else places * 2)}"
+
+
+def markers(points: Sequence[Point], scale: Scale, marker: str) -> str:
+    """A few markers along a line, its last point among them."""
+    step = max(1, len(points) // MARKERS)
+    marked = points[::-1][::step]
+    return "".join(f"M{scale.at(point.epoch, point.error)}{SHAPES[marker]}" for point in marked)
+
+
+def thinned(points: Sequence[Point]) -> list[Point]:
+    """Not more points than :data:`POINTS`, evenly, and the last."""
+    step = math.ceil(len(points) / POINTS)
+    return [point for at, point in enumerate(points) if at % step == 0 or at == len(points) - 1]
+
+
+def dashes_of(curves: Sequence[Curve]) -> dict[str, str]:
+    """Label -> dashes that set the curves of one rule apart, the first being solid."""
+    ranks: dict[str, list[str]] = {}
+    for curve in curves:
+        ranks.setdefault(curve.rule, []).append(curve.label)
+    return {label: DASHES[rank % len(DASHES)] for labels in ranks.values() for rank, label in enumerate(labels)}
+
+
+def sample(rule: str, dash: str) -> Html:
+    """A short piece of a curve, for legends."""
+    marks = join([tag("path", d=f"M14 6{SHAPES[look(rule).marker]}", class_="marks")])
+    return tag(
+        "svg", tag("path", d="M1 6H27", class_="mean", stroke_dasharray=dash or None), marks,
+        class_="sample", viewBox="0 0 28 12", aria_hidden="true", focusable="false",
+    )  # fmt: skip

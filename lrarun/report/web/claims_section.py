@@ -1,0 +1,51 @@
+"""The paper's claims in the report: each with its verdict and the comparisons it consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lrarun.report.cells import MISSING
+from lrarun.report.claim_list import comparisons_made, p_text, tally
+from lrarun.report.claims import Checked, Comparison
+from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
+
+HEADS = ("Comparison", "Verdict", "Ours", "Paper", "p")
+LACKING = 8
+
+
+def claims_section(checked: Sequence[Checked]) -> Html:
+    """All claims, each to be opened."""
+    intro = (
+        f"{len(checked)} claims: {tally([one.verdict for one in checked])}. Each is a set of comparisons, tested on"
+        f" our own runs; p values are two-sided and Holm-corrected over {comparisons_made(checked)} comparisons."
+        " The rules are in docs/verdicts.md."
+    )
+    return tag("div", tag("p", intro), *(claim_details(one, f"claim-{at}") for at, one in enumerate(checked)))
+
+
+def claim_details(one: Checked, id: str) -> Html:
+    """One claim."""
+    claim = one.claim
+    summary = tag("summary", badge(one.verdict), " ", claim.says, " ", tag("small", f"({claim.where})"))
+    parts = [part for part in one.comparisons if part.verdict != MISSING]
+    return tag("details", summary, comparisons(parts, id) if parts else "", lacking(one), class_="claim print")
+
+
+def comparisons(parts: Sequence[Comparison], id: str) -> Html:
+    """The comparisons that there are results for."""
+    body = [
+        tag("tr", tag("th", part.what, scope="row"), tag("td", badge(part.verdict)), tag("td", part.numbers),
+            tag("td", part.paper), tag("td", p_text(part.p_holm)))
+        for part in parts
+    ]  # fmt: skip
+    table = tag("table", caption(f"{tally([part.verdict for part in parts])}", id), heads(HEADS), tag("tbody", *body))
+    return scrolled(table, id)
+
+
+def lacking(one: Checked) -> Html:
+    """What the claim lacks, and where that comes from."""
+    missing = list(dict.fromkeys(part.lacking for part in one.comparisons if part.verdict == MISSING))
+    if not missing:
+        return Html("")
+    more = f", and {len(missing) - LACKING} more" if len(missing) > LACKING else ""
+    return tag("p", f"Missing: {'; '.join(missing[:LACKING])}{more}. Needs: {one.claim.needs}.")

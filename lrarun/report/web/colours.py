@@ -1,0 +1,45 @@
+"""The rules' colours as a screen needs them, light or dark."""
+
+from __future__ import annotations
+
+from lrarun.report.style import look
+
+LIGHT, DARK = "#ffffff", "#14171b"
+# What WCAG 2 (1.4.11) asks of lines that carry meaning.
+CONTRAST = 3.0
+
+
+def channels(colour: str) -> tuple[int, ...]:
+    """``#0072b2`` -> (0, 114, 178)."""
+    return tuple(int(colour[at:at + 2], 16) for at in (1, 3, 5))
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it, 0 for black to 1 for white."""
+    shares = (channel / 255 for channel in channels(colour))
+    linear = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours as WCAG 2 defines it, from 1 to 21."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def legible(colour: str, background: str) -> str:
+    """The colour, as far towards black or white as it takes to be told from a background."""
+    end = 0 if luminance(background) > 0.5 else 255
+    for step in range(21):
+        mixed = "#" + "".join(f"{round(value + (end - value) * step / 20):02x}" for value in channels(colour))
+        if contrast(mixed, background) >= CONTRAST:
+            break
+    return mixed
+
+
+def line_colours(rule: str) -> tuple[str, str]:
+    """A rule's colour on a light page and on a dark one, where greys swap light and dark."""
+    colour = look(rule).colour
+    red, green, blue = channels(colour)
+    turned = f"#{255 - red:02x}{255 - green:02x}{255 - blue:02x}" if red == green == blue else colour
+    return legible(colour, LIGHT), legible(turned, DARK)

@@ -1,0 +1,188 @@
+"""Runs -> the learning curves of the report: a panel per data set and depth, a curve per rule."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from lrarun.paper import DATASETS, MODELS, Key, printed_cells
+from lrarun.report.cells import Settings, Wanted, by_settings, key_of, one_per_seed, progress, settings
+from lrarun.report.measured import read_log
+from lrarun.report.series import PANEL, layers, variants
+from lrarun.report.style import named, title_of
+from lrarun.results import DIVERGED, Result
+
+# What keeps the page small however many runs there are; the page says where it did.
+SEEDS, CURVES, PANELS = 20, 12, 24
+
+
+class Point(NamedTuple):
+    """A curve at one epoch: validation error in percent, mean and range over the seeds."""
+
+    epoch: int
+    error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The runs of one setting.
+
+    Attributes:
+        label: the rule, and what sets the curve apart from others of the rule.
+        rule: its name in a spec.
+        points: over the seeds that came to an end, at the epochs that all of them have;
+            over those under way where none has ended.
+        diverged: one curve for each seed that diverged, which is in no mean.
+        states: how many runs are in which state.
+        unread: seeds that are left out.
+    """
+
+    label: str
+    rule: str
+    points: list[Point] = field(default_factory=list)
+    diverged: list[list[Point]] = field(default_factory=list)
+    states: Mapping[str, int] = field(default_factory=dict)
+    unread: int = 0
+
+    @property
+    def all_points(self) -> list[Point]:
+        """Those of the mean and of diverged runs."""
+        return [*self.points, *(point for points in self.diverged for point in points)]
+
+    @property
+    def best(self) -> Point | None:
+        """Where the mean is lowest."""
+        return min(self.points, key=lambda point: point.error, default=None)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One data set at one depth.
+
+    Attributes:
+        dataset, depth: as in a spec.
+        curves: those shown.
+        left_out: how many more there are.
+    """
+
+    dataset: str
+    depth: int
+    curves: list[Curve]
+    left_out: int = 0
+
+    @property
+    def title(self) -> str:
+        """``MNIST, 3 layers``."""
+        return place_name(self.dataset, self.depth)
+
+
+def place_name(dataset: str, depth: int) -> str:
+    """``MNIST, 3 layers``."""
+    return f"{named(dataset)}, {layers(depth)}"
+
+
+def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> list[Panel]:
+    """Every data set and depth that there are runs of.
+
+    A panel shows the runs that fill the tables; where it has none of those, the ones
+    that there are.
+
+    Args:
+        runs: all of them.
+        wanted: what the tables take.
+        titles: name -> title of rules that the paper does not have.
+    """
+    expected = {settings(want.spec): want for want in wanted.values() if want.spec}
+    places: dict[tuple[str, int], list[list[Result]]] = defaultdict(list)
+    for group in by_settings(runs).values():
+        places[group[0].spec["dataset"], group[0].spec["depth"]].append(group)
+    return [panel(*place, places[place], expected, titles) for place in sorted(places, key=place_order)]
+
+
+def place_order(place: tuple[str, int]) -> tuple[Any, ...]:
+    """The paper's data sets first, in its order; then by name and depth."""
+    names = list(DATASETS)
+    dataset, depth = place
+    return (names.index(dataset) if dataset in names else len(names), dataset, depth)
+
+
+def panel(
+    dataset: str, depth: int, groups: Sequence[list[Result]], expected: Mapping[Settings, Wanted],
+    titles: Mapping[str, str],
+) -> Panel:
+    """One panel from the runs of its place, grouped by their settings."""
+    ours = [group for group in groups if settings(group[0].spec) in expected]
+    chosen = sorted(ours or groups, key=lambda group: group_order(group[0].spec))
+    kept = chosen[:CURVES]
+    specs = [group[0].spec for group in kept]
+    names = protocol_labels(specs, titles) if ours else free_labels(specs, titles)
+    made = []
+    for group, spec, name in zip(kept, specs, names):
+        want = expected.get(settings(spec))
+        made.append(curve(name, spec["algorithm"]["name"], group, want.seeds if want else None))
+    return Panel(dataset, depth, made, len(chosen) - len(kept))
+
+
+def group_order(spec: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The paper's rules first, in its order; one rule's settings in a fixed one."""
+    names, rule = list(MODELS), spec["algorithm"]["name"]
+    usual = key_of(spec, {}).optimizer != usual_optimizer(rule)
+    return (names.index(rule) if rule in names else len(names), rule, usual, sorted(map(str, settings(spec))))
+
+
+def usual_optimizer(rule: str) -> str | None:
+    """The optimizer that the paper's tables have a rule with."""
+    found = (cell.key for cell in printed_cells() if cell.table == 1)
+    return next((key.optimizer for key in found if key.model == MODELS.get(rule)), None)
+
+
+def protocol_labels(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[str]:
+    """Each spec's rule, with the optimizer where that is not what it usually has."""
+    count = Counter(spec["algorithm"]["name"] for spec in specs)
+    names = []
+    for spec in specs:
+        rule, optimizer = spec["algorithm"]["name"], spec["optimizer"]["name"]
+        usual = usual_optimizer(rule) or (optimizer if count[rule] == 1 else None)
+        names.append(title_of(rule, titles) + ("" if optimizer == usual else f", {named(optimizer)}"))
+    return names
+
+
+def free_labels(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[str]:
+    """Each spec's rule, with what sets it apart from the rule's others."""
+    return [
+        ", ".join(filter(None, (title_of(spec["algorithm"]["name"], titles), variant)))
+        for spec, variant in zip(specs, variants(specs, PANEL))
+    ]
+
+
+def curve(label: str, rule: str, group: Sequence[Result], seeds: frozenset[int] | None) -> Curve:
+    """The curve of runs with the same settings, over those seeds or over all there are."""
+    by_seed = one_per_seed(group)
+    every = [by_seed[seed] for seed in sorted(by_seed) if seeds is None or seed in seeds]
+    runs = every[:SEEDS]
+    tracks = [(run, track(run)) for run in runs]
+    ended = [points for run, points in tracks if run.finished and points]
+    under_way = [points for run, points in tracks if not run.finished and run.state != DIVERGED and points]
+    diverged = [[Point(epoch, *[error] * 3) for epoch, error in points.items()]
+                for run, points in tracks if run.state == DIVERGED and points]  # fmt: skip
+    states = Counter(run.state if run.finished else progress(run) for run in runs)
+    return Curve(label, rule, over_seeds(ended or under_way), diverged, states, len(every) - len(runs))
+
+
+def track(run: Result) -> dict[int, float]:
+    """Epoch -> validation error in percent, from a run's log, as far as it is finite."""
+    rows = read_log(run.folder / "log.csv", ("epoch", "validation_error"))
+    return {int(row["epoch"]): row["validation_error"] for row in rows if all(map(math.isfinite, row.values()))}
+
+
+def over_seeds(tracks: Sequence[Mapping[int, float]]) -> list[Point]:
+    """Mean and range at each epoch that all have: a mean over ever fewer seeds would jump."""
+    common = sorted(set.intersection(*map(set, tracks))) if tracks else []
+    columns = [(epoch, [found[epoch] for found in tracks]) for epoch in common]
+    return [Point(epoch, fmean(errors), min(errors), max(errors)) for epoch, errors in columns]

@@ -1,0 +1,135 @@
+"""The report's learning curves: a legend that isolates curves, the charts, and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lrarun.report.style import named
+from lrarun.report.web.charts import POINTS, Scale, chart, dashes_of, sample, states_text
+from lrarun.report.web.colours import line_colours
+from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Curve, Panel
+from lrarun.report.web.markup import Html, caption, heads, plural, scrolled, tag
+
+EPOCHS = (1, 5, 10, 20, 50, 100, 200, 500, 1000)
+# Curves beyond these are drawn but have no switch.
+ENTRIES = 24
+
+
+def curves_section(panels: Sequence[Panel]) -> Html:
+    """Legend and charts, with a word on whatever is left out."""
+    shown = panels[:PANELS]
+    if not any(curve.all_points for panel in shown for curve in panel.curves):
+        return tag("p", "No run has logged an epoch yet.", class_="empty")
+    labels = entries(shown)
+    classes = classes_of(labels)
+    scales = {name: Scale.around(p for panel in shown if panel.dataset == name for c in panel.curves
+                                 for p in c.all_points) for name in {panel.dataset for panel in shown}}  # fmt: skip
+    charts = [figure(panel, scales[panel.dataset], classes, f"chart-{at}") for at, panel in enumerate(shown)]
+    return tag(
+        "div",
+        tag("p", " ".join(notes(panels))),
+        legend(labels, classes),
+        tag("div", *charts, class_="charts"),
+        class_="curves",
+    )
+
+
+def entries(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
+    """Label -> (rule, dashes) of every curve, as first met."""
+    found: dict[str, tuple[str, str]] = {}
+    for panel in panels:
+        dashes = dashes_of(panel.curves)
+        for curve in panel.curves:
+            found.setdefault(curve.label, (curve.rule, dashes[curve.label]))
+    return found
+
+
+def classes_of(labels: Iterable[str]) -> dict[str, str]:
+    """Label -> class that its curves and its switch have."""
+    return {label: f"k{number}" for number, label in enumerate(labels)}
+
+
+def curves_style(panels: Sequence[Panel]) -> str:
+    """Each curve's colour, and what isolates it: its switch being on, or pointed at."""
+    labels = entries(panels[:PANELS])
+    classes = classes_of(labels)
+    light, dark, isolate = [], [], []
+    for label, (rule, _) in labels.items():
+        name = classes[label]
+        colours = line_colours(rule)
+        light.append(f".{name}{{--line:{colours[0]}}}")
+        dark.append(f".{name}{{--line:{colours[1]}}}")
+        chosen = f".curves:has(#only-{name}:checked,#only-{name}:focus-visible,.key .{name}:hover)"
+        isolate.append(f"{chosen} .charts .line.{name}{{opacity:1}}")
+    dim = ".curves:has(.key :checked,.key :focus-visible,.key label:hover) .charts .line{opacity:.1}"
+    screen = f"@media screen{{{dim}{''.join(isolate)}}}"
+    return f"{''.join(light)}@media screen and (prefers-color-scheme:dark){{{''.join(dark)}}}{screen}"
+
+
+def legend(labels: dict[str, tuple[str, str]], classes: dict[str, str]) -> Html:
+    """A switch for each curve; with none on, all are shown."""
+    switches = [
+        tag("label", tag("input", type="checkbox", id=f"only-{classes[label]}"), sample(rule, dash), label,
+            class_=classes[label])
+        for label, (rule, dash) in list(labels.items())[:ENTRIES]
+    ]  # fmt: skip
+    return tag(
+        "form",
+        tag("fieldset", tag("legend", "Show only"), *switches, tag("button", "Show all", type="reset")),
+        class_="key", autocomplete="off",
+    )  # fmt: skip
+
+
+def figure(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html:
+    """A chart with its name above and its numbers below."""
+    more = f" ({plural(panel.left_out, 'more setting')} not shown)" if panel.left_out else ""
+    return tag(
+        "figure",
+        tag("figcaption", tag("h3", panel.title + more)),
+        chart(panel, scale, classes, id),
+        tag("details", tag("summary", "Numbers", tag("span", f" of {panel.title}", class_="sr-only")),
+            numbers(panel, scale, classes, id)),
+    )  # fmt: skip
+
+
+def numbers(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html:
+    """The chart as a table: errors at some epochs, and the lowest."""
+    epochs = [epoch for epoch in EPOCHS if epoch <= scale.last]
+    names = ["Rule", "Lowest", "At epoch", *(f"Epoch {epoch}" for epoch in epochs), "Runs"]
+    dashes = dashes_of(panel.curves)
+    body = [row(curve, epochs, classes[curve.label], dashes[curve.label]) for curve in panel.curves]
+    title = f"Validation error in percent, {panel.title}; mean over finished runs"
+    return scrolled(tag("table", caption(title, f"{id}-table"), heads(names), tag("tbody", *body)), f"{id}-table")
+
+
+def row(curve: Curve, epochs: Sequence[int], name: str, dash: str) -> Html:
+    """One curve's numbers."""
+    by_epoch = {point.epoch: f"{point.error:.2f}" for point in curve.points}
+    best = (f"{curve.best.error:.2f}", curve.best.epoch) if curve.best else ("–", "–")
+    unread = f", {plural(curve.unread, 'more run')} not read" if curve.unread else ""
+    values = [*best, *(by_epoch.get(epoch, "–") for epoch in epochs)]
+    return tag(
+        "tr",
+        tag("th", sample(curve.rule, dash), curve.label, scope="row", class_=name),
+        *(tag("td", value, class_="number") for value in values),
+        tag("td", states_text(curve) + unread),
+    )
+
+
+def notes(panels: Sequence[Panel]) -> list[str]:
+    """How to read the charts, and what they leave out."""
+    said = [
+        "Error on the validation samples after each epoch, on a logarithmic scale; charts of one data set share"
+        " their axes. A line is the mean over seeds, a band their range, a cross the end of a run that diverged.",
+    ]
+    curves = [curve for panel in panels for curve in panel.curves]
+    if len(panels) > PANELS:
+        hidden = ", ".join(f"{named(panel.dataset)} {panel.depth}" for panel in panels[PANELS:PANELS + 5])
+        said.append(f"Only {PANELS} of {len(panels)} charts are shown (not {hidden}, ...).")
+    if any(panel.left_out for panel in panels):
+        said.append(f"A chart shows at most {CURVES} settings.")
+    if any(curve.unread for curve in curves):
+        said.append(f"Of a setting with more than {SEEDS} seeds, the first {SEEDS} are drawn.")
+    if any(len(track) > POINTS for curve in curves for track in (curve.points, *curve.diverged)):
+        said.append(f"Lines are thinned to about {POINTS} points.")
+    return said

@@ -1,0 +1,121 @@
+"""Results -> one HTML page, the same bytes for the same results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import pandas as pd
+
+from lrarun import __version__
+from lrarun.paper import Key
+from lrarun.report.cells import Wanted
+from lrarun.report.claims import Checked
+from lrarun.report.claims import VERDICTS as CLAIM_VERDICTS
+from lrarun.report.verdicts import VERDICTS
+from lrarun.report.web.claims_section import claims_section
+from lrarun.report.web.curves import panels
+from lrarun.report.web.curves_section import curves_section, curves_style
+from lrarun.report.web.markup import Html, badge, tag
+from lrarun.report.web.pictures import Picture, pictures_section
+from lrarun.report.web.runs_section import runs_section, tally
+from lrarun.report.web.tables_section import tables_section
+from lrarun.results import Result
+
+# The browser itself then refuses to run or to load anything, whatever a result's text holds.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a report is made of.
+
+    Attributes:
+        cells: from :func:`lrarun.report.cells.fill`, with verdicts.
+        runs: all runs there are.
+        wanted: which of them the cells take.
+        titles: name -> title of rules that the paper does not have.
+        checked: the paper's claims.
+        pictures: to be shown as they are.
+    """
+
+    cells: pd.DataFrame
+    runs: Sequence[Result]
+    wanted: Mapping[Key, Wanted]
+    titles: Mapping[str, str]
+    checked: Sequence[Checked] = ()
+    pictures: Sequence[Picture] = ()
+
+
+def render_page(contents: Contents) -> str:
+    """The report as an HTML document that refers to nothing outside of it."""
+    runs, wanted, titles = contents.runs, contents.wanted, contents.titles
+    shown = panels(runs, wanted, titles)
+    sections = [
+        section("tables", "Tables", tables_section(contents.cells)),
+        section("curves", "Learning curves", curves_section(shown)),
+        section("figures", "Figures", pictures_section(contents.pictures)),
+        section("claims", "Claims", claims_section(contents.checked)),
+        section("runs", "Runs", runs_section(runs, wanted, titles)),
+    ]
+    body = tag(
+        "body",
+        tag("a", "Skip to the tables", href="#tables", class_="skip"),
+        header(contents),
+        tag("main", *sections),
+        tag("footer", tag("p", f"Made by lrarun {__version__}. Errors in percent. This page loads and runs nothing.")),
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head(curves_style(shown)), body, lang='en')}\n"
+
+
+def head(curves: str) -> Html:
+    """What browsers need to know; ``curves`` are the styles of this page's curves."""
+    style = (files("lrarun.report.web") / "page.css").read_text(encoding="utf-8")
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", "lrarun report"),
+        tag("link", rel="icon", href="data:,"),
+        tag("style", Html(style)),
+        tag("style", Html(curves)),
+    )
+
+
+def header(contents: Contents) -> Html:
+    """What the page is, where its parts are, and how the results stand."""
+    links = [("tables", "Tables"), ("curves", "Learning curves"), ("figures", "Figures"), ("claims", "Claims"),
+             ("runs", "Runs")]  # fmt: skip
+    return tag(
+        "header",
+        tag("h1", "Learning rules beside backprop: our results and the paper's"),
+        tag("p", "The experiments of Ororbia and Mali, ", tag("cite", "Biologically Motivated Algorithms for"
+            " Propagating Local Target Representations"), ", run again with lrarun."),
+        tag("nav", tag("ul", *(tag("li", tag("a", name, href=f"#{id}")) for id, name in links)), aria_label="Sections"),
+        summary(contents),
+    )  # fmt: skip
+
+
+def summary(contents: Contents) -> Html:
+    """Verdicts on cells and claims, and the states of runs, counted."""
+    expected = contents.cells[contents.cells["expected"]]
+    items = [("Cells", counts(expected["verdict"], VERDICTS))]
+    if contents.checked:
+        items.append(("Claims", counts((one.verdict for one in contents.checked), CLAIM_VERDICTS)))
+    items.append(("Runs", [tally(contents.runs)]))
+    return tag("dl", *(part for name, what in items for part in (tag("dt", name), tag("dd", *what))), class_="tally")
+
+
+def counts(verdicts: Iterable[str], order: Sequence[str]) -> list[Html]:
+    """How many there are of each verdict."""
+    found = Counter(verdicts)
+    return [tag("span", f"{found[name]} ", badge(name)) for name in order if found[name]]
+
+
+def section(id: str, title: str, content: Html) -> Html:
+    """A part of the page."""
+    return tag("section", tag("h2", title, id=f"{id}-title"), content, id=id, aria_labelledby=f"{id}-title")

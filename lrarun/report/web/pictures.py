@@ -1,0 +1,88 @@
+"""Pictures that the report carries within itself."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lrarun.errors import UsageError
+from lrarun.report.web.markup import Html, tag
+
+TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+# An SVG larger than this is passed over for the PNG of the same name, if there is one.
+COMFORTABLE = 300_000
+LARGEST = 4_000_000
+TITLES = {
+    "1a": "Angle between LRA-E's updates and backprop's, over the epochs",
+    "1b": "Validation loss and total discrepancy of LRA-E, over the epochs",
+    "2": "The top hidden layer's view of the test images, in two dimensions (t-SNE)",
+    "3": "Validation accuracy of DTP and DTP-σ from three kinds of initial weights",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file.
+
+    Attributes:
+        name: its file's name, without the ending.
+        type: its MIME type.
+        content: its bytes; empty if it is too large to be carried.
+    """
+
+    name: str
+    type: str
+    content: bytes
+
+
+def read_pictures(folder: Path) -> list[Picture]:
+    """The PNG and SVG files in a folder, by name, one of each.
+
+    Raises:
+        UsageError: the folder, or a file in it, cannot be read.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in TYPES and path.name[0] != ".")
+        return [picture(found) for found in by_name(files)]
+    except OSError as error:
+        raise UsageError(f"{error.filename}: no pictures can be read from here: {error.strerror}") from error
+
+
+def by_name(files: Iterable[Path]) -> list[list[Path]]:
+    """Files that differ in the ending alone, together."""
+    groups: dict[str, list[Path]] = {}
+    for path in files:
+        groups.setdefault(path.stem, []).append(path)
+    return list(groups.values())
+
+
+def picture(files: Sequence[Path]) -> Picture:
+    """One of the files of a name: the SVG unless it is large, else the smallest."""
+    sizes = {path: path.stat().st_size for path in files}
+    vector = [path for path in files if path.suffix.lower() == ".svg" and sizes[path] <= COMFORTABLE]
+    path = vector[0] if vector else min(files, key=lambda path: sizes[path])
+    content = path.read_bytes() if sizes[path] <= LARGEST else b""
+    return Picture(path.stem, TYPES[path.suffix.lower()], content)
+
+
+def pictures_section(pictures: Sequence[Picture]) -> Html:
+    """The pictures, one below the other, or how to draw some."""
+    if not pictures:
+        hint = ["None were given. ", tag("code", "lrarun figure 1a"), " draws one; ",
+                tag("code", "--figures"), " names the folder that they are in."]  # fmt: skip
+        return tag("p", *hint, class_="empty")
+    return tag("div", *map(figure, pictures))
+
+
+def figure(picture: Picture) -> Html:
+    """A picture with its title."""
+    number = re.search(r"\d+[a-z]?", picture.name)
+    known = TITLES.get(number[0]) if number and picture.name.lower().startswith("fig") else None
+    title = f"Figure {number[0]}. {known}" if number and known else picture.name
+    if not picture.content:
+        return tag("p", f"{title}: left out, as it has more than {LARGEST / 1e6:g} MB.")
+    source = f"data:{picture.type};base64,{base64.b64encode(picture.content).decode('ascii')}"
+    return tag("figure", tag("figcaption", title), tag("img", src=source, alt=title), class_="picture")

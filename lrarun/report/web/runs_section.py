@@ -1,0 +1,171 @@
+"""Where the numbers of the report come from: every run with its settings, versions and machine."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lrarun.paper import Key
+from lrarun.report.cells import Wanted, flat, left_out, settings
+from lrarun.report.web.curves import place_name, place_order
+from lrarun.report.web.markup import Html, caption, hidden, plural, tag
+from lrarun.results import STATES, Result
+
+# More would make a page that telephones cannot hold.
+RUNS = 500
+# One value of a record, such as the reason of a failure, is cut after so many characters.
+LONGEST = 1000
+EXAMPLES = 5
+
+
+def runs_section(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> Html:
+    """The runs by data set and depth, those of the tables first if there are too many."""
+    if not runs:
+        return tag("p", "There are no runs.", class_="empty")
+    expected = {settings(want.spec) for want in wanted.values() if want.spec}
+    ranked = sorted(runs, key=lambda run: (settings(run.spec) not in expected, run.run_id))
+    shown = sorted(ranked[:RUNS], key=lambda run: run.run_id)
+    groups: dict[tuple[str, int], list[Result]] = defaultdict(list)
+    for run in shown:
+        groups[run.spec["dataset"], run.spec["depth"]].append(run)
+    parts = [group(place, groups[place]) for place in sorted(groups, key=place_order)]
+    return tag("div", tag("p", f"{tally(runs)}."), *cut(runs), *departing(runs, wanted, titles), *parts)
+
+
+def tally(runs: Iterable[Result]) -> str:
+    """``40 runs: 38 finished, 2 diverged``."""
+    counts = Counter(run.state for run in runs)
+    known = [*STATES, *sorted(str(state) for state in counts.keys() - set(STATES))]
+    return f"{plural(counts.total(), 'run')}: {', '.join(f'{counts[s]:,} {s}' for s in known if counts[s])}"
+
+
+def cut(runs: Sequence[Result]) -> list[Html]:
+    """That not all runs are listed, if so."""
+    if len(runs) <= RUNS:
+        return []
+    words = f"Listed are {RUNS} of them, those of the tables first; {len(runs) - RUNS:,} more are not."
+    return [tag("p", words)]
+
+
+def departing(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> list[Html]:
+    """Which runs are in no cell although they are of its experiment, and how they differ."""
+    counts = left_out(runs, wanted, titles)
+    if not counts:
+        return []
+    common = counts.most_common(EXAMPLES)
+    items = [tag("li", f"{plural(count, 'run')}: {shortened(words)}") for words, count in common]
+    rest = len(counts) - len(common)
+    if rest > 0:
+        items.append(tag("li", f"and {plural(rest, 'more setting')}"))
+    words = "Of the tables' experiments but in no average, as their settings differ:"
+    return [tag("p", words), tag("ul", *items)]
+
+
+def group(place: tuple[str, int], runs: Sequence[Result]) -> Html:
+    """The runs of one data set and depth."""
+    summary = tag("summary", f"{place_name(*place)}: {tally(runs)}")
+    return tag("details", summary, *(run_details(run) for run in runs), class_="runs")
+
+
+def run_details(run: Result) -> Html:
+    """One run, as a table to be opened."""
+    summary = tag("summary", tag("code", run.run_id), " ", tag("small", headline(run)))
+    rows = [
+        tag("tr", tag("th", name, scope="row"), tag("td", shortened(value)))
+        for name, value in facts(run).items()
+        if value
+    ]
+    title = caption(hidden(f"Run {run.run_id}"), None)
+    return tag("details", summary, tag("table", title, tag("tbody", *rows), class_="facts"), class_="run")
+
+
+def headline(run: Result) -> str:
+    """The state, and the test error of a finished run."""
+    error = percent(run.record.get("test_error"))
+    return f"{run.state}, test error {error}" if run.finished and error else str(run.state)
+
+
+def facts(run: Result) -> dict[str, str]:
+    """What is known of a run, in words; empty where nothing is."""
+    record = run.record
+    made = record.get("provenance")
+    provenance = made if isinstance(made, Mapping) else {}
+    return {
+        "State": f"{run.state}, {how_far(run)}",
+        "Reason": str(record.get("reason") or ""),
+        "Errors": errors(record),
+        "Settings": pairs({name: setting(value) for name, value in run.spec.items()}),
+        "Versions": versions(provenance),
+        "Commit": commit(provenance),
+        "Machine": ", ".join(str(provenance[key]) for key in ("cpu", "system") if provenance.get(key)),
+        "Data": f"SHA-256 {record['dataset_sha256']}" if record.get("dataset_sha256") else "",
+        "Time": " to ".join(str(record[key]) for key in ("started", "finished") if record.get(key)),
+        "Resumed": resumed(record.get("resumed")),
+    }
+
+
+def how_far(run: Result) -> str:
+    """``100 of 100 epochs in 339 s``."""
+    seconds = run.record.get("seconds")
+    took = f" in {seconds:,.0f} s" if is_number(seconds) else ""
+    return f"{run.record.get('epoch', 0)} of {run.spec.get('epochs', '?')} epochs{took}"
+
+
+def errors(record: Mapping[str, Any]) -> str:
+    """The scores, and at which epoch they were taken."""
+    known = {name: percent(record.get(f"{name}_error")) for name in ("train", "test", "validation")}
+    parts = [f"{name} {value}" for name, value in known.items() if value]
+    best = f", at epoch {record['best_epoch']}" if parts and record.get("best_epoch") else ""
+    return ", ".join(parts) + best
+
+
+def is_number(value: Any) -> bool:
+    """Whether a record's value is a finite number."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def percent(value: Any) -> str:
+    """``2.11 %``, or nothing where there is no number."""
+    return f"{value:.2f} %" if is_number(value) else ""
+
+
+def pairs(values: Mapping[str, Any]) -> str:
+    """``depth 3, width 256``; what is empty is left out."""
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value not in (None, "", ()))
+
+
+def setting(value: Any) -> str:
+    """A setting's value: ``0.1``, ``sgd (learning_rate 0.01)``, ``angle discrepancy``."""
+    if isinstance(value, Mapping):
+        rest = pairs({name: part for name, part in value.items() if name != "name"})
+        return f"{value.get('name', '')} ({rest})" if rest else str(value.get("name", ""))
+    return " ".join(map(setting, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def versions(provenance: Mapping[str, Any]) -> str:
+    """lrarun, Python, NumPy and what it multiplies with."""
+    blas = provenance.get("blas")
+    named = pairs({name: provenance.get(name) for name in ("lrarun", "python", "numpy")})
+    return ", ".join(filter(None, (named, f"BLAS {pairs(blas)}" if isinstance(blas, Mapping) else "")))
+
+
+def commit(provenance: Mapping[str, Any]) -> str:
+    """The git commit that trained it."""
+    name = provenance.get("git_commit")
+    if not name:
+        return ""
+    return f"{name}, with uncommitted changes" if provenance.get("git_dirty") else str(name)
+
+
+def resumed(later: Any) -> str:
+    """On what else a run went on, if on anything."""
+    if not isinstance(later, list):
+        return ""
+    return "; ".join(pairs(flat(entry)) for entry in later if isinstance(entry, Mapping))
+
+
+def shortened(value: str) -> str:
+    """A text, or its beginning."""
+    return value if len(value) <= LONGEST else f"{value[:LONGEST]}… ({len(value):,} characters)"

@@ -1,0 +1,122 @@
+"""The paper's tables in the report: each cell with the printed number and the verdict."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from lrarun.paper import DATASETS, OPTIMIZERS
+from lrarun.report import comparison
+from lrarun.report.series import layers
+from lrarun.report.tables import PARTIAL, corner, fixed, labels, legend, subject
+from lrarun.report.web.markup import Html, badge, caption, heads, hidden, scrolled, tag
+
+NOTHING = "–"
+MEANINGS = {
+    "reproduced": "within chance of the printed number",
+    "better": "a lower error than printed, beyond chance",
+    "worse": "a higher error than printed, beyond chance, or every run diverged",
+    "inconclusive": "it takes more seeds, unfinished runs, or the paper's protocol",
+    "missing": "there is no run",
+}
+
+
+def tables_section(cells: pd.DataFrame) -> Html:
+    """Each table that has cells asked for, and below it the verdicts' arithmetic."""
+    numbers = [number for number, table in cells.groupby("table") if table["expected"].any()]
+    parts = [part for number in numbers for part in one_table(number, cells[cells["table"] == number])]
+    return tag("div", *parts, meanings())
+
+
+def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
+    """One table as the paper lays it out, and its comparison in a list."""
+    by_optimizer = number == 3
+    rows = cells["dataset"].map(DATASETS) if by_optimizer else labels(cells)
+    groups = cells["optimizer"] if by_optimizer else cells["depth"]
+    columns = list(OPTIMIZERS) if by_optimizer else sorted(groups.unique())
+    names = [OPTIMIZERS[column] if by_optimizer else layers(column) for column in columns]
+    found = {place: cell for place, (_, cell) in zip(zip(rows, groups), cells.iterrows())}
+    body = [
+        tag("tr", tag("th", model_name(row), scope="row"),
+            *(part for column in columns for part in cell_parts(found.get((row, column)))))
+        for row in dict.fromkeys(rows)
+    ]  # fmt: skip
+    id = f"table-{number}"
+    title = [tag("strong", f"Table {number}. {subject(number)}."), f" {note(cells)}"]
+    table = tag("table", caption(tag("span", *title), id), head(number, names), tag("tbody", *body), class_="paper")
+    return [scrolled(table, id), details(number, cells)]
+
+
+def note(cells: pd.DataFrame) -> str:
+    """What a table's numbers are."""
+    return legend(cells).replace("Ours, with the paper's in parentheses.", "Ours, and below each the paper's.", 1)
+
+
+def head(number: int, groups: list[str]) -> Html:
+    """Two rows: depths or optimizers, and under each Train and Test."""
+    first = [tag("th", corner(number), scope="col", rowspan=2)]
+    first += [tag("th", group, scope="colgroup", colspan=2) for group in groups]
+    second = [tag("th", name, scope="col") for _ in groups for name in ("Train", "Test")]
+    return tag("thead", tag("tr", *first), tag("tr", *second))
+
+
+def model_name(name: str) -> str:
+    """A row's name as the paper's text writes it."""
+    return name.replace("DTP-sigma", "DTP-σ")
+
+
+def cell_parts(cell: pd.Series | None) -> list[Html]:
+    """A cell's train and test error, each with the printed one, and its verdict."""
+    if cell is None or not cell.expected:
+        printed = (None, None) if cell is None else (cell.paper_train, cell.paper_test)
+        return [number_cell(hidden("not asked for"), paper) for paper in printed]
+    train = NOTHING if math.isnan(cell.train_error) else fixed(cell.train_error)
+    return [
+        number_cell(tag("b", train), cell.paper_train),
+        number_cell(test_error(cell), cell.paper_test, badge(cell.verdict)),
+    ]
+
+
+def number_cell(ours: Html, paper: str | None, verdict: Html = Html("")) -> Html:
+    """One number of a table."""
+    printed = tag("span", f"paper {paper}", class_="printed") if paper else ""
+    return tag("td", ours, " ", printed, " " if verdict else "", verdict, class_="number")
+
+
+def test_error(cell: pd.Series) -> Html:
+    """Our test error with its spread and number of seeds, or how far the runs are."""
+    if math.isnan(cell.test_error):
+        state = cell.state if cell.state not in ("", cell.verdict) else NOTHING
+        return tag("b", state)
+    spread = "" if math.isnan(cell.test_error_std) else f"±{fixed(cell.test_error_std)}"
+    count = f" [{cell.runs}]" if cell.runs > 1 else ""
+    mark = PARTIAL if cell.outstanding else ""
+    return tag("b", fixed(cell.test_error), tag("small", f"{spread}{count}{mark}") if spread + count + mark else "")
+
+
+def details(number: int, cells: pd.DataFrame) -> Html:
+    """Every difference from the paper, what it may be, and why the verdict is what it is."""
+    wanted = cells[cells["expected"]]
+    names = [*(("Data set", "Optimizer") if number == 3 else ("Model", "Layers")), *comparison.HEADS]
+    body = [
+        tag("tr", tag("th", model_name(row[0]), scope="row"), tag("td", row[1]),
+            *(tag("td", value, class_="number") for value in row[2:6]), tag("td", badge_or_dash(row[6])),
+            tag("td", row[7]))
+        for row in comparison.rows(number, wanted)
+    ]  # fmt: skip
+    id = f"comparison-{number}"
+    table = tag("table", caption(comparison.legend(wanted), id), heads(names), tag("tbody", *body))
+    summary = tag("summary", f"Table {number}: each difference, its tolerance and verdict")
+    return tag("details", summary, scrolled(table, id), class_="print")
+
+
+def badge_or_dash(verdict: str) -> Html | str:
+    """A verdict, or a dash where the paper prints nothing to compare with."""
+    return badge(verdict) if verdict in MEANINGS else NOTHING
+
+
+def meanings() -> Html:
+    """What each verdict means."""
+    items = [part for name, words in MEANINGS.items() for part in (tag("dt", badge(name)), tag("dd", words))]
+    return tag("dl", *items, class_="meanings")

@@ -1,0 +1,142 @@
+"""``lrarun train`` as a user meets it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lrarun.cli import main
+from tests.malformed_specs import MALFORMED
+from tests.synthetic import synthetic_dataset
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a small data set of the user's own in it."""
+    data = synthetic_dataset(samples=300, pixels=64)
+    np.savez(
+        tmp_path / "own.npz",
+        train_images=data.train_images,
+        train_labels=data.train_labels,
+        test_images=data.test_images,
+        test_labels=data.test_labels,
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lrarun(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "lrarun", *arguments],
+        env=os.environ | {"PYTHONPATH": ROOT},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+SMALL = "dataset: own.npz\nwidth: 16\ndepth: 2\nepochs: 2\nvalidation: 50\nbatch_size: 25\n"
+
+
+def test_a_spec_becomes_a_finished_run(folder):
+    (folder / "one.yaml").write_text(SMALL + "algorithm: lra-e\n")
+    done = lrarun("train", "one.yaml")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    (run,) = (folder / "results").glob("*-lra-e-*")
+    assert {path.name for path in run.iterdir()} >= {"spec.yaml", "log.csv", "run.json"}
+    with open(run / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert list(rows[0]) == ["epoch", "train_nll", "validation_nll", "validation_error", "seconds"]
+
+
+def test_the_stored_spec_is_the_same_run(folder):
+    (folder / "one.yaml").write_text(SMALL + "algorithm: lra-e\n")
+    lrarun("train", "one.yaml")
+    (stored,) = (folder / "results").glob("*/spec.yaml")
+    before = (stored.parent / "log.csv").stat().st_mtime_ns
+    again = lrarun("train", str(stored))
+    assert again.returncode == 0
+    assert "done before" in again.stderr
+    assert (stored.parent / "log.csv").stat().st_mtime_ns == before
+    assert len(list((folder / "results").iterdir())) == 1
+
+
+def test_force_trains_again_to_the_same_numbers(folder):
+    (folder / "one.yaml").write_text(SMALL + "algorithm: dtp-sigma\n")
+    lrarun("train", "one.yaml")
+    (log,) = (folder / "results").glob("*/log.csv")
+    before = [line.rsplit(",", 1)[0] for line in log.read_text().splitlines()]
+    log.write_text("spoilt")
+    assert lrarun("train", "one.yaml", "--force").returncode == 0
+    assert [line.rsplit(",", 1)[0] for line in log.read_text().splitlines()] == before
+
+
+def test_a_dry_run_writes_nothing(folder):
+    (folder / "many.yaml").write_text(SMALL + "algorithm: backprop\nsweep: {seed: [0, 1, 2]}\n")
+    done = lrarun("train", "many.yaml", "--dry-run")
+    assert done.returncode == 0
+    ids = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("own")]
+    assert [part for run_id in ids for part in run_id.split("-") if part in ("s0", "s1", "s2")] == ["s0", "s1", "s2"]
+    assert not (folder / "results").exists()
+
+
+def test_set_changes_every_spec(folder):
+    (folder / "one.yaml").write_text(SMALL + "algorithm: lra-e\n")
+    done = lrarun("train", "one.yaml", "--set", "epochs=1", "--set", "algorithm.beta=0.2")
+    assert done.returncode == 0
+    (spec,) = (folder / "results").glob("*/spec.yaml")
+    assert "beta: 0.2" in spec.read_text() and "epochs: 1" in spec.read_text()
+
+
+def test_a_diverged_run_is_named_and_the_others_go_on(folder):
+    (folder / "two.yaml").write_text(
+        SMALL + "algorithm: backprop\nactivation: identity\nsweep: {optimizer.learning_rate: [1e30, 0.01]}\n"
+    )
+    done = lrarun("train", "two.yaml")
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert "not finite" in done.stderr
+    states = [path.read_text().count('"state": "finished"') for path in (folder / "results").glob("*/run.json")]
+    assert sorted(states) == [0, 1]
+
+
+def test_a_missing_data_set_is_said_before_anything_is_written(folder):
+    (folder / "one.yaml").write_text("dataset: nowhere/at/all\nalgorithm: lra-e\n")
+    done = lrarun("train", "one.yaml")
+    assert done.returncode == 2
+    assert "nowhere/at/all" in done.stderr and "Traceback" not in done.stderr
+    assert not (folder / "results").exists()
+
+
+def test_too_many_validation_samples_are_refused(folder):
+    (folder / "one.yaml").write_text(SMALL.replace("validation: 50", "validation: 5000") + "algorithm: lra-e\n")
+    done = lrarun("train", "one.yaml")
+    assert done.returncode in (2, 3)
+    assert "5000" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("case", MALFORMED, ids=lambda case: case.name)
+def test_a_malformed_spec_is_refused_and_nothing_is_written(case, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.yaml").write_bytes(case.content)
+    with pytest.raises(SystemExit) as exit:
+        main(["train", "bad.yaml"])
+    said = capsys.readouterr()
+    assert exit.value.code == 2
+    assert said.out == ""
+    for line, column, phrase in case.mistakes:
+        places = [text for text in said.err.splitlines() if f"bad.yaml:{line}:{column}: " in text]
+        assert any(phrase in text for text in places), said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_there_are_thirty_malformed_specs():
+    assert len({case.content for case in MALFORMED}) >= 30
