@@ -23,7 +23,7 @@ TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
 TRAIN := train $(SPECS) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: calibration-page publish help reproduce test lint types readme-table clean
+.PHONY: help reproduce test stress lint types readme-table calibration-page publish clean
 # Two goals at once would install into one environment at the same time.
 .NOTPARALLEL:
 
@@ -49,6 +49,10 @@ reproduce: $(BASE)  ## train the paper's runs that are missing, then print its t
 
 test: $(DEV)  ## run the tests
 	@$(BIN) -m pytest $(ARGS)
+
+stress: $(DEV)  ## kill, interrupt and starve many runs, then compare them with undisturbed ones
+	@$(PIP_INSTALL) --editable '.[dev,cluster]' || $(INSTALL_FAILED)
+	@$(BIN) tests/stress.py $(ARGS)
 
 lint: $(DEV)  ## run flake8
 	@$(BIN) -m flake8 lrarun tests docs

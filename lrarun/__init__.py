@@ -2,9 +2,40 @@
 
 The package reproduces the experiments of Ororbia and Mali, *Biologically
 Motivated Algorithms for Propagating Local Target Representations* (AAAI 2019).
+
+What most scripts need can be had from the package itself, and is imported when it is
+first used: ``train``, ``make_spec``, ``load_specs``, ``load_results``, ``load_epochs``,
+``Spec``, ``Result``. See docs/api.md.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
 # What NumPy's BLAS libraries read, when NumPy is imported, for how many threads to use.
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")
+
+# Name -> module; `import lrarun` itself must stay light.
+_EXPORTS = {
+    "Result": "lrarun.results",
+    "Spec": "lrarun.spec",
+    "load_epochs": "lrarun.frames",
+    "load_results": "lrarun.frames",
+    "load_specs": "lrarun.spec",
+    "make_spec": "lrarun.spec",
+    "train": "lrarun.api",
+}
+__all__ = ["__version__", *_EXPORTS]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

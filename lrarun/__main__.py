@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from lrarun import THREAD_VARIABLES
 
@@ -13,7 +14,10 @@ os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 def main() -> None:
     """Runs the command line; exits with its code."""
     from lrarun.cli import main as command
+    from lrarun.cli.behaviour import Forgiving
 
+    if sys.stderr is not None:
+        sys.stderr = Forgiving(sys.stderr)  # type: ignore[assignment]
     command()
 
 

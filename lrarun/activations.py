@@ -77,6 +77,7 @@ def get_activation(name: str) -> Activation:
 
 def softmax(h: Array) -> Array:
     """Class probabilities over the rows of h, shape (..., classes, n)."""
-    z = np.exp(h - h.max(axis=-2, keepdims=True))
-    z /= z.sum(axis=-2, keepdims=True)
+    z = h - np.maximum.reduce(h, axis=-2, keepdims=True)
+    np.exp(z, out=z)
+    z /= np.add.reduce(z, axis=-2, keepdims=True)
     return z

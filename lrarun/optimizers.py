@@ -8,12 +8,13 @@ it without knowing which optimizer made it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from lrarun.memory import Packed, in_pieces
 from lrarun.network import Params
 from lrarun.settings import lookup, setting
 
@@ -37,14 +38,7 @@ class Optimizer(ABC):
 
 
 def _zeros(params: Params, learned: Sequence[str]) -> Params:
-    return {family: {l: np.zeros_like(a) for l, a in params[family].items()} for family in learned}
-
-
-def _aligned(grads: Params, *others: Params) -> Iterator[tuple[Array, ...]]:
-    """(gradient, array of each other) for every entry of grads."""
-    for family, layers in grads.items():
-        for l, g in layers.items():
-            yield g, *(other[family][l] for other in others)
+    return Packed({family: params[family] for family in learned})
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class SGD(Optimizer):
         return {}
 
     def update(self, params, grads, state):
-        for g, w in _aligned(grads, params):
+        for g, w in in_pieces(grads, params):
             g *= self.learning_rate
             w -= g
 
@@ -97,10 +91,8 @@ class RMSprop(Optimizer):
         return state
 
     def update(self, params, grads, state):
-        for family, layers in grads.items():
-            for l, g in layers.items():
-                slots = {slot: arrays[family][l] for slot, arrays in state.items()}
-                params[family][l] -= self._step(g, **slots)
+        for g, w, *slots in in_pieces(grads, params, *state.values()):
+            w -= self._step(g, **dict(zip(state, slots)))
 
     def _step(self, g: Array, square: Array, mean: Array | None = None, step: Array | None = None) -> Array:
         root = g * g
@@ -150,7 +142,7 @@ class Adam(Optimizer):
         t = int(state["t"])
         correction = (1 - self.beta2**t) ** 0.5
         rate = self.learning_rate * correction / (1 - self.beta1**t)
-        for g, w, mean, square in _aligned(grads, params, state["mean"], state["square"]):
+        for g, w, mean, square in in_pieces(grads, params, state["mean"], state["square"]):
             root = g * g
             root *= 1 - self.beta2
             square *= self.beta2

@@ -95,16 +95,16 @@ def _job(spec: Spec, folder: Path, force: bool, staleness: Staleness) -> Job:
         return Job(spec, TRAIN, "new")
     if force:
         return Job(spec, TRAIN, f"was {result.state}, --force", anew=True)
-    return _going_on(spec, result, staleness.data_changed(result))
+    return _going_on(spec, result, staleness.changed(result))
 
 
-def _going_on(spec: Spec, result: Result, data_changed: bool) -> Job:
+def _going_on(spec: Spec, result: Result, changed: str | None) -> Job:
     epoch, reason = result.record.get("epoch", 0), result.record.get("reason", "")
-    stale = "stale: its data set has changed since"
+    stale = f"stale: {changed}"
     if result.state in (FINISHED, DIVERGED):
-        said = f"finished, but {stale}; --force trains it again" if data_changed else reason or result.state
+        said = f"finished, but {stale}; --force trains it again" if changed else reason or result.state
         return Job(spec, SKIP, said, epoch)
-    if data_changed:
+    if changed:
         return Job(spec, TRAIN, stale, anew=True)
     # One that was left without a word was killed with its process.
     state = "killed" if result.state == "running" else result.state

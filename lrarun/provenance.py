@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from lrarun import __version__
+from lrarun import __version__, plugins
 
 
 def blas() -> dict[str, Any]:
@@ -31,6 +31,7 @@ def blas() -> dict[str, Any]:
     return {"name": "unknown"}
 
 
+@functools.cache
 def cpu_model() -> str:
     """The processor's model name, or the machine's architecture where none is to be had."""
     try:
@@ -51,24 +52,32 @@ def _git(*arguments: str) -> str | None:
 
 
 @functools.cache
-def provenance() -> dict[str, Any]:
-    """Versions, hardware and commit, as ``run.json`` holds them.
-
-    ``git_dirty`` speaks of tracked files outside ``results/``; both git entries are
-    None where the package is not in a git work tree or git is missing.
-    """
+def _commit() -> tuple[str | None, bool | None]:
+    """The commit of the work tree that the package is in, and whether tracked files outside results/ differ."""
     try:
         commit = _git("rev-parse", "HEAD")
         changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
     except OSError:
-        commit = changes = None
+        return None, None
+    return commit, None if changes is None else bool(changes)
+
+
+def provenance() -> dict[str, Any]:
+    """Versions, hardware and commit, as ``run.json`` holds them.
+
+    ``git_dirty`` speaks of tracked files outside ``results/``; both git entries are
+    None where the package is not in a git work tree or git is missing. ``plugins`` has
+    the digests of plugin files, if there are any.
+    """
+    commit, dirty = _commit()
+    own = plugins.digests()
     return {
         "lrarun": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "blas": blas(),
+        "blas": blas(),  # not remembered: the number of threads can change
         "cpu": cpu_model(),
         "system": f"{platform.system()} {platform.machine()}",
         "git_commit": commit,
-        "git_dirty": None if changes is None else bool(changes),
-    }
+        "git_dirty": dirty,
+    } | ({"plugins": own} if own else {})

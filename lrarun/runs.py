@@ -125,6 +125,16 @@ def reason_of(error: BaseException) -> str:
     return str(error) if isinstance(error, LrarunError) else f"{type(error).__name__}: {error}"
 
 
+def forget(folder: Path) -> None:
+    """Empties a run's folder.
+
+    Raises:
+        Locked: if another process is training it.
+    """
+    with locked(folder):
+        _clear(folder)
+
+
 def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.name != LOCK:
@@ -169,7 +179,10 @@ class _Session:
             with suppress(OSError):  # on a full disk: it must not hide what went wrong
                 self._write(FAILED, reason=reason_of(error))
             raise
-        return read_result(self.folder)
+        return self._result()
+
+    def _result(self) -> Result:
+        return Result(self.folder.name, self.folder, str(self.record["state"]), self.spec.to_dict(), self.record)
 
     def _go_on(self) -> None:
         """Restores the checkpoint, if there is a sound one of this spec, and the log that belongs to it."""

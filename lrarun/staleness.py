@@ -3,7 +3,8 @@
 A run is *stale* if its folder's name is not the run id that its own resolved spec gets
 now: the engine's numbers have changed since (``spec.NUMBERS_VERSION``), or a setting was
 added, removed or restricted. A run on a data set of the user's own is stale too if that
-data set now holds something else. A stale result stays where it is and is never taken
+data set now holds something else, as is one of a rule in a plugin file that has been
+edited. A stale result stays where it is and is never taken
 for a current one; ``lrarun clean`` removes it.
 """
 
@@ -13,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lrarun import datasets
+from lrarun import datasets, plugins
+from lrarun.algorithms import algorithms
 from lrarun.errors import LrarunError, SpecError
 from lrarun.results import Result
 from lrarun.spec import DATASETS, NUMBERS_VERSION, make_spec, run_id_of
@@ -48,6 +50,12 @@ class Staleness:
         """Why a result is stale, in a few words, or None if it is not."""
         if self.current_id(result) != result.run_id:
             return _outdated(result)
+        return self.changed(result)
+
+    def changed(self, result: Result) -> str | None:
+        """Which of the things that a spec names and does not hold is another now, in a few words, or None."""
+        if rule_changed(result):
+            return "its rule's file has changed since"
         return "its data set has changed since" if self.data_changed(result) else None
 
     def data_changed(self, result: Result) -> bool:
@@ -69,6 +77,14 @@ class Staleness:
         """Results under an old run id, by the run id that would replace them."""
         found = {self.current_id(result): result for result in results}
         return {run_id: result for run_id, result in found.items() if run_id and run_id != result.run_id}
+
+
+def rule_changed(result: Result) -> bool:
+    """Whether the result is of a rule in a plugin file that now holds something else."""
+    kind = algorithms().get(result.spec["algorithm"]["name"])
+    file = kind and plugins.file_of(kind)
+    before = (result.record.get("provenance") or {}).get("plugins", {}).get(file)
+    return before is not None and before != plugins.digests()[file]
 
 
 def _shape(value: Any) -> Shape:

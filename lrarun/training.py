@@ -18,7 +18,8 @@ from lrarun import datasets
 from lrarun.datasets import Dataset
 from lrarun.errors import UsageError
 from lrarun.losses import nll
-from lrarun.network import Params, empty_like
+from lrarun.memory import Packed, aligned_empty, pack
+from lrarun.network import Params
 from lrarun.randomness import stream
 from lrarun.spec import Spec
 
@@ -74,13 +75,14 @@ class Training:
         )
         self.dtype = np.dtype(spec.dtype)
         sizes = [dataset.train_images.shape[1], *[spec.width] * spec.depth, dataset.classes]
-        self.params = self.algorithm.init(sizes, self._initialize, stream(spec.seed, "weights"))
-        self.grads = empty_like(self.params, self.algorithm.learned)
-        self.optimizer_state = self.optimizer.init(self.params, self.algorithm.learned)
+        learned = self.algorithm.learned
+        self.params = pack(self.algorithm.init(sizes, self._initialize, stream(spec.seed, "weights")), first=learned)
+        self.grads = Packed({family: self.params[family] for family in learned})
+        self.optimizer_state = self.optimizer.init(self.params, learned)
         self.noise = stream(spec.seed, "noise")
         self.carry = self.algorithm.carry(sizes, len(dataset.train_labels), self.dtype)
         self.observers = [probe.start(self.algorithm, self.params) for probe in spec.probes]
-        self._pixels = np.empty((spec.batch_size, dataset.train_images.shape[1]), self.dtype)
+        self._pixels = aligned_empty((spec.batch_size, dataset.train_images.shape[1]), self.dtype)
         self._one_hot = np.eye(dataset.classes, dtype=self.dtype)
         self.epoch = self.batch = 0
         self.nll_sum = self.seconds = 0.0
@@ -130,7 +132,7 @@ class Training:
         size = self.spec.batch_size
         index = order[self.batch * size : (self.batch + 1) * size]
         x = datasets.columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
-        y = self._one_hot[:, self.dataset.train_labels[index]]
+        y = self._one_hot.take(self.dataset.train_labels[index], axis=1)
         if self.carry is None:
             record = self.algorithm.step(self.params, x, y, self.grads, self.noise)
         else:
@@ -183,7 +185,7 @@ class Training:
         pixels = np.empty((EVALUATION_BLOCK, images.shape[1]), self.dtype)
         for start in range(0, len(index), EVALUATION_BLOCK):
             block = index[start : start + EVALUATION_BLOCK]
-            yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot[:, labels[block]]
+            yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot.take(labels[block], axis=1)
 
     def evaluate(self, subset: str, params: Params | None = None) -> Evaluation:
         """Scores on ``"train"``, ``"validation"`` or ``"test"`` samples, of the current or given parameters."""

@@ -9,11 +9,16 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
-from lrarun.cli import main
-from lrarun.published import PUBLISHED
+from lrarun import THREAD_VARIABLES
 
-from .fakes import Server
-from .tiny_data import published
+# As the command line does, before NumPy loads: results are compared bit by bit with those of other processes.
+os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+
+from lrarun.cli import main  # noqa: E402
+from lrarun.published import PUBLISHED  # noqa: E402
+
+from .fakes import Server  # noqa: E402
+from .tiny_data import published  # noqa: E402
 
 # A busy machine makes any single example slow; how long the tests take is looked at as a whole.
 settings.register_profile("lrarun", deadline=None, max_examples=50)

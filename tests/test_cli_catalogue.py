@@ -8,7 +8,7 @@ import pytest
 
 from lrarun.algorithms import algorithms
 from lrarun.catalogue import KINDS
-from lrarun.cli.list import HEADINGS
+from lrarun.cli.listing import HEADINGS
 from tests.tiny_data import contents, write
 
 

@@ -64,7 +64,7 @@ def test_the_stored_spec_is_the_same_run(folder):
     before = (stored.parent / "log.csv").stat().st_mtime_ns
     again = lrarun("train", str(stored))
     assert again.returncode == 0
-    assert "finished" in again.stderr
+    assert "done before" in again.stderr
     assert (stored.parent / "log.csv").stat().st_mtime_ns == before
     assert len(list((folder / "results").iterdir())) == 1
 

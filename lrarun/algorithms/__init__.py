@@ -1,20 +1,23 @@
 """The learning rules, found by looking rather than by a list.
 
-Every module of this package and every entry point of the group
-``lrarun.algorithms`` is imported; each concrete :class:`Algorithm` in it is known by
-its ``name``.
+Every module of this package, every entry point of the group ``lrarun.algorithms`` and
+every file that ``LRARUN_PLUGINS`` names is imported; each concrete :class:`Algorithm` in
+it is known by its ``name``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import inspect
 import pkgutil
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
+from lrarun import plugins
 from lrarun.algorithms.base import Algorithm
+from lrarun.errors import UsageError
 from lrarun.settings import lookup
 
 ENTRY_POINTS = "lrarun.algorithms"
@@ -32,23 +35,72 @@ def rules_in(module: ModuleType) -> list[type[Algorithm]]:
     ]
 
 
+class BadRule(UsageError, ValueError):
+    """A class that was found where a learning rule should be, and is none that can be used."""
+
+
 @functools.cache
 def algorithms() -> dict[str, type[Algorithm]]:
     """Every known learning rule by name, the package's own first.
 
     Raises:
-        ValueError: if two rules go by one name.
+        BadRule: two rules go by one name, or a class lacks what a rule needs.
+        UsageError: a plugin file or another package's rule can't be imported.
     """
     found: list[type[Algorithm]] = []
     for info in pkgutil.iter_modules(__path__):
         found += rules_in(importlib.import_module(f"{__name__}.{info.name}"))
-    found += [point.load() for point in entry_points(group=ENTRY_POINTS)]
+    found += [_from_package(point) for point in entry_points(group=ENTRY_POINTS)]
+    found += [kind for module in plugins.modules() for kind in _from_plugin(module)]
     table: dict[str, type[Algorithm]] = {}
-    for kind in found:
+    for kind in map(_checked, found):
         if kind.name in table:
-            raise ValueError(f"two learning rules are named {kind.name!r}: {table[kind.name]} and {kind}")
+            both = f"{_called(table[kind.name])} and {_called(kind)}"
+            raise BadRule(f"two learning rules are named {kind.name!r}: {both}")
         table[kind.name] = kind
     return table
+
+
+def _from_package(point: EntryPoint) -> type[Algorithm]:
+    """The class that another package's entry point names."""
+    package = point.dist.name if point.dist else "a package"
+    try:
+        kind = point.load()
+    except Exception as error:
+        raise UsageError(
+            f"the learning rule {point.value} of {package} can't be imported: {type(error).__name__}: {error};"
+            f" mend or uninstall {package}"
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, Algorithm)):
+        raise BadRule(f"{point.value}, an entry point of {package}, is no subclass of Algorithm")
+    return kind
+
+
+def _from_plugin(module: ModuleType) -> list[type[Algorithm]]:
+    rules = rules_in(module)
+    if not rules:
+        kinds = [kind for kind in vars(module).values() if inspect.isabstract(kind) and issubclass(kind, Algorithm)]
+        own = [kind for kind in kinds if kind.__module__ == module.__name__]
+        lacks = [f"{kind.__name__} lacks {', '.join(sorted(kind.__abstractmethods__))}" for kind in own]
+        raise BadRule(f"plugin {module.__file__}: no learning rule in it"
+                      f" ({'; '.join(lacks) or 'a rule is a class that inherits from Algorithm'})")
+    return rules
+
+
+def _checked(kind: type[Algorithm]) -> type[Algorithm]:
+    """The class, if it can be used as a rule; what is asked here is what is easily forgotten."""
+    for attribute in ("name", "title"):
+        if not isinstance(getattr(kind, attribute, None), str):
+            raise BadRule(f"{_called(kind)} lacks a {attribute}: {attribute}: ClassVar[str] = ...")
+    if inspect.isabstract(kind):
+        raise BadRule(f"{_called(kind)} lacks {', '.join(sorted(kind.__abstractmethods__))}")
+    if any(isinstance(value, dataclasses.Field) for value in vars(kind).values()):
+        raise BadRule(f"{_called(kind)} has settings, but @dataclass(frozen=True, kw_only=True) is missing above it")
+    return kind
+
+
+def _called(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def get_algorithm(name: str) -> type[Algorithm]:

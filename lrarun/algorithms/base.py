@@ -122,3 +122,11 @@ class Algorithm(ABC):
     def predict(self, params: Params, x: Array) -> Array:
         """Class scores, 0 or more, shape ``(..., classes, n)``."""
         return network.predict(params, x, self.activation.phi)
+
+    def activities(self, params: Params, x: Array) -> dict[int, Array]:
+        """What each layer holds when the network predicts, by layer, at least l = 1..L.
+
+        Shapes ``(..., units, n)``. The last is what :meth:`predict` gives: a rule that
+        predicts in its own way overrides both.
+        """
+        return network.forward(params, x, self.activation.phi)[1]

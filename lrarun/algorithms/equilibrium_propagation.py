@@ -17,6 +17,10 @@ from lrarun.settings import setting
 
 Array = np.ndarray
 
+# By hidden layers: the first layer's learning rate and the ratio from layer to layer (docs/choices.md).
+# Glorot weights pass on less and less of a nudge, and the more so the rate must grow downwards.
+RATES = {1: (0.2, 0.5), 2: (2.0, 0.1), 3: (8.0, 0.1), 5: (30.0, 0.2), 8: (30.0, 0.35)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class EquilibriumPropagation(Algorithm):
@@ -38,12 +42,14 @@ class EquilibriumPropagation(Algorithm):
     activation: Activation = HARD_SIGMOID
 
     free_sweeps: int = setting(
-        10, "updates of every layer in the free phase, and in prediction", ge=0,
-        paper="not stated; Scellier and Bengio take 20, 150, 500 Euler steps for 1, 2, 3 hidden layers",
+        5, "updates of every layer in the free phase, and in prediction", ge=0,
+        paper="not stated; Scellier and Bengio take 20, 150, 500 Euler steps for 1, 2, 3 hidden layers; with"
+        " alternating updates from a forward pass, hidden layers + 2 learn as well as more",
     )
     nudged_sweeps: int = setting(
-        4, "updates of every layer in a nudged phase", ge=1,
-        paper="not stated; Scellier and Bengio take 4, 6, 8 Euler steps for 1, 2, 3 hidden layers",
+        2, "updates of every layer in a nudged phase", ge=1,
+        paper="not stated; Scellier and Bengio take 4, 6, 8 Euler steps for 1, 2, 3 hidden layers; as many"
+        " alternating updates as bring the nudge to the first layer learn best",
     )
     relaxation: Literal["alternating", "euler"] = setting(
         "alternating", "how the state settles: every second layer set to its exact minimum, then the others;"
@@ -55,7 +61,7 @@ class EquilibriumPropagation(Algorithm):
         paper="not stated; 0.5 in Scellier and Bengio",
     )
     beta: float = setting(
-        0.5, "strength of the nudge, the weight of 1/2 |y - s_L|^2 in the energy", gt=0,
+        0.2, "strength of the nudge, the weight of 1/2 |y - s_L|^2 in the energy", gt=0,
         paper="not stated; 0.5, 1, 1 for 1, 2, 3 hidden layers in Scellier and Bengio",
     )
     nudge: Literal["one-sided", "random-sign", "symmetric"] = setting(
@@ -68,7 +74,7 @@ class EquilibriumPropagation(Algorithm):
         paper="not stated; persistent, zero at first, in Scellier and Bengio",
     )
     rate_ratio: float = setting(
-        0.25, "ratio of the learning rates of one layer and the layer below it", gt=0,
+        0.1, "ratio of the learning rates of one layer and the layer below it", gt=0,
         paper="not stated; 1/2 for 1 hidden layer, 1/4 for 3 in Scellier and Bengio",
     )
     output_scale: float = setting(
@@ -83,10 +89,15 @@ class EquilibriumPropagation(Algorithm):
 
     @classmethod
     def defaults(cls, depth):
+        learning_rate, rate_ratio = RATES[max(known for known in RATES if known <= depth)]
         return {
             "activation": HARD_SIGMOID.name,
-            "optimizer": {"name": "sgd", "learning_rate": 0.256},
+            "optimizer": {"name": "sgd", "learning_rate": learning_rate},
             "init": {"name": "glorot"},
+            "algorithm.free_sweeps": depth + 2,
+            # A sweep takes the nudge two layers further down.
+            "algorithm.nudged_sweeps": (depth + 2) // 2,
+            "algorithm.rate_ratio": rate_ratio,
         }
 
     def init(self, sizes, initialize, rng):
@@ -107,19 +118,15 @@ class EquilibriumPropagation(Algorithm):
         if carried is not None:
             for l, s in free.items():
                 carried[l][...] = s
-        beta = self.beta
-        if self.nudge == "random-sign" and rng.random() < 0.5:
-            beta = -beta
-        nudged = self._relax(params, drive, free, self.nudged_sweeps, beta, y)
-        if self.nudge == "symmetric":
-            opposed = self._relax(params, drive, free, self.nudged_sweeps, -beta, y)
-            self._write_contrast(grads, x, nudged, opposed, 2 * beta)
-        else:
-            self._write_contrast(grads, x, nudged, free, beta)
+        nudged, base, span = self._nudge(params, drive, free, y, rng)
+        self._write_contrast(grads, x, nudged, base, span)
         return {"nll": nll(free[depth_of(params)], y)}
 
     def predict(self, params, x):
-        return self._settle(params, relaxation.drive_of(params, x))[depth_of(params)]
+        return self.activities(params, x)[depth_of(params)]
+
+    def activities(self, params, x):
+        return self._settle(params, relaxation.drive_of(params, x))
 
     def _settle(self, params: Params, drive: Array, carried: State | None = None) -> State:
         """The free phase, from the initial state that is asked for."""
@@ -130,6 +137,20 @@ class EquilibriumPropagation(Algorithm):
         else:
             s = relaxation.forward_state(params, drive)
         return self._relax(params, drive, s, self.free_sweeps)
+
+    def _nudge(
+        self, params: Params, drive: Array, free: State, y: Array, rng: np.random.Generator
+    ) -> tuple[State, State, float]:
+        """Two states whose contrast is learnt, and the difference of their betas."""
+        sweeps, n = self.nudged_sweeps, y.shape[-1]
+        if self.nudge != "symmetric":
+            sign = -1 if self.nudge == "random-sign" and rng.random() < 0.5 else 1
+            return self._relax(params, drive, free, sweeps, sign * self.beta, y), free, sign * self.beta
+        # Both signs in one relaxation of twice the samples: one product costs less than two of half its size.
+        beta = np.repeat(np.asarray([self.beta, -self.beta], y.dtype), n)
+        start = {l: _twice(s) for l, s in free.items()}
+        both = self._relax(params, _twice(drive), start, sweeps, beta, _twice(y))
+        return {l: s[..., :n] for l, s in both.items()}, {l: s[..., n:] for l, s in both.items()}, 2 * self.beta
 
     def _relax(self, params, drive, s, sweeps, beta=0.0, y=None) -> State:
         if self.relaxation == "euler":
@@ -150,3 +171,8 @@ class EquilibriumPropagation(Algorithm):
                 left = np.concatenate([rise, factor * base[l]], axis=-1)
                 right = np.concatenate([s[l - 1], s[l - 1] - base[l - 1]], axis=-1)
                 np.matmul(left, right.mT, out=grads["W"][l])
+
+
+def _twice(a: Array) -> Array:
+    """The samples two times over."""
+    return np.concatenate([a, a], axis=-1)

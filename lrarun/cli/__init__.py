@@ -13,22 +13,34 @@ import sys
 import click
 
 from lrarun import __version__
+from lrarun.cli.behaviour import global_options, is_verbose, unread_output_is_fine, with_global_options
 from lrarun.errors import LrarunError
 
 # Command -> (module under lrarun.cli, attribute). Order is that of the help page.
 COMMANDS = {
     "train": ("train", "train"),
+    "status": ("status", "status"),
+    "clean": ("clean", "clean"),
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
+    "figure": ("figure", "figure"),
     "report": ("report", "report"),
-    "data": ("data", "data"),
-    "list": ("list", "list_"),
+    "show": ("show", "show"),
+    "diff": ("diff", "diff"),
+    "export": ("export", "export"),
+    "report": ("report", "report"),
+    "list": ("listing", "list_"),
     "describe": ("describe", "describe"),
     "validate": ("validate", "validate"),
+    "data": ("data", "data"),
     "doctor": ("doctor", "doctor"),
+    "bench": ("bench", "bench"),
+    "completion": ("completion", "completion"),
 }
 
-INTERRUPTED = 130
+PROGRAM = "lrarun"
+
+UNEXPECTED, INTERRUPTED = 1, 130
 
 
 class LazyGroup(click.Group):
@@ -41,11 +53,37 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module, attribute = COMMANDS[name]
-        return getattr(importlib.import_module(f"lrarun.cli.{module}"), attribute)
+        return with_global_options(getattr(importlib.import_module(f"lrarun.cli.{module}"), attribute))
+
+    def make_context(self, *args, **extra):
+        with unread_output_is_fine():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx):
+        with unread_output_is_fine():
+            return super().invoke(ctx)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="lrarun")
+EPILOG = """\b
+Options that stand here may also stand after the command.
+
+\b
+Exit codes:
+  0    all well
+  1    unexpected failure, or no source of a data set could be reached
+  2    wrong usage, an invalid spec, or a damaged data set
+  3    at least one run failed
+  4    results that were asked for are missing or incomplete
+  5    a comparison or a claim does not hold
+  130  interrupted
+
+Data goes to stdout, progress and messages to stderr."""
+
+
+@click.group(
+    cls=LazyGroup, epilog=EPILOG, params=global_options(), context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name=PROGRAM)
 def cli() -> None:
     """Train networks by rules other than backprop, and compare with the paper.
 
@@ -53,13 +91,15 @@ def cli() -> None:
     Examples:
       lrarun train experiments/example.yaml
       lrarun table 1
+      lrarun show mnist-lra-e
+      lrarun COMMAND --help
     """
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits: messages to stderr, codes as in the README."""
     try:
-        code = cli(args=arguments, standalone_mode=False, prog_name="lrarun")
+        code = cli(args=arguments, standalone_mode=False, prog_name=PROGRAM)
         sys.exit(code or 0)
     except click.ClickException as error:
         error.show()
@@ -70,3 +110,18 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("lrarun: interrupted", err=True)
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        if is_verbose():
+            raise
+        click.echo(f"lrarun: {unexpected(error)}", err=True)
+        sys.exit(UNEXPECTED)
+
+
+def unexpected(error: Exception) -> str:
+    """What to say of a failure that no message was written for."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    kind = type(error).__name__
+    return f"unexpected failure, most likely a bug: {kind}: {error}\nAdd -v to see where, and please report it."

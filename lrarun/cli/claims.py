@@ -11,7 +11,8 @@ from lrarun.cli.options import results_option
 
 @click.command()
 @results_option
-@click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="json has each claim with its comparisons.")
 def claims(results: Path, layout: str) -> None:
     """Check the paper's claims with paired tests on the test set.
 
@@ -24,7 +25,7 @@ def claims(results: Path, layout: str) -> None:
       lrarun claims --results results/reference
       lrarun claims --format json | jq '.claims[] | {id, verdict}'
     """
-    from lrarun.protocol import resolver
+    from lrarun.protocol import resolver, target_products
     from lrarun.report.cells import well_formed
     from lrarun.report.claims import check, load_claims
     from lrarun.report.measured import Measured
@@ -32,7 +33,7 @@ def claims(results: Path, layout: str) -> None:
     from lrarun.results import read_results
 
     measured = Measured(well_formed(read_results(results)), resolver())
-    checked = check(load_claims(), measured)
+    checked = check(load_claims(), measured, target_products)
     click.echo(render_claims(checked, layout), nl=False)
     conclude([(one.claim.id, one.verdict) for one in checked])
 

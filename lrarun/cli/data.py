@@ -14,7 +14,13 @@ from lrarun.published import PUBLISHED
 
 @click.group()
 def data() -> None:
-    """Get the data sets, or see where they are."""
+    """Get the data sets, or see where they are.
+
+    \b
+    Examples:
+      lrarun data list
+      lrarun data fetch mnist
+    """
 
 
 @data.command()
@@ -48,7 +54,13 @@ def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
 @data.command(name="list")
 @data_dir_option
 def list_(data_dir: Path | None) -> None:
-    """Show where each data set is; download nothing."""
+    """Show where each data set is; download nothing.
+
+    \b
+    Examples:
+      lrarun data list
+      lrarun data list --data-dir /scratch/data
+    """
     from lrarun import datasets
 
     for name in PUBLISHED:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.completing import names
 from lrarun.cli.options import data_dir_option, json_option
 
 if TYPE_CHECKING:
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names)
 @data_dir_option
 @json_option
 def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Explain an algorithm, optimizer, initial scheme, activation, probe or data set.
+    """Explain a name that a spec can hold.
 
-    Of an algorithm: its equations, and each setting with its type, default, range, what
+    NAME is that of an algorithm, optimizer, initial scheme, activation, probe or data
+    set. Of an algorithm: its equations, and each setting with its type, default, range, what
     the paper says of it and what is assumed. Of a data set: source, digests and sizes.
     "spec" explains the keys of a spec; a path, a data set of your own.
 

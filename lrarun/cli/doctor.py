@@ -21,9 +21,10 @@ COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 @data_dir_option
 @json_option
 def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
-    """Look at Python, BLAS, cores, memory, disk, data and extras; say what to do about each.
+    """Check whether this machine can train.
 
-    Exits with 1 if something would stop a run.
+    Looks at Python, its packages, BLAS, cores, memory, disk, data sets and extras, and
+    says what to do about each shortcoming. Exits with 1 if something would stop a run.
 
     \b
     Examples:

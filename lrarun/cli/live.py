@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,11 +33,9 @@ class Course:
     epoch: int
     part: float = 0.0
     error: float | None = None
-    first: float = 0.0
-    started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.first = self.epoch + self.part
+        self.first, self.started = self.epoch, time.monotonic()
 
     @property
     def epochs(self) -> int:
@@ -71,18 +69,26 @@ class View(Watcher):
         skipped = len(jobs) - self.total
         self.say(f"{runs(self.total)} to train" + (f", {skipped} done before" if skipped else "")
                  + (f"; {workers} processes" if self.total and workers and workers > 1 else ""))
+        for job in jobs:
+            if job.action == SKIP and "stale" in job.reason:
+                self.say(f"{job.run_id}: {job.reason}")
 
     def begun(self, job: Job, epoch: int) -> None:
         self.to_come.pop(job.run_id, None)
         self.courses[job.run_id] = Course(job, epoch)
 
     def epoch(self, job: Job, record: Mapping[str, Any]) -> None:
-        course = self.courses[job.run_id]
+        course = self._course(job)
         course.epoch, course.part, course.error = record["epoch"], 0.0, record["validation_error"]
 
     def paused(self, job: Job, epoch: int, part: float) -> None:
-        course = self.courses[job.run_id]
+        course = self._course(job)
         course.epoch, course.part = epoch, part
+
+    def _course(self, job: Job) -> Course:
+        if job.run_id not in self.courses:  # from a cluster, the word that it has begun may be lost
+            self.begun(job, job.epoch)
+        return self.courses[job.run_id]
 
     def waiting(self, jobs: Sequence[Job]) -> None:
         self.say(f"waiting for {runs(len(jobs))} that other processes are training (Ctrl-C leaves them to it)")

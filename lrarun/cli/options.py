@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+from lrarun.cli.behaviour import set_quiet
+from lrarun.cli.completing import run_ids, spec_files
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 results_option = click.option(
     "--results",
@@ -26,12 +33,15 @@ data_dir_option = click.option(
     help="Where to look for data sets first.",
 )
 
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Say only what went wrong.")
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, is_eager=True, callback=set_quiet, help="Say only what went wrong."
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 specs_argument = click.argument(
-    "specs", nargs=-1, required=True, metavar="SPEC.yaml...", type=click.Path(path_type=Path)
+    "specs", nargs=-1, required=True, metavar="SPEC.yaml...", type=click.Path(path_type=Path),
+    shell_complete=spec_files,
 )
 
 set_option = click.option(
@@ -41,3 +51,8 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Set a key of every spec, dotted for nested ones. Can be given several times.",
 )
+
+
+def run_argument(name: str) -> Callable[[F], F]:
+    """An argument that names one run."""
+    return click.argument(name, metavar="RUN", shell_complete=run_ids)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrarun.cli.behaviour import say
+from lrarun.cli.completing import spec_files
 from lrarun.cli.options import results_option, set_option
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ LAYOUTS = ("text", "markdown", "latex", "csv", "json")
               help="csv and json have one row per cell.")
 @results_option
 @click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
+              shell_complete=spec_files,
               help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
 @set_option
 @click.option("--compare", is_flag=True, help="Show each cell's difference from the paper's, and a verdict.")
@@ -116,10 +119,9 @@ def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: p
     counts = left_out(runs, {key: wanted[key] for key in shown}, titles())
     if counts:
         example, _ = counts.most_common(1)[0]
-        click.echo(
+        say(
             f"left out: {plural(counts.total(), 'run')} whose settings differ from the paper's protocol"
-            f" (e.g. {example}); show them with --spec",
-            err=True,
+            f" (e.g. {example}); show them with --spec"
         )
 
 

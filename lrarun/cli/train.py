@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli import INTERRUPTED
 from lrarun.cli.options import data_dir_option, quiet_option, results_option, set_option, specs_argument
 
 if TYPE_CHECKING:
     from lrarun.planning import Job
-
-INTERRUPTED = 130
 
 
 @click.command()

@@ -18,9 +18,10 @@ from lrarun.errors import LrarunError, SpecError, UsageError
 @json_option
 @quiet_option
 def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool, quiet: bool) -> None:
-    """Check spec files as train does before it trains; report every mistake in all of them.
+    """Check spec files without training.
 
-    Each mistake is said as FILE:LINE:COLUMN. Exits with 2 if there is one.
+    The check is that of train: every mistake in all of the files is reported, each as
+    FILE:LINE:COLUMN. Exits with 2 if there is one.
 
     \b
     Examples:

@@ -60,7 +60,7 @@ def train_all(
     with ExitStack() as stack:
         backend: Backend
         if scheduler is not None:
-            backend, count = _cluster(scheduler, results, data_dir), None
+            backend, count = _cluster(scheduler, results, data_dir, progress), None
             stop = stack.enter_context(stop_requests())
         else:
             count = min(workers or cores(), sum(job.action in (TRAIN, RESUME) for job in jobs)) or 1
@@ -78,7 +78,7 @@ def train_all(
         return Schedule(jobs, results, backend, watcher).run(stop)
 
 
-def _cluster(address: str, results: Path, data_dir: Path | None) -> Backend:
+def _cluster(address: str, results: Path, data_dir: Path | None, progress: Progress | None) -> Backend:
     from lrarun.executors.cluster import Cluster  # Dask is an extra
 
-    return Cluster(address, results, data_dir)
+    return Cluster(address, results, data_dir, progress)

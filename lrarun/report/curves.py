@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lrarun.report.series import PANEL, Line, layers, over_seeds, variants
-from lrarun.report.style import GREY, line_style, look, named, title_of
+from lrarun.report.series import PANEL, Line, layers, legend_names, over_seeds, shared, subject, variants
+from lrarun.report.style import GREY, dataset_title, line_style, look
 from lrarun.results import DIVERGED
 
 if TYPE_CHECKING:
@@ -23,39 +24,37 @@ def draw_angle(lines: Sequence[Line], titles: Titles) -> Figure:
     """Figure 1(a): mean and largest angle of an epoch's updates to backprop's, in degrees."""
     figure, (axes,) = panels(1, 1, (5.6, 3.6))
     top = PAPERS_ANGLE * 1.25
-    for line, (text, keywords) in zip(lines, looks(lines, titles, apart=common(lines))):
+    for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
         mean, most = over_seeds(line.runs, "angle_mean"), over_seeds(line.runs, "angle_max")
         if mean.empty:
             continue
         plot(axes, line, mean, f"{text}, mean over the mini-batches", **keywords)
-        colour = keywords["color"]
-        axes.plot(most["high"], color=colour, linestyle=keywords["linestyle"], linewidth=0.8,
+        axes.plot(most["high"], color=keywords["color"], linestyle=keywords["linestyle"], linewidth=0.8,
                   label=f"{text}, largest of the epoch")
-        axes.fill_between(mean.index, mean["mean"], most["high"], color=colour, alpha=0.12, linewidth=0)
         top = max(top, 1.08 * most["high"].max())
     reference(axes, PAPERS_ANGLE, f"paper: at most {PAPERS_ANGLE}°")
     if top > 90:
         reference(axes, 90, "90°")
-    axes.set(ylim=(0, top), ylabel="angle to backprop's update (degrees)", title=subject(lines))
+    axes.set(ylim=(0, top), ylabel="angle to backprop's update (degrees)", title=heading(lines))
     over_epochs(axes, lines)
-    axes.legend()
+    axes.legend(*unique([axes]))
     return figure
 
 
 def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
     """Figure 1(b): validation NLL above, total discrepancy below, both per sample."""
     figure, (upper, lower) = panels(2, 1, (5.6, 5.0), sharex=True)
-    for line, (text, keywords) in zip(lines, looks(lines, titles, apart=common(lines))):
+    for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
         plot(upper, line, over_seeds(line.runs, "validation_nll"), text, **keywords)
         plot(lower, line, over_seeds(line.runs, "discrepancy"), f"{text}, all hidden layers", **keywords)
         if len(lines) == 1:
             draw_layers(lower, line)
-    upper.set(ylim=(0, None), ylabel="validation NLL (nats)", title=subject(lines))
-    lower.set(ylim=(0, None), ylabel="total discrepancy")
+    upper.set(ylim=(0, None), ylabel="validation NLL (nats)", title=heading(lines))
+    lower.set(ylim=(0, None), ylabel="total discrepancy\n(mean over samples)")
     over_epochs(lower, lines)
-    lower.legend()
+    lower.legend(*unique([lower]))
     if len(lines) > 1:
-        upper.legend()
+        upper.legend(*unique([upper]))
     return figure
 
 
@@ -72,23 +71,24 @@ def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
     columns = sorted({line.spec["depth"] for line in lines})
     size = (1.2 + 2.7 * len(columns), 1.2 + 2.4 * len(rows))
     figure, axes = panels(len(rows), len(columns), size, sharex=True, sharey="row")
-    places = {(row, column): axes[r * len(columns) + c] for r, row in enumerate(rows) for c, column in enumerate(columns)}
+    places = dict(zip(itertools.product(rows, columns), axes))
     drawn = set()
-    for line, (text, keywords) in zip(lines, looks(lines, titles, apart=PANEL)):
+    for line, (text, keywords) in zip(lines, looks(lines, titles, PANEL)):
         place = line.spec["dataset"], line.spec["depth"]
         curve = 100 - over_seeds(line.runs, "validation_error")
         if not curve.empty:
             plot(places[place], line, curve, text, **keywords)
             drawn.add(place)
     for (row, column), panel in places.items():
-        panel.set_title(f"{named(row)}, {layers(column)}")
+        panel.set_title(f"{dataset_title(row)}, {layers(column)}")
         if (row, column) not in drawn:
             panel.text(0.5, 0.5, "no runs", transform=panel.transAxes, ha="center", color=GREY)
         if column == columns[0]:
             panel.set_ylabel("validation accuracy (%)")
         if row == rows[-1]:
             over_epochs(panel, lines)
-    legend_below(figure, list(places.values()), 3)
+    figure.suptitle(seeds_note(lines))
+    legend_below(figure, axes, [text for text, _ in looks(lines, titles, PANEL)])
     return figure
 
 
@@ -101,29 +101,31 @@ def panels(rows: int, columns: int, size: tuple[float, float], **keywords: Any) 
 
 
 def looks(lines: Sequence[Line], titles: Titles, apart: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Each line's name in the legend and its colour, marker and line style.
+    """Each line's name in the legend, and how :func:`plot` is to draw it.
 
-    The colour and marker are the rule's, the line style tells the runs of a rule apart
-    and is that of the same variant of another rule.
+    The colour and marker are the rule's. The line style tells the runs of a rule apart,
+    and is that of the same variant of another rule; so is its rank.
     """
-    specs = [line.spec for line in lines]
-    names = variants(specs, apart)
-    ranks = {name: rank for rank, name in enumerate(dict.fromkeys(names))}
+    specs = specs_of(lines)
+    kinds = variants(specs, apart)
+    ranks = {kind: rank for rank, kind in enumerate(dict.fromkeys(kinds))}
     made = []
-    for spec, name in zip(specs, names):
-        rule = spec["algorithm"]["name"]
-        colour, marker = look(rule)
-        keywords = {"color": colour, "marker": marker, "linestyle": line_style(ranks[name])}
-        made.append((", ".join(filter(None, (title_of(rule, titles), name))), keywords))
+    for spec, kind, name in zip(specs, kinds, legend_names(specs, titles, apart)):
+        (colour, marker), rank = look(spec["algorithm"]["name"]), ranks[kind]
+        made.append((name, {"rank": rank, "color": colour, "marker": marker, "linestyle": line_style(rank)}))
     return made
 
 
-def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, **keywords: Any) -> None:
+def specs_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
+    """The lines' specs."""
+    return [line.spec for line in lines]
+
+
+def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
     """One line's mean, with a band where seeds differ and a cross where it diverged."""
     if curve.empty:
         return
-    step = max(1, len(curve) // 10)
-    axes.plot(curve["mean"], label=text, markevery=step, **keywords)
+    axes.plot(curve["mean"], label=text, markevery=marked(len(curve), line.spec["epochs"], rank), **keywords)
     if len(line.runs) > 1:
         axes.fill_between(curve.index, curve["low"], curve["high"], color=keywords["color"], alpha=0.15, linewidth=0)
     if any(run.state == DIVERGED for run in line.runs):
@@ -132,10 +134,16 @@ def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, **keywords: Any
                   linestyle="none", label="diverged")
 
 
+def marked(length: int, epochs: int, rank: int) -> tuple[int, int]:
+    """The first epoch with a marker, from 0, and the step: some ten in all, at other epochs for another rank."""
+    step = max(1, epochs // 10)
+    return (rank % 3 * step // 3, step) if length > step else (0, 1)
+
+
 def reference(axes: Axes, height: float, text: str) -> None:
     """A grey line across, named at its right end."""
     axes.axhline(height, color=GREY, linestyle=(0, (6, 2, 1, 2)), linewidth=1)
-    axes.annotate(text, (1, height), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
+    axes.annotate(text, (1, height), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points",
                   ha="right", color=GREY)
 
 
@@ -144,25 +152,32 @@ def over_epochs(axes: Axes, lines: Sequence[Line]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     last = max(line.spec["epochs"] for line in lines)
-    axes.set(xlabel="epoch", xlim=(min(1, last - 1), last + 0.01 * last))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=10 if last < 50 else 5, integer=True))
+    axes.set(xlabel="epoch", xlim=(1 - 0.03 * last, 1.03 * last))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
 
 
-def common(lines: Sequence[Line]) -> list[str]:
-    """The keys of a panel that all lines share, which its title says once."""
-    return [key for key in PANEL if len({line.spec[key] for line in lines}) == 1]
+def heading(lines: Sequence[Line]) -> str:
+    """What all lines are of, and over."""
+    return "\n".join(filter(None, (subject(specs_of(lines)), seeds_note(lines))))
 
 
-def subject(lines: Sequence[Line]) -> str:
-    """What all lines are of: ``MNIST, 2 hidden layers``."""
-    shared, spec = common(lines), lines[0].spec
-    parts = [named(spec["dataset"])] if "dataset" in shared else []
-    if "depth" in shared:
-        parts.append(layers(spec["depth"]).replace("layer", "hidden layer"))
-    return ", ".join(parts)
+def seeds_note(lines: Sequence[Line]) -> str:
+    """What the curves are over, where there is more than one seed."""
+    counts = {len(line.runs) for line in lines if line.runs}
+    if counts == {1}:
+        return ""
+    number = " to ".join(map(str, sorted({min(counts), max(counts)})))
+    return f"mean over {number} seeds, bands from the lowest to the highest"
 
 
-def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:
-    """One legend for all panels, each entry once."""
-    entries = {text: handle for panel in axes for handle, text in zip(*panel.get_legend_handles_labels())}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
+def unique(axes: Iterable[Axes]) -> tuple[list[Any], list[str]]:
+    """Handles and texts of the panels' legends, each text once."""
+    found = {text: handle for panel in axes for handle, text in zip(*panel.get_legend_handles_labels())}
+    return list(found.values()), list(found)
+
+
+def legend_below(figure: Figure, axes: Sequence[Axes], names: Sequence[str]) -> None:
+    """One legend for all panels in two rows: the names in their order, then what else there is."""
+    found = {text: handle for handle, text in zip(*unique(axes))}
+    texts = [*(name for name in dict.fromkeys(names) if name in found), *(text for text in found if text not in names)]
+    figure.legend([found[text] for text in texts], texts, loc="outside lower center", ncols=-(-len(texts) // 2))

@@ -45,9 +45,9 @@ CURVES = {
 }
 
 
-def check_libraries() -> None:
-    """Raises ``UsageError`` unless what figures are drawn with is installed."""
-    needed = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}
+def check_libraries(number: str) -> None:
+    """Raises ``UsageError`` unless what a figure is made with is installed."""
+    needed = {"matplotlib": "matplotlib"} | ({} if number in CURVES else {"sklearn": "scikit-learn"})
     absent = [name for module, name in needed.items() if importlib.util.find_spec(module) is None]
     if absent:
         raise UsageError(f"figures need {' and '.join(absent)}; install them with: pip install 'lrarun[plots]'")
@@ -63,7 +63,15 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure in the format of its suffix, whole or not at all; equal figures give equal bytes."""
-    format = path.suffix[1:]
-    with atomic(path) as file:
-        figure.savefig(file, format=format, metadata=METADATA[format])
+    """Writes a figure in the format of its suffix, whole or not at all; equal figures give equal bytes.
+
+    Raises:
+        UsageError: if it can't be written there.
+    """
+    format = path.suffix[1:].lower()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as file:
+            figure.savefig(file, format=format, metadata=METADATA[format])
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror or error}") from error

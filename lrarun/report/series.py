@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lrarun.report.cells import MISSING, by_settings, flat, one_per_seed, progress, settings
-from lrarun.report.style import named, plain_title
-from lrarun.results import DIVERGED, Result
+from lrarun.report.style import dataset_title, named, plain_title, title_of
+from lrarun.results import DIVERGED, Result, read_log
 
 
 # What a panel of a figure is of.
@@ -70,15 +70,6 @@ def ended(run: Result) -> bool:
     return run.finished or run.state == DIVERGED
 
 
-def read_log(run: Result) -> pd.DataFrame:
-    """A run's log by epoch, as floats, NaN for what is no number; empty where there is none."""
-    try:
-        log = pd.read_csv(run.folder / "log.csv").apply(pd.to_numeric, errors="coerce")
-        return log.dropna(subset=["epoch"]).astype(float).set_index("epoch")
-    except (OSError, ValueError, KeyError):  # pandas' own errors are ValueErrors
-        return pd.DataFrame()
-
-
 def over_seeds(runs: Sequence[Result], column: str) -> pd.DataFrame:
     """A log column over the epochs: its mean, lowest and highest over the seeds.
 
@@ -89,9 +80,15 @@ def over_seeds(runs: Sequence[Result], column: str) -> pd.DataFrame:
         Columns ``mean``, ``low``, ``high``, by epoch; no rows where nothing finite was logged.
     """
     chosen = [run for run in runs if ended(run)] or list(runs)
-    logs = [read_log(run).get(column, pd.Series(dtype=float)) for run in chosen]
-    table = pd.DataFrame(dict(enumerate(logs))).replace([np.inf, -np.inf], np.nan).dropna(how="all")
+    logs = {run.run_id: column_of(run, column) for run in chosen}
+    table = pd.DataFrame(logs, dtype=float).replace([np.inf, -np.inf], np.nan).dropna(how="all")
     return pd.DataFrame({"mean": table.mean(axis=1), "low": table.min(axis=1), "high": table.max(axis=1)})
+
+
+def column_of(run: Result, column: str) -> pd.Series:
+    """A column of a run's log by epoch; empty where it was not logged."""
+    rows = [row for row in read_log(run.folder) if column in row]
+    return pd.Series({row["epoch"]: row[column] for row in rows}, dtype=float)
 
 
 def variants(specs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ()) -> list[str]:
@@ -117,7 +114,9 @@ def setting_text(key: str, value: Any) -> str:
     """A setting in a legend: a name alone, a number with what it is of."""
     if key == "depth":
         return layers(value)
-    if key.endswith(".name") or key == "dataset":
+    if key == "dataset":
+        return dataset_title(value)
+    if key.endswith(".name"):
         return named(value)
     return f"{key.rpartition('.')[2].replace('_', ' ')} {value}"
 
@@ -127,11 +126,30 @@ def layers(depth: int) -> str:
     return f"{depth} layer{'' if depth == 1 else 's'}"
 
 
+def legend_names(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], apart: Sequence[str]) -> list[str]:
+    """Each spec in a legend: its rule, and its variant if it has one (see :func:`variants`)."""
+    return [
+        ", ".join(filter(None, (title_of(spec["algorithm"]["name"], titles), variant)))
+        for spec, variant in zip(specs, variants(specs, apart))
+    ]
+
+
+def shared(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Those of a panel's keys that have one value in all specs, which a title says once."""
+    return [key for key in PANEL if len({spec[key] for spec in specs}) == 1]
+
+
+def subject(specs: Sequence[Mapping[str, Any]]) -> str:
+    """What all specs are of: ``MNIST, 2 hidden layers``."""
+    dataset, depth = (specs[0][key] for key in PANEL)
+    texts = {"dataset": dataset_title(dataset), "depth": layers(depth).replace("layer", "hidden layer")}
+    return ", ".join(texts[key] for key in shared(specs))
+
+
 def descriptions(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[str]:
     """Each spec in a message: ``DTP, 8 layers, MNIST, orthogonal``."""
-    return [
-        ", ".join(filter(None, (
-            plain_title(spec["algorithm"]["name"], titles), layers(spec["depth"]), named(spec["dataset"]), variant,
-        )))
-        for spec, variant in zip(specs, variants(specs, PANEL))
-    ]  # fmt: skip
+    found = []
+    for spec, variant in zip(specs, variants(specs, PANEL)):
+        title, dataset = plain_title(spec["algorithm"]["name"], titles), dataset_title(spec["dataset"])
+        found.append(", ".join(filter(None, (title, layers(spec["depth"]), dataset, variant))))
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lrarun.paper import DATASETS, MODELS, OPTIMIZERS
@@ -63,7 +64,7 @@ RC: dict[str, Any] = {
     "svg.hashsalt": "lrarun",
 }
 
-NAMES = {**DATASETS, **OPTIMIZERS, "gaussian": "Gaussian", "glorot": "Glorot"}
+NAMES = {**OPTIMIZERS, "gaussian": "Gaussian", "glorot": "Glorot"}
 
 
 def look(rule: str) -> Look:
@@ -87,6 +88,11 @@ def plain_title(rule: str, titles: Mapping[str, str]) -> str:
 def title_of(rule: str, titles: Mapping[str, str]) -> str:
     """A rule as the paper's text writes it: ``DTP-σ``."""
     return plain_title(rule, titles).replace("-sigma", "-σ")
+
+
+def dataset_title(name: str) -> str:
+    """What readers call a data set; a user's own goes by the last part of its path."""
+    return DATASETS.get(name) or Path(name).name
 
 
 def named(value: Any) -> str:

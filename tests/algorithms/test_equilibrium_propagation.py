@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -266,12 +267,16 @@ def inner_network(depth):
     return net
 
 
+@functools.cache
+def gradient_of_the_free_cost(depth):
+    return finite_differences(inner_network(depth))
+
+
 @pytest.mark.parametrize("depth", [1, 2, 4])
 @pytest.mark.parametrize("nudge, order", [("one-sided", 1), ("random-sign", 1), ("symmetric", 2)])
 def test_the_update_converges_to_the_gradient_of_the_free_cost(depth, nudge, order):
     """As beta -> 0, at the stated order (Scellier and Bengio 2017, Theorem 1; Laborieux et al. 2021)."""
-    net = inner_network(depth)
-    gradient = finite_differences(net)
+    net, gradient = inner_network(depth), gradient_of_the_free_cost(depth)
     errors = []
     for beta in (0.04, 0.02, 0.01):
         rule = EP(nudge=nudge, beta=beta, rate_ratio=1.0, free_sweeps=200, nudged_sweeps=200)
@@ -359,9 +364,9 @@ def test_single_precision_stays_single(settings):
     state = rule._relax(net.params, drive, relaxation.zero_state(net.params, drive), 2, -1.5, net.y)
     assert {s.dtype for s in state.values()} == {np.dtype(np.float32)}
     assert rule.predict(net.params, net.x).dtype == np.float32
-    double = random_network(3)
-    error = flat(gradients(rule, net)) - flat(gradients(rule, double))
-    assert np.linalg.norm(error) < 1e-4 * np.linalg.norm(flat(gradients(rule, double)))
+    error = flat(gradients(rule, net)) - flat(gradients(rule, random_network(3)))
+    # Units lie in [0, 1] and are rounded a few times per sweep; the contrast divides that by 2 beta.
+    assert np.abs(error).max() < 20 * np.finfo(np.float32).eps / (2 * rule.beta)
 
 
 def test_the_output_layer_starts_small_and_alive():

@@ -1,0 +1,141 @@
+"""Whole epochs, everything included, and from them how long the paper's tables take."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import heapq
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from lrarun import runs
+from lrarun.datasets import Dataset
+from lrarun.paper import printed_cells
+from lrarun.protocol import protocol
+from lrarun.spec import Spec, make_spec
+
+T = TypeVar("T")
+
+MOST_EPOCHS = 20
+
+
+class EpochTimes(NamedTuple):
+    """Seconds of one run on this machine.
+
+    Attributes:
+        epoch: one epoch: order, gathering, steps, validation, log, checkpoints.
+        steps: the training steps in it, the rule's and the optimizer's part.
+        end: what follows the last epoch: scores on all samples, the final files.
+    """
+
+    epoch: float
+    steps: float
+    end: float
+
+
+def time_epochs(spec: Spec, dataset: Dataset, seconds: float) -> EpochTimes:
+    """Trains a run in a folder that is thrown away, for as many epochs as take about the given time."""
+    times = _run(dataclasses.replace(spec, epochs=1), dataset)
+    epochs = min(int(seconds / times.epoch), MOST_EPOCHS)
+    return _run(dataclasses.replace(spec, epochs=epochs), dataset) if epochs > 1 else times
+
+
+def _run(spec: Spec, dataset: Dataset) -> EpochTimes:
+    spent: list[float] = []
+    spec = dataclasses.replace(
+        spec, algorithm=_clocked(spec.algorithm, "step", spent), optimizer=_clocked(spec.optimizer, "update", spent)
+    )
+    marks: list[float] = []
+
+    def mark(_: Any) -> None:
+        marks.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        runs.run(spec, dataset, Path(folder), runs.Hooks(started=mark, epoch=mark))
+        mark(None)
+    started, *_, last, ended = marks
+    return EpochTimes((last - started) / spec.epochs, sum(spent) / spec.epochs, ended - last)
+
+
+def _clocked(part: T, method: str, spent: list[float]) -> T:
+    """A copy of a rule or an optimizer that notes how long each call of one method takes."""
+    kind: Any = type(part)
+    plain = getattr(kind, method)
+
+    @functools.wraps(plain)
+    def clocked(self, *arguments, **named):
+        start = time.perf_counter()
+        result = plain(self, *arguments, **named)
+        spent.append(time.perf_counter() - start)
+        return result
+
+    settings = {field.name: getattr(part, field.name) for field in dataclasses.fields(kind)}
+    return type(kind.__name__, (kind,), {method: clocked})(**settings)
+
+
+class Estimate(NamedTuple):
+    """How long some of the paper's runs take.
+
+    Attributes:
+        what: ``"Table 1"``, or all runs of the tables together.
+        runs: distinct ones.
+        hours: one after another.
+        hours_in_jobs: in that many processes at once, each as fast as one alone.
+    """
+
+    what: str
+    runs: int
+    hours: float
+    hours_in_jobs: float
+
+
+def estimates(times: Mapping[tuple[str, int, str], EpochTimes], jobs: int) -> list[Estimate]:
+    """What the paper's tables take, of those for which all times are there.
+
+    Args:
+        times: by the rule's name, hidden layers and optimizer.
+        jobs: processes.
+    """
+    cells = printed_cells()
+    specs = {key: make_spec(spec) for key, spec in protocol({cell.key for cell in cells}).items()}
+    groups = {f"Table {table}": [c.key for c in cells if c.table == table] for table in (1, 2, 3)}
+    groups["all of them"] = [cell.key for cell in cells]
+    found = []
+    for what, keys in groups.items():
+        distinct = {specs[key].run_id: specs[key] for key in keys}.values()
+        if all(configuration(spec) in times for spec in distinct):
+            lengths = [_length(spec, times[configuration(spec)]) for spec in distinct]
+            found.append(Estimate(what, len(lengths), sum(lengths) / 3600, makespan(lengths, jobs) / 3600))
+    return found
+
+
+def configuration(spec: Spec) -> tuple[str, int, str]:
+    """What the time of a step depends on, of the paper's runs."""
+    return spec.algorithm.name, spec.depth, spec.optimizer.name
+
+
+def paper_optimizers(algorithm: str, depth: int) -> list[str]:
+    """The optimizers that the paper's tables have for a rule, its own first; its own for any other rule."""
+    own = make_spec({"algorithm": algorithm, "depth": depth}).optimizer.name
+    printed = protocol({cell.key for cell in printed_cells()})
+    named = [
+        spec["optimizer"]["name"]
+        for spec in printed.values()
+        if spec["algorithm"]["name"] == algorithm and spec["depth"] == depth
+    ]
+    return list(dict.fromkeys([own, *sorted(named)]))
+
+
+def makespan(lengths: Iterable[float], jobs: int) -> float:
+    """When the last run ends, if each starts as soon as one of ``jobs`` processes is free, longest first."""
+    free = [0.0] * jobs
+    for length in sorted(lengths, reverse=True):
+        heapq.heapreplace(free, free[0] + length)
+    return max(free)
+
+
+def _length(spec: Spec, times: EpochTimes) -> float:
+    return spec.epochs * times.epoch + times.end

@@ -1,0 +1,90 @@
+"""The matrix products that a training step can't do without, and nothing else.
+
+The baseline of ``lrarun bench``. It has the products that a rule was seen to make in one
+step (:mod:`lrarun.costs`), in their order, each one ``numpy.matmul`` into memory that is
+there already. What the step reads twice is one array here too, and what it keeps apart
+is apart, so that the caches hold as much or as little of it; only results that the step
+reads again go into one array per shape, as products fed with each other's results would
+soon overflow. All arrays start at a cache line. Each product has the memory layouts (by
+rows or by columns, of either operand and of the result) that are fastest for its shapes
+alone. If all products in the step's own layouts are faster than that, those are what counts.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from lrarun.bench.timing import Task, alternate
+from lrarun.costs import Operand, Product
+from lrarun.memory import aligned_empty
+
+Array = np.ndarray
+Layouts = tuple[str, str, str]  # "C" or "F" of left, right and out
+
+SECONDS_PER_SHAPE = 0.1
+RESULTS = -1  # in place of an address
+
+
+def bare(products: Sequence[Product], dtype: np.dtype) -> dict[str, Task]:
+    """Two candidates: all products in the fastest layouts of each, and in the step's own."""
+    shapes = [(product.left.shape, product.right.shape) for product in products]
+    chosen = {
+        "fastest layouts": [fastest_layouts(*pair, dtype.char) for pair in shapes],
+        "own layouts": [(p.left.order, p.right.order, p.out.order) for p in products],
+    }
+    return {name: Task(_calls(products, layouts, dtype)) for name, layouts in chosen.items()}
+
+
+@functools.cache
+def fastest_layouts(left: tuple[int, int], right: tuple[int, int], dtype: str) -> Layouts:
+    """The layouts of two operands and their product, of these shapes, with the shortest time."""
+    shapes = (left, right, (left[0], right[1]))
+    tasks = {}
+    for layouts in itertools.product("CF", repeat=3):
+        a, b, out = (_ordered(_filled(_stored(*pair), dtype), pair[1]) for pair in zip(shapes, layouts))
+        tasks["".join(layouts)] = Task(functools.partial(np.matmul, a, b, out=out))
+    times = alternate(tasks, SECONDS_PER_SHAPE)
+    left_order, right_order, out_order = min(times, key=times.__getitem__)
+    return left_order, right_order, out_order
+
+
+def _calls(products: Sequence[Product], layouts: Sequence[Layouts], dtype: np.dtype) -> Callable[[], None]:
+    """All the products, one after another, on arrays of their own."""
+    read = {operand.address for product in products for operand in (product.left, product.right)}
+    memory: dict[tuple[int, tuple[int, ...]], Array] = {}
+
+    def array(operand: Operand, order: str, place: int) -> Array:
+        # By columns is by rows of the transpose: W and W.mT then share one array, as they do in the step.
+        key = (place, _stored(operand.shape, order))
+        if key not in memory:
+            memory[key] = _filled(key[1], dtype)
+        return _ordered(memory[key], order)
+
+    calls = []
+    for (left, right, out), (left_order, right_order, out_order) in zip(products, layouts):
+        result = array(out, out_order, RESULTS if out.address in read else out.address)
+        calls.append((array(left, left_order, left.address), array(right, right_order, right.address), result))
+
+    def run() -> None:
+        for left, right, result in calls:
+            np.matmul(left, right, out=result)
+
+    return run
+
+
+def _stored(shape: tuple[int, ...], order: str) -> tuple[int, ...]:
+    return shape if order == "C" else shape[::-1]
+
+
+def _ordered(stored: Array, order: str) -> Array:
+    return stored if order == "C" else stored.mT
+
+
+def _filled(shape: tuple[int, ...], dtype: np.dtype | str) -> Array:
+    array = aligned_empty(shape, dtype)
+    array[...] = np.random.default_rng(0).standard_normal(shape)
+    return array

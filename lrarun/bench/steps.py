@@ -1,0 +1,60 @@
+"""One training step as the training loop makes it, alone: the rule and the optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lrarun import datasets
+from lrarun.bench.timing import Task
+from lrarun.datasets import Dataset
+from lrarun.memory import aligned_empty
+from lrarun.spec import Spec
+from lrarun.training import Training
+
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+def step_task(spec: Spec, dataset: Dataset) -> Task:
+    """One training step on a mini-batch that was gathered before, as the loop gathers it."""
+    training = Training(spec, dataset)
+    learn, move = training.algorithm.step, training.optimizer.update
+    params, grads, state, noise = training.params, training.grads, training.optimizer_state, training.noise
+    extra = _carried(training)
+    batches = batches_of(spec, dataset)
+    batch = next(batches)
+
+    def prepare() -> None:
+        nonlocal batch
+        batch = next(batches)
+
+    def run() -> None:
+        learn(params, *batch, grads, noise, **extra)
+        move(params, grads, state)
+
+    return Task(run, prepare)
+
+
+def sizes_of(spec: Spec, dataset: Dataset) -> list[int]:
+    """Units per layer, from the inputs to the classes."""
+    return [dataset.train_images.shape[1], *[spec.width] * spec.depth, dataset.classes]
+
+
+def batches_of(spec: Spec, dataset: Dataset) -> Iterator[Batch]:
+    """Inputs and one-hot labels, columns as samples, of random mini-batches without end; one buffer for all inputs."""
+    rng = np.random.default_rng(0)
+    one_hot = np.eye(dataset.classes, dtype=spec.dtype)
+    pixels = aligned_empty((spec.batch_size, dataset.train_images.shape[1]), spec.dtype)
+    while True:
+        index = rng.integers(len(dataset.train_labels), size=spec.batch_size)
+        x = datasets.columns(dataset.train_images, index, spec.dtype, out=pixels)
+        yield x, one_hot.take(dataset.train_labels[index], axis=1)
+
+
+def _carried(training: Training) -> dict[str, dict[int, np.ndarray]]:
+    """What the loop would gather for a rule that remembers its samples: the first mini-batch's states."""
+    if training.carry is None:
+        return {}
+    size = training.spec.batch_size
+    return {"carried": {l: states[:size].T for l, states in training.carry.items()}}

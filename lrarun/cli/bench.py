@@ -1,0 +1,110 @@
+"""``lrarun bench``: how long training takes on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lrarun.cli.completing import optimizer_names, rules
+
+if TYPE_CHECKING:
+    from lrarun.bench import Row
+    from lrarun.spec import Spec
+
+# Decimals of a column's numbers.
+DECIMALS = {"step_us": 1, "products_us": 1, "ratio": 2, "torch_us": 1, "torch_ratio": 2, "epoch_s": 2, "epoch_ratio": 3,
+            "epochs_per_s": 3}
+TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words, and how wide they are
+
+
+@click.command()
+@click.option("--algorithm", "names", multiple=True, metavar="NAME", shell_complete=rules,
+              help="Only this rule. Can be given several times.")
+@click.option("--depth", "depths", multiple=True, type=click.IntRange(1, 100), help="Only this many hidden layers.")
+@click.option("--optimizer", "optimizers", multiple=True, metavar="NAME", shell_complete=optimizer_names,
+              help="This optimizer in place of those that the paper's tables have for the rule.")
+@click.option("--seconds", default=2.0, show_default=True, type=click.FloatRange(0),
+              help="How long to look for the shortest step, for each row.")
+@click.option("--epochs/--no-epochs", default=True, help="Also train whole epochs, and estimate the paper's tables.")
+@click.option("--images", default=60_000, show_default=True, type=click.IntRange(10), help="Training images.")
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Processes of the estimates.")
+@click.option("--vs", type=click.Choice(["torch"]), help="Also time the same steps in PyTorch.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of rows as JSON.")
+def bench(names: tuple[str, ...], depths: tuple[int, ...], optimizers: tuple[str, ...], seconds: float, epochs: bool,
+          images: int, jobs: int, vs: str | None, as_json: bool) -> None:
+    """Time training steps, beside the matrix products that they can't do without, and whole epochs.
+
+    The data set is made up on the spot. All of it takes a few minutes on an idle machine.
+
+    \b
+    Examples:
+      lrarun bench --depth 3 --no-epochs
+      lrarun bench --algorithm backprop --vs torch
+      lrarun bench --json > bench.json
+    """
+    from lrarun.bench import blas, check_torch, chosen_specs
+
+    specs = chosen_specs(names, depths, optimizers, validation=images // 30)
+    if vs:
+        check_torch()
+    click.echo(f"one thread, {blas()}", err=as_json)
+    found: dict[Any, Any] = {}
+    rows = measured(specs, images, seconds, vs, found if epochs else None)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(list(rows), indent=2))
+    else:
+        show(rows)
+    if epochs:
+        show_estimates(found, jobs, err=as_json)
+
+
+def measured(specs: Sequence[Spec], images: int, seconds: float, vs: str | None,
+             found: dict[Any, Any] | None) -> Iterator[Row]:
+    """One row per spec as they come; the times of epochs also go into ``found``, if there is one."""
+    from lrarun.bench import step_row
+    from lrarun.bench.data import synthetic
+    from lrarun.bench.epochs import configuration, time_epochs
+
+    dataset = synthetic(images, images // 6)
+    for spec in specs:
+        row = step_row(spec, dataset, seconds, vs == "torch")
+        if found is not None:
+            times = time_epochs(spec, dataset, 2 * seconds)
+            found[configuration(spec)] = times
+            row |= {
+                "epoch_s": round(times.epoch, 3),
+                "epoch_ratio": round(times.epoch / times.steps, 3),
+                "epochs_per_s": round(1 / times.epoch, 3),
+            }
+        yield row
+
+
+def show(rows: Iterator[Row]) -> None:
+    """Prints each row as soon as it is there."""
+    for number, row in enumerate(rows):
+        if number == 0:
+            click.echo("  ".join(_cell(name, name) for name in row))
+        click.echo("  ".join(_cell(name, value) for name, value in row.items()))
+
+
+def _cell(name: str, value: Any) -> str:
+    """A value, or a column's name, as wide as the column."""
+    if name in TEXTS:
+        return value.ljust(TEXTS[name])
+    text = f"{value:.{DECIMALS[name]}f}" if isinstance(value, float) else str("" if value is None else value)
+    return text.rjust(max(len(name), 9))
+
+
+def show_estimates(found: dict[Any, Any], jobs: int, err: bool) -> None:
+    """Prints how long the paper's tables take, of those that everything was timed for."""
+    from lrarun.bench.epochs import estimates
+
+    for number, estimate in enumerate(estimates(found, jobs)):
+        if number == 0:
+            click.echo(f"\nestimated hours, 1 process and {jobs}, of the paper's runs (one seed):", err=err)
+        hours = f"{estimate.hours:6.2f}  {estimate.hours_in_jobs:6.2f}"
+        click.echo(f"  {estimate.what:12s} {estimate.runs:3d} runs  {hours}", err=err)

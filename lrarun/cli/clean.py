@@ -1,0 +1,51 @@
+"""``lrarun clean``: remove what is stale or failed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lrarun.cli.completing import spec_files
+from lrarun.cli.options import data_dir_option, results_option, set_option
+from lrarun.cli.status import wanted_runs
+
+
+@click.command()
+@click.argument("specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path),
+                shell_complete=spec_files)
+@results_option
+@data_dir_option
+@set_option
+@click.option("--yes", "-y", is_flag=True, help="Remove without asking.")
+def clean(
+    specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], yes: bool
+) -> None:
+    """Remove runs that failed or are stale, after showing them; with specs, only theirs.
+
+    A run is stale if this version would not make the same of its spec, or if its data
+    set has changed. Asks on a terminal; elsewhere, removes nothing without --yes.
+
+    \b
+    Examples:
+      lrarun clean
+      lrarun clean experiments/table1.yaml --yes
+    """
+    from lrarun.housekeeping import removable, remove
+
+    found = removable(wanted_runs(specs, overrides), results, data_dir)
+    if not found:
+        click.echo("nothing to remove", err=True)
+        return
+    for run in found:
+        click.echo(f"{run.folder.name}  {run.size / 1e6:.1f} MB  {run.reason}")
+    if not yes:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            click.echo("nothing was removed; --yes removes these", err=True)
+            return
+        if not click.confirm(f"Remove {len(found)} run{'s' * (len(found) > 1)}?", err=True):
+            return
+    remove(found)
+    click.echo(f"removed {len(found)} run{'s' * (len(found) > 1)}, {sum(run.size for run in found) / 1e6:.1f} MB",
+               err=True)

@@ -1,0 +1,31 @@
+"""``lrarun completion``: what makes Tab work in a shell."""
+
+from __future__ import annotations
+
+import click
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print a shell's completion script.
+
+    Tab then knows commands, options, spec files, rules and run ids. Load it in the
+    shell's start-up file, by the line for your shell:
+
+    \b
+    Examples:
+      eval "$(lrarun completion bash)"       # ~/.bashrc
+      eval "$(lrarun completion zsh)"        # ~/.zshrc, after compinit
+      lrarun completion fish | source        # ~/.config/fish/config.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from lrarun.cli import PROGRAM, cli
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(kind(cli, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE").source())

@@ -1,0 +1,141 @@
+"""``lrarun show``: one run, from its spec to its learning curve."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lrarun.cli.options import json_option, results_option, run_argument
+
+if TYPE_CHECKING:
+    from lrarun.results import Result
+
+COLOURS = ("cyan", "yellow", "green", "magenta")
+SCORES = {
+    "test_error": ("test error", "{:.2f} %"),
+    "train_error": ("train error", "{:.2f} %"),
+    "validation_error": ("validation error", "{:.2f} %"),
+    "test_nll": ("test NLL", "{:.4f} nats"),
+    "train_nll": ("train NLL", "{:.4f} nats"),
+}
+
+
+@click.command()
+@run_argument("run")
+@results_option
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the learning curve as a picture too (.png, .pdf, .svg); needs matplotlib.")
+@json_option
+def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
+    """Show one run: spec, scores, provenance and learning curve.
+
+    RUN is a run id, the beginning of one, the digest at its end, or a run's folder.
+
+    \b
+    Examples:
+      lrarun show mnist-lra-e
+      lrarun show c81132569a --results results/reference
+      lrarun show results/reference/mnist-lra-e-3x256-sgd-s0-c81132569a --plot curve.png
+    """
+    from lrarun.cli.printing import print_json
+    from lrarun.results import find_result, read_log
+
+    found = find_result(results, run)
+    log = read_log(found.folder)
+    if plot:
+        from lrarun.plotting import save_curve
+
+        save_curve(found, plot)
+    if as_json:
+        print_json(dict(found.record) | {"run_id": found.run_id, "folder": str(found.folder), "log": log})
+    else:
+        click.echo(page(found, log))
+
+
+def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
+    """All that there is to see of a run."""
+    from lrarun.cli.printing import columns, flow, heading
+
+    parts = [f"{heading(found.run_id)}\n  {state_of(found)}"]
+    scores = [(name, form.format(found.record[key])) for key, (name, form) in SCORES.items() if key in found.record]
+    if scores:
+        parts.append(heading(f"Scores at epoch {found.record.get('best_epoch', '?')}, that of the lowest validation"
+                             " error") + f"\n{columns(scores)}")
+    parts.append(heading("Spec") + "\n" + columns((key, flow(value)) for key, value in found.spec.items()))
+    known = origin(found)
+    if known:
+        parts.append(heading("Provenance") + "\n" + columns(known))
+    if log:
+        parts.append(curve(log))
+    return "\n\n".join(parts)
+
+
+def state_of(found: Result) -> str:
+    """The run's state, how far it came, how long it took, and what went wrong."""
+    record = found.record
+    colour = {"finished": "green", "failed": "red", "diverged": "red"}.get(found.state, "yellow")
+    words = [click.style(found.state, fg=colour), f"{record.get('epoch', 0)} of {found.spec.get('epochs', '?')} epochs"]
+    if record.get("seconds") is not None:
+        words.append(duration(record["seconds"]))
+    return ", ".join(words) + (f"\n  {record['reason']}" if record.get("reason") else "")
+
+
+def duration(seconds: float) -> str:
+    """A time in the units that one would say it in."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{seconds:.1f} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def origin(found: Result) -> list[tuple[str, str]]:
+    """Where and from what the numbers came."""
+    record, made = found.record, found.record.get("provenance") or {}
+    blas = made.get("blas") or {}
+    commit = made.get("git_commit") and made["git_commit"][:12] + " with changes" * bool(made.get("git_dirty"))
+    library = blas and " ".join(str(blas[key]) for key in ("name", "version", "architecture") if key in blas)
+    rows = [
+        ("lrarun", made.get("lrarun")), ("commit", commit), ("Python", made.get("python")),
+        ("NumPy", made.get("numpy")), ("BLAS", library), ("CPU", made.get("cpu")), ("system", made.get("system")),
+        ("started", record.get("started")), ("finished", record.get("finished")),
+        ("data, SHA-256", record.get("dataset_sha256")), ("folder", str(found.folder)),
+    ]
+    return [(name, str(value)) for name, value in rows if value]
+
+
+def curve(log: Sequence[Mapping[str, float]]) -> str:
+    """The validation error and the losses by epoch, to fit the terminal."""
+    from lrarun.curves import Chart, draw
+
+    size = shutil.get_terminal_size()
+    chart = Chart(min(size.columns, 120), max(8, min(14, size.lines // 2 - 1)), can_print_braille(), paint)
+    columns = {name: [(row["epoch"], row.get(name, float("nan"))) for row in log]
+               for name in ("validation_error", "train_nll", "validation_nll")}
+    error = draw({"validation": columns["validation_error"]}, "validation error, %", chart)
+    losses = {"training": columns["train_nll"], "validation": columns["validation_nll"]}
+    return error + "\n\n" + draw(losses, "negative log likelihood, nats", chart)
+
+
+def paint(text: str, number: int) -> str:
+    """A series' characters in its colour."""
+    return click.style(text, fg=COLOURS[number % len(COLOURS)])
+
+
+def can_print_braille() -> bool:
+    """Whether stdout's encoding has these characters."""
+    try:
+        "\u28ff".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def scores_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a record that are results of a run."""
+    return {key: record[key] for key in ("best_epoch", *SCORES, "seconds") if key in record}

@@ -1,0 +1,74 @@
+"""``lrarun status``: how runs stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lrarun.cli.completing import spec_files
+from lrarun.cli.options import data_dir_option, results_option, set_option
+
+if TYPE_CHECKING:
+    from lrarun.housekeeping import Status
+    from lrarun.spec import Spec
+
+HEADERS = ("run", "state", "epoch", "error", "left", "where or why")
+
+
+@click.command()
+@click.argument("specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path),
+                shell_complete=spec_files)
+@results_option
+@data_dir_option
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one per run; times are in seconds.")
+def status(
+    specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Show how the runs of the given specs stand; without a spec, all that are in the results folder.
+
+    The error is the validation error of the best epoch so far.
+
+    \b
+    Examples:
+      lrarun status experiments/table1.yaml
+      lrarun status --json
+    """
+    from lrarun.housekeeping import statuses
+
+    rows = statuses(wanted_runs(specs, overrides), results, data_dir)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    from collections import Counter
+
+    from tabulate import tabulate
+
+    click.echo(tabulate([cells(row) for row in rows], HEADERS, disable_numparse=True))
+    counts = Counter(row.state for row in rows)
+    click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) or f"no runs in {results}", err=True)
+
+
+def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spec] | None:
+    """The runs of spec files; None, for all there are, without a file."""
+    if not specs:
+        if overrides:
+            raise click.UsageError("--set changes the runs of a spec; give one.")
+        return None
+    from lrarun.spec import load_specs
+
+    return [spec for path in specs for spec in load_specs(path, overrides)]
+
+
+def cells(row: Status) -> list[str]:
+    """A run as a line of the table."""
+    from lrarun.estimates import duration
+
+    error = "" if row.validation_error is None else f"{row.validation_error:.2f} %"
+    left = "" if row.seconds_left == 0 else duration(row.seconds_left)
+    return [row.run_id, row.state, f"{row.epoch}/{row.epochs}", error, left, row.where or row.reason]

@@ -1,0 +1,171 @@
+"""What scripts use: ``import lrarun`` and the tables for pandas."""
+
+from __future__ import annotations
+
+import csv
+import doctest
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lrarun
+from lrarun.errors import Incomplete
+from lrarun.paper import Key
+from tests.fabricate import spec_for, write_run
+
+ROOT = Path(__file__).parent.parent
+ROW = {"train_nll": 0.5, "validation_nll": 0.625, "validation_error": 12.5, "seconds": 1.25}
+
+
+def write_log(folder, rows):
+    with open(folder / "log.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two finished runs of different rules, one with a probe, and one that has just begun."""
+    key = Key("mnist", "Backprop", 3, "sgd")
+    one = write_run(tmp_path, spec_for(key), test_error=3.25, best_epoch=2)
+    write_log(one, [{"epoch": n} | ROW for n in (1, 2)])
+    two = write_run(tmp_path, spec_for(key._replace(model="LRA-E"), seed=7, algorithm={"beta": 0.5},
+                                       probes=[{"name": "angle", "every": 2}]), test_error=2.5)
+    write_log(two, [{"epoch": n, "angle_mean": 30.0} | ROW for n in (1, 2, 3)])
+    write_run(tmp_path, spec_for(key, seed=1), "running", epoch=0)
+    return tmp_path
+
+
+def test_importing_the_package_is_light():
+    program = ("import lrarun, sys; print([m for m in ('numpy', 'pandas', 'yaml', 'pydantic', 'click')"
+               " if m in sys.modules], set(lrarun.__all__) <= set(dir(lrarun)))")
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] True"
+
+
+def test_every_name_it_promises_is_there():
+    for name in lrarun.__all__:
+        assert getattr(lrarun, name) is not None
+    with pytest.raises(AttributeError, match="trian"):
+        lrarun.trian
+
+
+def test_runs_are_rows_with_settings_by_the_keys_of_a_sweep(results):
+    frame = lrarun.load_results(results).set_index("run_id")
+    assert list(frame["algorithm"]) == ["backprop", "lra-e", "backprop"]
+    assert frame.loc["run-1", "algorithm.beta"] == 0.5 and np.isnan(frame.loc["run-0", "algorithm.beta"])
+    assert frame.loc["run-1", "probes"] == "angle(every=2)"
+    assert list(frame["test_error"].fillna(-1)) == [3.25, 2.5, -1]
+    assert list(frame["state"]) == ["finished", "finished", "running"]
+    assert frame["seed"].dtype == "int64" and frame["best_epoch"].dtype == "Int64"
+
+
+def test_epochs_are_rows_with_their_runs_settings(results):
+    frame = lrarun.load_epochs(str(results))
+    assert list(frame["run_id"]) == ["run-0"] * 2 + ["run-1"] * 3
+    assert list(frame["epoch"]) == [1, 2, 1, 2, 3]
+    assert list(frame["seed"]) == [0, 0, 7, 7, 7]
+    assert frame["angle_mean"].isna().tolist() == [True, True, False, False, False]
+    assert frame.columns.is_unique
+    assert list(frame.columns).index("algorithm.beta") == list(frame.columns).index("algorithm") + 1
+
+
+def test_logs_that_are_torn_lose_only_the_torn_row(results):
+    log = results / "run-1" / "log.csv"
+    whole = log.read_text()
+    for length in range(len(whole.splitlines()[0]) + 2, len(whole)):
+        log.write_text(whole[:length])
+        complete = whole[:length].count("\n") - 1
+        frame = lrarun.load_epochs(results)
+        assert len(frame[frame["run_id"] == "run-1"]) in (complete, complete + 1)
+        assert (frame["validation_error"] == 12.5).all() or whole[:length].splitlines()[-1].count(",") == 5
+
+
+def test_a_run_without_a_log_has_no_epochs(tmp_path):
+    write_run(tmp_path, spec_for(Key("mnist", "Backprop", 3, "sgd")), "running", epoch=0)
+    frame = lrarun.load_epochs(tmp_path)
+    assert len(frame) == 0 and {"run_id", "state", "algorithm", "epoch"} <= set(frame.columns)
+
+
+def test_a_folder_without_runs_is_said_to_be_one(tmp_path):
+    with pytest.raises(Incomplete, match="no runs in"):
+        lrarun.load_results(tmp_path / "none")
+
+
+def test_a_column_holds_one_type(tmp_path):
+    key = Key("mnist", "Backprop", 3, "sgd")
+    for value in (True, "eq6", 0.5):
+        write_run(tmp_path, spec_for(key, algorithm={"update": value}))
+    frame = lrarun.load_results(tmp_path)
+    assert set(frame["algorithm.update"]) == {"True", "eq6", "0.5"}
+
+
+def test_csv_and_the_table_say_the_same(call, results, tmp_path):
+    out = call("export", "--results", results).out
+    (tmp_path / "all.csv").write_text(out)
+    again = pd.read_csv(tmp_path / "all.csv")
+    pd.testing.assert_frame_equal(again, lrarun.load_epochs(results), check_dtype=False)
+    code, nothing, _ = call("export", "--runs", "--results", results, "--out", tmp_path / "runs.csv")
+    assert (code, nothing) == (0, "")
+    assert list(pd.read_csv(tmp_path / "runs.csv")["run_id"]) == ["run-0", "run-1", "run-2"]
+
+
+def test_parquet_says_the_same_or_what_is_missing(call, results, tmp_path):
+    file = tmp_path / "all.parquet"
+    code, _, err = call("export", "--format", "parquet", "--out", file, "--results", results)
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        assert code == 1 and "pip install 'pyarrow" in err and not file.exists()
+        return
+    pd.testing.assert_frame_equal(pd.read_parquet(file), lrarun.load_epochs(results), check_dtype=False)
+
+
+def test_nothing_to_export_exits_4(call, tmp_path):
+    code, out, err = call("export", "--results", tmp_path / "none")
+    assert (code, out) == (4, "") and "no runs" in err
+
+
+def test_a_file_that_cannot_be_written_is_said_to_be_one(call, results, tmp_path):
+    code, _, err = call("export", "--results", results, "--out", tmp_path / "none" / "all.csv")
+    assert code == 1 and "all.csv" in err and "Traceback" not in err
+
+
+def code_of(page):
+    return "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+
+
+def test_the_examples_of_the_page_run_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "api.md"
+    test = doctest.DocTestParser().get_doctest(code_of(page), {}, page.name, str(page), 0)
+    assert len(test.examples) > 20
+    told = []
+    doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL).run(test, out=told.append)
+    assert not told, "".join(told)
+
+
+def test_a_run_trained_from_python_is_the_run_of_the_command(tmp_path, monkeypatch):
+    """The same bits, whatever number of BLAS threads the calling process has."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    images, labels = rng.integers(0, 256, (300, 784), dtype=np.uint8), np.arange(300) % 10
+    np.savez("own.npz", train_images=images, train_labels=labels, test_images=images[:50], test_labels=labels[:50])
+    spec = {"dataset": "own.npz", "depth": 1, "width": 64, "epochs": 1, "validation": 50, "algorithm": "lra-e"}
+    mine = lrarun.train(spec, "python")
+    (tmp_path / "one.yaml").write_text(json.dumps(spec))
+    command = [sys.executable, "-m", "lrarun", "train", "one.yaml", "--results", "command", "--quiet"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    for run in ("python", "command"):
+        with np.load(Path(run) / mine.run_id / "parameters.npz") as stored:
+            assert sorted(stored) == ["E/2", "W/1", "W/2", "c/1", "c/2"]
+    first, second = (np.load(Path(run) / mine.run_id / "parameters.npz") for run in ("python", "command"))
+    assert all((first[name] == second[name]).all() for name in first)

@@ -1,0 +1,112 @@
+"""``lrarun status`` and ``lrarun clean``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from lrarun import housekeeping, runs
+from lrarun.cli import cli
+from lrarun.locks import locked
+from tests.small_runs import spec, write_dataset, write_spec
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return write_dataset(tmp_path / "small.npz")
+
+
+@pytest.fixture
+def results(dataset, tmp_path):
+    """Runs by seed: 0 finished, 1 stopped after an epoch, 2 failed; 3 was never begun, 4 killed at its first moment."""
+    from lrarun import datasets
+
+    loaded, folder, seen = datasets.load(dataset), tmp_path / "results", []
+    runs.run(spec(dataset), loaded, folder)
+    with pytest.raises(runs.Stopped):
+        runs.run(spec(dataset, seed=1), loaded, folder, runs.Hooks(epoch=seen.append, stop=lambda: bool(seen)))
+    with pytest.raises(Exception, match="held out"):
+        runs.run(spec(dataset, seed=2, validation=650), loaded, folder)
+    with locked(folder / spec(dataset, seed=4).run_id):
+        pass
+    (folder / "notes").mkdir()
+    (folder / "notes" / "mine.txt").write_text("not a run")
+    return folder
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def status_of(results, *files):
+    return {row["run_id"]: row for row in json.loads(invoke("status", *files, "--results", results, "--json").stdout)}
+
+
+def test_status_of_a_spec_has_every_run_with_its_state(results, dataset, tmp_path):
+    rows = list(status_of(results, write_spec(tmp_path / "spec.yaml", dataset, runs=4)).values())
+    assert [row["state"] for row in rows] == ["finished", "interrupted", "new", "new"]
+    assert [row["epoch"] for row in rows] == [3, 1, 0, 0]
+    assert rows[0]["test_error"] is not None and rows[0]["seconds_left"] == 0
+    assert rows[1]["seconds_left"] == pytest.approx(2 * rows[1]["seconds"])
+    assert rows[3]["seconds_left"] > 0, "from what was measured on this processor"
+    table = invoke("status", tmp_path / "spec.yaml", "--results", results)
+    assert table.exit_code == 0
+    assert all(row["run_id"] in table.stdout for row in rows)
+    assert "2 new" in table.stderr
+
+
+def test_status_without_a_spec_has_what_is_in_the_folder(results, dataset):
+    rows = status_of(results)
+    assert sorted(row["state"] for row in rows.values()) == ["failed", "finished", "interrupted"]
+    assert "held out" in rows[spec(dataset, seed=2, validation=650).run_id]["reason"]
+
+
+def test_status_tells_the_living_from_the_dead(results, dataset):
+    run_id = spec(dataset, seed=1).run_id
+    path = results / run_id / "run.json"
+    path.write_text(path.read_text().replace('"interrupted"', '"running"'))
+    dead = status_of(results)[run_id]
+    assert (dead["state"], dead["where"], dead["reason"]) == ("interrupted", "", "its process was killed")
+    with locked(results / run_id):
+        living = status_of(results)[run_id]
+    assert living["state"] == "running" and living["where"].startswith("here, process ")
+
+
+def test_clean_only_shows_off_a_terminal_and_removes_with_yes(results, dataset):
+    before = {folder.name for folder in results.iterdir()}
+    going = {spec(dataset, seed=2, validation=650).run_id, spec(dataset, seed=4).run_id}
+    shown = invoke("clean", "--results", results)
+    assert {line.split()[0] for line in shown.stdout.splitlines()} == going
+    assert "--yes" in shown.stderr
+    assert {folder.name for folder in results.iterdir()} == before
+    assert "removed 2 runs" in invoke("clean", "--results", results, "--yes").stderr
+    assert {folder.name for folder in results.iterdir()} == before - going
+    assert "nothing to remove" in invoke("clean", "--results", results, "--yes").stderr
+
+
+def test_clean_of_a_spec_leaves_other_runs(results, dataset, tmp_path):
+    file = write_spec(tmp_path / "spec.yaml", dataset, runs=5)
+    shown = invoke("clean", file, "--results", results)
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == [spec(dataset, seed=4).run_id]
+
+
+def test_clean_leaves_what_is_being_trained(results, dataset):
+    failed = results / spec(dataset, seed=2, validation=650).run_id
+    with locked(failed):
+        assert failed not in [run.folder for run in housekeeping.removable(None, results)]
+
+
+def test_a_finished_run_on_a_changed_data_set_is_stale_and_can_go(results, dataset, tmp_path):
+    run_id = spec(dataset).run_id
+    assert run_id not in [run.folder.name for run in housekeeping.removable(None, results)]
+    write_dataset(dataset, seed=8)
+    assert status_of(results)[run_id]["state"] == "stale"
+    assert run_id in [run.folder.name for run in housekeeping.removable(None, results)]
+
+
+def test_of_no_results_there_is_nothing_to_say(tmp_path):
+    assert json.loads(invoke("status", "--results", tmp_path / "none", "--json").stdout) == []
+    assert "nothing to remove" in invoke("clean", "--results", tmp_path / "none").stderr
+    assert invoke("status", "--results", tmp_path / "none", "--set", "epochs=3").exit_code == 2
