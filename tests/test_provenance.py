@@ -1,25 +1,23 @@
 """Provenance speaks of what the numbers depend on."""
 
-import subprocess
-import sys
-from pathlib import Path
+import pytest
 
-ROOT = Path(__file__).parent.parent
+from lrarun import provenance
+
+NUMPYS = {
+    "user_api": "blas", "internal_api": "openblas", "version": "1", "architecture": "A", "num_threads": 1,
+    "filepath": "/site-packages/numpy.libs/libscipy_openblas64_.so",
+}
+SCIPYS = NUMPYS | {"version": "2", "filepath": "/site-packages/scipy.libs/libscipy_openblas.so"}
+OPENMP = {"user_api": "openmp", "internal_api": "openmp", "version": None, "num_threads": 2, "filepath": "/libgomp.so"}
 
 
-def test_the_blas_is_numpys_own_whatever_else_is_loaded():
-    program = (
-        "import sys; import {first}; from lrarun.provenance import blas; "
-        "import scipy.linalg, numpy; print(blas())"
-    )
-    said = {
-        first: subprocess.run(
-            [sys.executable, "-c", program.format(first=first)], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout
-        for first in ("numpy", "scipy.linalg")
-    }
-    alone = subprocess.run(
-        [sys.executable, "-c", "from lrarun.provenance import blas; print(blas())"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout
-    assert set(said.values()) == {alone}
+@pytest.mark.parametrize("loaded", [[NUMPYS], [NUMPYS, SCIPYS], [SCIPYS, NUMPYS], [OPENMP, SCIPYS, NUMPYS]])
+def test_the_blas_is_numpys_own_whatever_else_is_loaded(loaded, monkeypatch):
+    monkeypatch.setattr(provenance.threadpoolctl, "threadpool_info", lambda: loaded)
+    assert provenance.blas() == {"name": "openblas", "version": "1", "architecture": "A", "threads": 1}
+
+
+def test_without_a_blas_that_can_be_asked_it_says_so(monkeypatch):
+    monkeypatch.setattr(provenance.threadpoolctl, "threadpool_info", lambda: [OPENMP])
+    assert provenance.blas() == {"name": "unknown"}
