@@ -67,17 +67,21 @@ def empty_like(params: Params, families: Sequence[str]) -> Params:
     return {family: {l: np.empty_like(a) for l, a in params[family].items()} for family in families}
 
 
-def write_gradients(grads: Params, l: int, delta: Array, z_below: Array, reduction: str) -> None:
+def write_gradients(
+    grads: Params, l: int, delta: Array, z_below: Array, reduction: str, scale: float = 1.0
+) -> None:
     """Writes ``delta z_below^T`` and delta's row sums into ``grads["W"][l]`` and ``grads["c"][l]``.
 
     Args:
-        delta: the loss's derivative with respect to h^l, shape ``(..., units, n)``.
+        delta: the loss's derivative with respect to h^l, shape ``(..., units, n)``; left as it is.
         z_below: shape ``(..., units below, n)``.
         reduction: ``"sum"`` or ``"mean"`` over the n samples.
+        scale: a factor on both.
     """
     n = delta.shape[-1]
-    if reduction == "mean":
-        delta = delta * (1 / n)
+    factor = scale / n if reduction == "mean" else scale
+    if factor != 1:
+        delta = delta * factor
     np.matmul(delta, z_below.mT, out=grads["W"][l])
     # A product with ones takes a quarter of the time of np.sum along rows this short.
     np.matmul(delta, _ones(n, delta.dtype.char), out=grads["c"][l])

@@ -67,18 +67,17 @@ def field(params: Params, drive: Array, s: State, l: int) -> Array:
     return total
 
 
-def _nudged_minimum(total: Array, y: Array, beta: float) -> Array:
+def _nudged_minimum(total: Array, y: Array, beta: float | Array) -> Array:
     """The s in [0, 1] that minimises (1 + beta)/2 s^2 - (total + beta y) s."""
     total += beta * y
-    if 1 + beta > 0:
-        total /= 1 + beta
-        return np.clip(total, 0, 1, out=total)
-    # Not convex: one of the two ends is the minimum.
-    return (total > (1 + beta) / 2).astype(total.dtype)
+    curvature = np.asarray(1 + beta, total.dtype)
+    inner = np.clip(total / np.where(curvature > 0, curvature, 1), 0, 1)
+    # Where it is not convex, one of the two ends is the minimum.
+    return np.where(curvature > 0, inner, total > curvature / 2)
 
 
 def alternating(
-    params: Params, drive: Array, s: State, sweeps: int, beta: float = 0.0, y: Array | None = None
+    params: Params, drive: Array, s: State, sweeps: int, beta: float | Array = 0.0, y: Array | None = None
 ) -> State:
     """Block coordinate descent: every second layer at its exact minimum, then the layers between.
 
@@ -89,8 +88,8 @@ def alternating(
     Args:
         s: where to start; left as it is.
         sweeps: updates of every layer.
-        beta: the nudge's strength, of either sign; 0 for none.
-        y: one-hot labels, needed with a nudge.
+        beta: the nudge's strength, of either sign, or one for each sample, shape ``(n,)``.
+        y: one-hot labels, or None for no nudge.
     """
     s, L = dict(s), depth_of(params)
     for _ in range(sweeps):
@@ -104,7 +103,13 @@ def alternating(
 
 
 def euler(
-    params: Params, drive: Array, s: State, sweeps: int, step_size: float, beta: float = 0.0, y: Array | None = None
+    params: Params,
+    drive: Array,
+    s: State,
+    sweeps: int,
+    step_size: float,
+    beta: float | Array = 0.0,
+    y: Array | None = None,
 ) -> State:
     """The published dynamics: s_l <- clip(s_l - step_size dE/ds_l, 0, 1), all layers at once.
 

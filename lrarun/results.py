@@ -105,19 +105,19 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     """A run's epochs, one mapping per row of ``log.csv``: ``epoch`` (an int), the rest floats.
 
     A row that is not whole, such as the last one of a process that was killed while it
-    wrote, is left out; an absent file has no rows.
+    wrote, is left out; an absent file, or one that is no log, has no rows.
     """
     try:
-        lines = (folder / "log.csv").read_text(encoding="utf-8").splitlines()
+        lines = (folder / "log.csv").read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     rows = list(csv.reader(lines))
     records = []
     for row in rows[1:]:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, KeyError):
             record = {name: float(value) for name, value in zip(rows[0], row, strict=True)}
             records.append(record | {"epoch": int(record["epoch"])})
-    return [record for record in records if "epoch" in record]
+    return records
 
 
 def settings_of_run(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -183,7 +183,8 @@ def test_text_of_results_stays_text(tmp_path):
     own = spec_for(BACKPROP, algorithm={"name": EVIL}) | {"dataset": EVIL}
     write_log(write_run(tmp_path, own, test_error=1.0), validation_error=[10, 9])
     claim = Claim(id="x", says=EVIL, where=EVIL, needs=EVIL, kind="lower", model=EVIL, depths=[3])
-    checked = Checked(claim, [Comparison(EVIL, EVIL, 1.0, 0.01, 0.01, "holds", paper=EVIL), Comparison(EVIL, lacking=EVIL)])
+    parts = [Comparison(EVIL, EVIL, 1.0, 0.01, 0.01, "holds", paper=EVIL), Comparison(EVIL, lacking=EVIL)]
+    checked = Checked(claim, parts)
     plain = contents(read_results(tmp_path), titles={EVIL: EVIL}, checked=[checked])
     made = replace(plain, cells=plain.cells.assign(note=EVIL, departs=EVIL))
     tree = parse(render_page(made))
@@ -223,9 +224,11 @@ def test_no_results_make_a_page_that_says_so():
 def test_a_missing_and_an_unfinished_cell_show_their_state(tmp_path):
     write_run(tmp_path, spec_for(BACKPROP), "running", epoch=34)
     write_run(tmp_path, spec_for(BACKPROP._replace(depth=5)), "diverged", epoch=12)
-    first = parse(render_page(contents(read_results(tmp_path)))).all("table", class_="paper")[0].one("tbody").all("tr")[0]
-    tests = [td.text for td in first.all("td")][1::2]
-    assert tests == ["running 34/100 paper 3.02 inconclusive", "diverged at 12 paper 2.98 worse", "– paper 3.02 missing"]
+    tables = parse(render_page(contents(read_results(tmp_path)))).all("table", class_="paper")
+    tests = [td.text for td in tables[0].one("tbody").all("tr")[0].all("td")][1::2]
+    assert tests == [
+        "running 34/100 paper 3.02 inconclusive", "diverged at 12 paper 2.98 worse", "– paper 3.02 missing",
+    ]  # fmt: skip
 
 
 def test_an_eighth_rule_has_a_row_a_curve_and_no_verdict(tmp_path):

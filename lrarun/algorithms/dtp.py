@@ -98,7 +98,7 @@ class DifferenceTargets(Algorithm):
         sigma = self.first_sigma()
         for l in range(self._top(L), 0, -1):
             if l < L:
-                write_gradients(grads, l, self._slope(z[l], y_z), z[l - 1], self.reduction)
+                write_gradients(grads, l, self._slope(z[l], y_z), z[l - 1], self.reduction, self._scale(z[l]))
             if l > 1:
                 u = rng.standard_normal(z[l - 1].shape, dtype=z[l - 1].dtype)
                 u *= sigma
@@ -135,16 +135,20 @@ class DifferenceTargets(Algorithm):
         h += params["c"][l]
         v = softmax(h) if l == depth_of(params) else self.activation.phi(h)
         decoded = self._decode(params, l, v)
-        delta = self._slope(decoded, u, self.decoder_scale)
-        write_gradients({"W": grads["V"], "c": grads["b"]}, l, delta, v, self.reduction)
+        scale = self.decoder_scale * self._scale(decoded)
+        decoder = {"W": grads["V"], "c": grads["b"]}
+        write_gradients(decoder, l, self._slope(decoded, u), v, self.reduction, scale)
         return decoded
 
-    def _slope(self, z: Array, target: Array, scale: float = 1.0) -> Array:
-        """Derivative of scale times the squared difference by the pre-activation of z."""
+    def _slope(self, z: Array, target: Array) -> Array:
+        """Derivative of half the squared difference, summed over units, by the pre-activation of z."""
         delta = z - target
         delta *= self.activation.dphi(z)
-        delta *= 2 * scale if self.units == "sum" else 2 * scale / z.shape[-2]
         return delta
+
+    def _scale(self, z: Array) -> float:
+        """What makes the local loss of :meth:`_slope`'s."""
+        return 2.0 if self.units == "sum" else 2 / z.shape[-2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,13 +224,11 @@ class DTPSigma(DifferenceTargets):
 
     def next_sigma(self, sigma, z, y_z, u, decoded):
         pair = {"noise": (u, z), "target": (y_z, z), "reconstruction": (decoded, u)}[self.loss]
-        square = np.square(pair[0] - pair[1])
-        loss = square.mean(axis=(-2, -1), keepdims=True)
-        if self.loss_reduction != "mean":
-            loss *= square.shape[-2]
-        if self.loss_reduction == "sum":
-            loss *= square.shape[-1]
-        sigma = sigma - loss
+        difference = pair[0] - pair[1]
+        units, n = difference.shape[-2:]
+        line = difference.reshape(*difference.shape[:-2], units * n)
+        divisor = {"mean": units * n, "units-sum": n, "sum": 1}[self.loss_reduction]
+        sigma = sigma - np.vecdot(line, line)[..., None, None] / divisor
         if self.negative == "keep":
             return sigma
         return np.abs(sigma) if self.negative == "absolute" else np.maximum(sigma, 0)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lrarun.report.cells import MISSING, by_settings, flat, one_per_seed, progress, settings
 from lrarun.report.style import dataset_title, named, plain_title, title_of
-from lrarun.results import DIVERGED, Result
+from lrarun.results import DIVERGED, Result, read_log
 
 
 # What a panel of a figure is of.
@@ -70,15 +70,6 @@ def ended(run: Result) -> bool:
     return run.finished or run.state == DIVERGED
 
 
-def read_log(run: Result) -> pd.DataFrame:
-    """A run's log by epoch, as floats, NaN for what is no number; empty where there is none."""
-    try:
-        log = pd.read_csv(run.folder / "log.csv").apply(pd.to_numeric, errors="coerce")
-        return log.dropna(subset=["epoch"]).astype(float).set_index("epoch")
-    except (OSError, ValueError, KeyError):  # pandas' own errors are ValueErrors
-        return pd.DataFrame()
-
-
 def over_seeds(runs: Sequence[Result], column: str) -> pd.DataFrame:
     """A log column over the epochs: its mean, lowest and highest over the seeds.
 
@@ -89,9 +80,15 @@ def over_seeds(runs: Sequence[Result], column: str) -> pd.DataFrame:
         Columns ``mean``, ``low``, ``high``, by epoch; no rows where nothing finite was logged.
     """
     chosen = [run for run in runs if ended(run)] or list(runs)
-    logs = [read_log(run).get(column, pd.Series(dtype=float)) for run in chosen]
-    table = pd.DataFrame(dict(enumerate(logs))).replace([np.inf, -np.inf], np.nan).dropna(how="all")
+    logs = {run.run_id: column_of(run, column) for run in chosen}
+    table = pd.DataFrame(logs, dtype=float).replace([np.inf, -np.inf], np.nan).dropna(how="all")
     return pd.DataFrame({"mean": table.mean(axis=1), "low": table.min(axis=1), "high": table.max(axis=1)})
+
+
+def column_of(run: Result, column: str) -> pd.Series:
+    """A column of a run's log by epoch; empty where it was not logged."""
+    rows = [row for row in read_log(run.folder) if column in row]
+    return pd.Series({row["epoch"]: row[column] for row in rows}, dtype=float)
 
 
 def variants(specs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ()) -> list[str]:
