@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 
+from lrarun.cli import COMMANDS
 from tests.shown import files_and_commands, follow
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +36,27 @@ def test_every_command_on_the_page_exits_as_it_should(done, name):
     for command in commands:
         assert command.code == command.expected, f"$ {command.text}\n{command.output}"
         assert "Traceback" not in command.output
+
+
+# Shown without being run here, each for a reason.
+NOT_RUN = {
+    "lrarun --help": "stands under pip install, which a test does not do",
+    "lrarun train experiments/figure1.yaml": "20 epochs with a probe: its own tests train such runs",
+    "lrarun figure 1a": "needs matplotlib, an extra",
+}
+
+
+def test_no_command_is_shown_that_is_not_run():
+    """Commands stand in ``console`` blocks; any other is listed above with the reason."""
+    rest = [re.sub(r"^```console\n.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE) for page in PAGES.values()]
+    blocks = [block for page in rest for block in re.findall(r"^(?: {4}.*\n)+|^```\w*\n(?:.*\n)*?```$", page, re.M)]
+    shown = re.findall(r"^ *(?:\$ )?(lrarun [^#\n]*)", "\n".join(blocks), re.MULTILINE)
+    assert {command.strip() for command in shown} == set(NOT_RUN)
+
+
+def test_the_readme_names_every_command():
+    named = set(re.findall(r"`lrarun ([a-z]+)", PAGES["README"]))
+    assert named >= set(COMMANDS)
 
 
 def test_what_is_read_off_a_page():
