@@ -90,9 +90,11 @@ def _rule_is_here(result: Result) -> bool:
 def rule_changed(result: Result) -> bool:
     """Whether the result is of a rule in a plugin file that now holds something else."""
     kind = algorithms().get(result.spec["algorithm"]["name"])
-    file = kind and plugins.file_of(kind)
-    before = (result.record.get("provenance") or {}).get("plugins", {}).get(file)
-    return before is not None and before != plugins.digests()[file]
+    file = plugins.file_of(kind) if kind else None
+    if file is None:
+        return False
+    before = (result.record.get("provenance") or {}).get("plugins", {})
+    return file in before and before[file] != plugins.digests()[file]
 
 
 def _shape(value: Any) -> Shape:
