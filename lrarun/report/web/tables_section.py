@@ -43,7 +43,8 @@ def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
     ]  # fmt: skip
     id = f"table-{number}"
     title = [tag("strong", f"Table {number}. {subject(number)}."), f" {note(cells)}"]
-    table = tag("table", caption(tag("span", *title), id), head(number, list(titles.values())), tag("tbody", *body), class_="paper")
+    heading = head(number, list(titles.values()))
+    table = tag("table", caption(tag("span", *title), id), heading, tag("tbody", *body), class_="paper")
     return [scrolled(table, id), details(number, cells)]
 
 
