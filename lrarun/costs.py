@@ -2,7 +2,8 @@
 
 The arrays handed to a rule are of a subclass of ``ndarray`` that notes every matrix
 product (``@`` or ``numpy.matmul``) and makes every result an array of that subclass
-too; nothing about the rule is assumed. ``numpy.dot`` and ``einsum`` are not seen.
+too; nothing about the rule is assumed. A matrix times a single column is not one: it
+takes no longer than any pass over the matrix. ``numpy.dot`` and ``einsum`` are not seen.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def products_of(
     Args:
         algorithm: the rule and its settings.
         sizes: units per layer, from the inputs to the classes.
-        batch_size: samples of the step.
+        batch_size: samples of the step, 2 or more.
         dtype: the parameters' dtype.
         seed: of the random weights and inputs.
     """
@@ -106,7 +107,7 @@ def _watched_kind(products: list[Product]) -> type[Array]:
             if out:
                 options["out"] = tuple(_plain(a) for a in out)
             result = getattr(ufunc, method)(*inputs, **options)
-            if ufunc is np.matmul:
+            if ufunc is np.matmul and result.shape[-1] > 1:
                 products.append(Product(*(_operand(a) for a in (*inputs, result))))
             if out:
                 return out[0] if len(out) == 1 else out

@@ -47,7 +47,9 @@ class Staleness:
             return None
 
     def reason(self, result: Result) -> str | None:
-        """Why a result is stale, in a few words, or None if it is not."""
+        """Why a result is stale, in a few words, or None if it is not, or if its rule is not here to tell."""
+        if not _rule_is_here(result):
+            return None
         if self.current_id(result) != result.run_id:
             return _outdated(result)
         return self.changed(result)
@@ -77,6 +79,12 @@ class Staleness:
         """Results under an old run id, by the run id that would replace them."""
         found = {self.current_id(result): result for result in results}
         return {run_id: result for run_id, result in found.items() if run_id and run_id != result.run_id}
+
+
+def _rule_is_here(result: Result) -> bool:
+    """False for a run of a rule that no file or package has: its plugin may just not be named this time."""
+    block = result.spec.get("algorithm")
+    return not isinstance(block, Mapping) or block.get("name") in algorithms()
 
 
 def rule_changed(result: Result) -> bool:
