@@ -87,6 +87,7 @@ def in_pieces(*trees: Layers) -> list[tuple[Array, ...]]:
     first = trees[0]
     if isinstance(first, Packed):
         count, size = len(first.layout), first.flat.size
-        if all(isinstance(tree, Packed) and tree.layout[:count] == first.layout for tree in trees):
-            return [tuple(tree.flat[:size] for tree in trees)]
+        alike = [tree for tree in trees if isinstance(tree, Packed) and tree.layout[:count] == first.layout]
+        if len(alike) == len(trees):
+            return [tuple(tree.flat[:size] for tree in alike)]
     return [tuple(tree[family][l] for tree in trees) for family, members in first.items() for l in members]

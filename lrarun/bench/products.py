@@ -48,8 +48,8 @@ def fastest_layouts(left: tuple[int, int], right: tuple[int, int], dtype: str) -
         a, b, out = (_ordered(_filled(_stored(*pair), dtype), pair[1]) for pair in zip(shapes, layouts))
         tasks["".join(layouts)] = Task(functools.partial(np.matmul, a, b, out=out))
     times = alternate(tasks, SECONDS_PER_SHAPE)
-    left_order, right_order, out_order = min(times, key=times.__getitem__)
-    return left_order, right_order, out_order
+    best = min(times, key=times.__getitem__)
+    return best[0], best[1], best[2]
 
 
 def _calls(products: Sequence[Product], layouts: Sequence[Layouts], dtype: np.dtype) -> Callable[[], None]:
