@@ -27,7 +27,7 @@ FULL := $(foreach n,1 2 3,experiments/table$(n).yaml) experiments/figure1.yaml $
 SPECS := $(if $(quick),experiments/quick.yaml,$(FULL))
 OVER := $(if $(SEEDS),--set 'sweep.seed=[$(subst $(space),$(comma),$(strip $(SEEDS)))]')
 TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
-TRAIN := train $(SPECS) $(OVER) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS))
+TRAIN = $(strip train $(SPECS) $(OVER) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS)))
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce test stress lint types readme-table calibration-page publish clean
