@@ -48,7 +48,8 @@ def _git(*arguments: str) -> str | None:
     tree = Path(__file__).resolve().parent.parent
     if not (tree / ".git").exists():
         return None
-    command = ["git", "-C", os.fspath(tree), *arguments]
+    # Without its optional lock, which would stay behind if this process were killed, and stop the user's own git.
+    command = ["git", "--no-optional-locks", "-C", os.fspath(tree), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
 

@@ -32,7 +32,7 @@ import numpy as np
 from lrarun import checkpoints
 from lrarun.datasets import Dataset
 from lrarun.errors import LrarunError
-from lrarun.files import append, atomic, remove_temporaries, write_atomic
+from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, write_atomic
 from lrarun.locks import LOCK, Locked, locked
 from lrarun.provenance import provenance
 from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result
@@ -99,10 +99,19 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
         remove_temporaries(folder)
         before = read_result(folder)
         if before is not None and before.state in (FINISHED, DIVERGED) and not force:
+            (folder / CHECKPOINT).unlink(missing_ok=True)  # of a process killed at its last moment
             return before
         if force or (before is not None and before.record.get("dataset_sha256") != dataset.fingerprint):
             _clear(folder)
         return _Session(spec, dataset, folder, hooks).run()
+
+
+def tidy(folder: Path) -> None:
+    """Removes from a finished run's folder what a process that was killed at its last moment left there."""
+    if (folder / CHECKPOINT).exists() or any(folder.glob(f"{TEMPORARY}*")):
+        with suppress(OSError, Locked), locked(folder):
+            remove_temporaries(folder)
+            (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def mark_interrupted(folder: Path, reason: str) -> None:

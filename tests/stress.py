@@ -7,8 +7,8 @@ started again, a second invocation runs beside it, and the disk, a small tmpfs, 
 filled. Whenever all commands have ended, each run is finished, or named with its reason
 by the last one; no file is torn; in the end a plain repetition finishes all.
 
-Cluster: the same runs on a Dask LocalCluster of 4 worker processes, one of which is
-killed.
+Cluster: the same runs on a Dask LocalCluster of 4 worker processes, three of which
+are killed.
 
 Exits with 1 if something does not hold. A tmpfs needs root, or a kernel that lets users
 have mount namespaces; without either, the disk is not filled, and that is said.
@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lrarun.files import TEMPORARY  # noqa: E402
 from lrarun.results import FINISHED, read_result, read_results  # noqa: E402
 from lrarun.spec import load_specs  # noqa: E402
-from tests.small_runs import contents, holding, lrarun, write_dataset, write_spec  # noqa: E402
+from tests.small_runs import contents, holding, lrarun, until, write_dataset, write_spec  # noqa: E402
 
 NAMESPACE = "LRARUN_STRESS_NAMESPACE"
 DISK = 24 << 20  # bytes of the small disk
@@ -214,20 +214,23 @@ def processes(runs: int, epochs: int, file: Path, undisturbed: Path, folder: Pat
         compare(results, undisturbed)
 
 
-def cluster(file: Path, undisturbed: Path, folder: Path) -> None:
+def cluster(runs: int, file: Path, undisturbed: Path, folder: Path) -> None:
     try:
         from distributed import LocalCluster
     except ImportError:
         say("  left out: dask.distributed is not installed (pip install '.[cluster]')")
         return
     os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
-    results = folder / "cluster"
+    results, chance = folder / "cluster", random.Random(5)
     with LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None, silence_logs=50) as local:
         command = lrarun("train", file, "--results", results, "--scheduler", local.scheduler_address)
-        while sum(result.finished for result in read_results(results)) < 5:
-            time.sleep(0.02)
-        os.kill(random.Random(5).choice(sorted(holding(results))), signal.SIGKILL)
-        say("  a worker was killed")
+        for count in (runs // 8, runs // 4, runs // 2):
+            while sum(result.finished for result in read_results(results)) < count:
+                time.sleep(0.005)
+            workers = until(lambda: holding(results))
+            # The moment after a run has finished is when its own worker has something left to do.
+            os.kill(chance.choice(sorted(workers)), signal.SIGKILL)
+            say("  a worker was killed")
         _, said = command.communicate(timeout=900)
     check(command.returncode == 0, f"exit code {command.returncode}{said if command.returncode else ''}")
     compare(results, undisturbed)
@@ -236,7 +239,14 @@ def cluster(file: Path, undisturbed: Path, folder: Path) -> None:
 def compare(results: Path, undisturbed: Path) -> None:
     check(not list(results.rglob(f"{TEMPORARY}*")), "nothing is left of killed writers")
     check(not torn(results), "no file is torn")
-    check(contents(results) == contents(undisturbed), "every byte is that of the runs one after another, timings aside")
+    ours, theirs = contents(results), contents(undisturbed)
+    differing = [f"{run_id}/{part}" for run_id, run in theirs.items() for part in run
+                 if ours.get(run_id, {}).get(part) != run[part]]
+    for name in differing:
+        run_id, part = name.split("/")
+        say(f"    {name}: {str(ours.get(run_id, {}).get(part))[:2000]}\n    not {str(theirs[run_id][part])[:2000]}")
+    same = not differing and set(ours) == set(theirs)
+    check(same, "every byte is that of the runs one after another, timings aside")
 
 
 def main() -> None:
@@ -263,8 +273,8 @@ def main() -> None:
             say("the same on 4 processes, disturbed")
             processes(options.runs, options.epochs, file, folder / "undisturbed", folder)
         if options.only != "processes":
-            say("the same on a Dask LocalCluster of 4 processes, one of them killed")
-            cluster(file, folder / "undisturbed", folder)
+            say("the same on a Dask LocalCluster of 4 processes, three of them killed")
+            cluster(options.runs, file, folder / "undisturbed", folder)
     say("all holds")
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from lrarun import datasets, runs
 from lrarun.algorithms import algorithms
 from lrarun.errors import DataError, RunsFailed
 from lrarun.executors import raise_for_failures, train_all
+from lrarun.executors.backend import Backend, Ended
+from lrarun.executors.scheduling import KILLED, Schedule
 from lrarun.locks import locked
 from lrarun.planning import SKIP, WAIT, plan
 from lrarun.results import read_result, read_results
@@ -99,6 +102,47 @@ def test_a_killed_worker_costs_only_its_own_run_and_that_goes_on_later(dataset, 
     train(specs[1:2], tmp_path / "whole", 1)
     train(specs, tmp_path, 2)
     assert content(tmp_path / victim) == content(tmp_path / "whole" / victim)
+
+
+def test_what_a_process_killed_at_its_last_moment_leaves_is_removed(dataset, tmp_path):
+    run = spec(dataset)
+    train([run], tmp_path, 1)
+    before, folder = content(tmp_path / run.run_id), tmp_path / run.run_id
+
+    def leave():
+        (folder / "checkpoint.npz").write_bytes(b"of an earlier epoch")
+        (folder / ".tmp-1-run.json").write_bytes(b"{")
+
+    leave()
+    assert [outcome.skipped for outcome in train([run], tmp_path, 1)] == [True]
+    assert content(folder) == before
+    leave()
+    runs.run(run, datasets.load(dataset), tmp_path)
+    assert content(folder) == before
+
+
+def test_a_worker_killed_when_all_was_done_has_finished_its_run(dataset, tmp_path):
+    run = spec(dataset)
+    train([run], tmp_path / "done", 1)
+
+    class KilledAtTheEnd(Backend):
+        free = True
+
+        def submit(self, job):
+            shutil.copytree(tmp_path / "done" / run.run_id, tmp_path / "results" / job.run_id)
+
+        def wait(self, seconds, hear):
+            hear(job, Ended(KILLED, "its process was killed by SIGKILL"))
+
+        def stop(self, hear):
+            raise AssertionError
+
+        def close(self):
+            pass
+
+    (job,) = plan([run], tmp_path / "results")
+    (outcome,) = Schedule([job], tmp_path / "results", KilledAtTheEnd(), Watcher()).run(lambda: False)
+    assert (outcome.state, outcome.reason) == ("finished", "")
 
 
 @pytest.mark.parametrize("workers", [1, 2])

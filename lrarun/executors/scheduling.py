@@ -13,6 +13,7 @@ from lrarun.executors.backend import Backend, Begun, Busy, Ended, Epoch, Message
 from lrarun.locks import is_locked
 from lrarun.planning import RESUME, SKIP, TRAIN, WAIT, Job, longest_first
 from lrarun.results import DIVERGED, FINISHED, Result, read_result
+from lrarun.runs import tidy
 from lrarun.spec import Spec
 from lrarun.watching import Watcher
 
@@ -142,11 +143,18 @@ class Schedule:
                 self._end(job, message)
 
     def _end(self, job: Job, message: Ended) -> None:
-        outcome = Outcome(job.spec, message.state, message.reason, read_result(self.results / job.run_id))
+        result = read_result(self.results / job.run_id)
+        if message.state == KILLED and result is not None and result.finished:
+            message = Ended(FINISHED)  # killed when all was done
+        if message.state == FINISHED:
+            tidy(self.results / job.run_id)
+        outcome = Outcome(job.spec, message.state, message.reason, result)
         self.outcomes[job.run_id] = outcome
         self.watcher.ended(job, outcome)
 
     def _skipped(self, job: Job) -> Outcome:
         result = read_result(self.results / job.run_id)
         state = result.state if result is not None else FINISHED
+        if state == FINISHED:
+            tidy(self.results / job.run_id)
         return Outcome(job.spec, state, job.reason, result, skipped=True)
