@@ -20,15 +20,17 @@ from lrarun import __version__, plugins
 
 def blas() -> dict[str, Any]:
     """The BLAS library that NumPy uses: name, version, kernel architecture and threads."""
-    for library in threadpoolctl.threadpool_info():
-        if library["user_api"] == "blas":
-            return {
-                "name": library["internal_api"],
-                "version": library["version"],
-                "architecture": library.get("architecture", "unknown"),
-                "threads": library["num_threads"],
-            }
-    return {"name": "unknown"}
+    libraries = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+    if not libraries:
+        return {"name": "unknown"}
+    # Other packages (SciPy) may have loaded one of their own.
+    library = next((library for library in libraries if "numpy" in library["filepath"]), libraries[0])
+    return {
+        "name": library["internal_api"],
+        "version": library["version"],
+        "architecture": library.get("architecture", "unknown"),
+        "threads": library["num_threads"],
+    }
 
 
 @functools.cache

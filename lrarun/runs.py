@@ -121,7 +121,9 @@ def _running(result: Result | None) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """An error in words: its own where it was made to be read, else with its kind before it."""
+    """An error in words: its own where it was made to be read, else with its kind before it. Names no folder."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror + (f": {Path(error.filename).name}" if isinstance(error.filename, str) else "")
     return str(error) if isinstance(error, LrarunError) else f"{type(error).__name__}: {error}"
 
 

@@ -51,19 +51,19 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 class UnknownName(KeyError):
     """A name that is in no registry; ``str()`` of it is a whole message."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str]):
-        self.what, self.name, self.known = what, name, sorted(known)
+    def __init__(self, what: str, name: str, known: Iterable[str], more: str = ""):
+        self.what, self.name, self.known, self.more = what, name, sorted(known), more
         super().__init__(name)
 
     def __str__(self) -> str:
         close = nearest(self.name, self.known)
-        hint = f"did you mean {close!r}?" if close else f"known are {', '.join(self.known) or 'none'}"
+        hint = f"did you mean {close!r}?" if close else f"known are {', '.join(self.known) or 'none'}{self.more}"
         return f"unknown {self.what} {self.name!r}; {hint}"
 
 
-def lookup(what: str, table: Mapping[str, T], name: str) -> T:
-    """``table[name]``, or an :class:`UnknownName` that names the nearest entry."""
+def lookup(what: str, table: Mapping[str, T], name: str, more: str = "") -> T:
+    """``table[name]``, or an :class:`UnknownName` that names the nearest entry; if none is near, all, and ``more``."""
     try:
         return table[name]
     except KeyError:
-        raise UnknownName(what, name, table) from None
+        raise UnknownName(what, name, table, more) from None

@@ -55,11 +55,14 @@ class Spec:
     dataset: str = setting("mnist", "mnist, fashion-mnist, or the path of a folder with IDX files or of an .npz file")
     depth: int = setting(3, "hidden layers", ge=1, le=MAX_DEPTH, paper="3, 5 and 8")
     width: int = setting(256, "units in each hidden layer", ge=1, le=65536, paper="256")
-    activation: str = setting("tanh", "post-activation of the hidden layers", paper="tanh; 'hard sigmoid' for EP")
+    activation: str = setting(
+        "tanh", "post-activation of the hidden layers",
+        paper="tanh for all models; equilibrium propagation has the hard sigmoid of its own paper",
+    )
     algorithm: Algorithm
     optimizer: Optimizer = SGD()
     init: Initializer = Glorot()
-    batch_size: int = setting(50, "samples in a mini-batch", ge=1, le=10**9, paper="50, and 20 for EP")
+    batch_size: int = setting(50, "samples in a mini-batch", ge=1, le=10**9, paper="50")
     epochs: int = setting(100, "passes over the training samples", ge=1, le=10**9, paper="100")
     validation: int = setting(
         2000, "training samples held out to choose the epoch that is scored", ge=1, le=10**9, paper="2,000"

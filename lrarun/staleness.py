@@ -47,7 +47,9 @@ class Staleness:
             return None
 
     def reason(self, result: Result) -> str | None:
-        """Why a result is stale, in a few words, or None if it is not."""
+        """Why a result is stale, in a few words, or None if it is not, or if its rule is not here to tell."""
+        if not _rule_is_here(result):
+            return None
         if self.current_id(result) != result.run_id:
             return _outdated(result)
         return self.changed(result)
@@ -79,12 +81,20 @@ class Staleness:
         return {run_id: result for run_id, result in found.items() if run_id and run_id != result.run_id}
 
 
+def _rule_is_here(result: Result) -> bool:
+    """False for a run of a rule that no file or package has: its plugin may just not be named this time."""
+    block = result.spec.get("algorithm")
+    return not isinstance(block, Mapping) or block.get("name") in algorithms()
+
+
 def rule_changed(result: Result) -> bool:
     """Whether the result is of a rule in a plugin file that now holds something else."""
     kind = algorithms().get(result.spec["algorithm"]["name"])
-    file = kind and plugins.file_of(kind)
-    before = (result.record.get("provenance") or {}).get("plugins", {}).get(file)
-    return before is not None and before != plugins.digests()[file]
+    file = plugins.file_of(kind) if kind else None
+    if file is None:
+        return False
+    before = (result.record.get("provenance") or {}).get("plugins", {})
+    return file in before and before[file] != plugins.digests()[file]
 
 
 def _shape(value: Any) -> Shape:

@@ -34,7 +34,7 @@ def test_commands_and_targets_on_the_pages_exist(page):
     shown = code(page.read_text(encoding="utf-8"))
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(re.findall(r"^ *make ([a-z-]+)", shown, re.MULTILINE)) <= set(targets)
-    assert set(re.findall(r"^ *lrarun ([a-z]+)", shown, re.MULTILINE)) <= set(COMMANDS)
+    assert set(re.findall(r"^ *(?:\$ )?lrarun ([a-z]+)", shown, re.MULTILINE)) <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

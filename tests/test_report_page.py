@@ -170,10 +170,8 @@ def test_the_legend_has_a_switch_for_every_curve_and_styles_that_obey_it(page):
         assert curves.all("g", class_=name)
 
 
-def test_the_same_results_give_the_same_bytes(mixed):
-    runs = read_results(mixed)
-    assert render_page(contents(runs)) == render_page(contents(read_results(mixed)))
-    assert render_page(contents(runs)) == render_page(contents(runs[::-1]))
+def test_the_same_results_give_the_same_bytes_in_any_order(page, mixed):
+    assert page == render_page(contents(read_results(mixed)[::-1]))
 
 
 def test_text_of_results_stays_text(tmp_path):
@@ -183,7 +181,8 @@ def test_text_of_results_stays_text(tmp_path):
     own = spec_for(BACKPROP, algorithm={"name": EVIL}) | {"dataset": EVIL}
     write_log(write_run(tmp_path, own, test_error=1.0), validation_error=[10, 9])
     claim = Claim(id="x", says=EVIL, where=EVIL, needs=EVIL, kind="lower", model=EVIL, depths=[3])
-    checked = Checked(claim, [Comparison(EVIL, EVIL, 1.0, 0.01, 0.01, "holds", paper=EVIL), Comparison(EVIL, lacking=EVIL)])
+    parts = [Comparison(EVIL, EVIL, 1.0, 0.01, 0.01, "holds", paper=EVIL), Comparison(EVIL, lacking=EVIL)]
+    checked = Checked(claim, parts)
     plain = contents(read_results(tmp_path), titles={EVIL: EVIL}, checked=[checked])
     made = replace(plain, cells=plain.cells.assign(note=EVIL, departs=EVIL))
     tree = parse(render_page(made))
@@ -223,9 +222,11 @@ def test_no_results_make_a_page_that_says_so():
 def test_a_missing_and_an_unfinished_cell_show_their_state(tmp_path):
     write_run(tmp_path, spec_for(BACKPROP), "running", epoch=34)
     write_run(tmp_path, spec_for(BACKPROP._replace(depth=5)), "diverged", epoch=12)
-    first = parse(render_page(contents(read_results(tmp_path)))).all("table", class_="paper")[0].one("tbody").all("tr")[0]
-    tests = [td.text for td in first.all("td")][1::2]
-    assert tests == ["running 34/100 paper 3.02 inconclusive", "diverged at 12 paper 2.98 worse", "– paper 3.02 missing"]
+    tables = parse(render_page(contents(read_results(tmp_path)))).all("table", class_="paper")
+    tests = [td.text for td in tables[0].one("tbody").all("tr")[0].all("td")][1::2]
+    assert tests == [
+        "running 34/100 paper 3.02 inconclusive", "diverged at 12 paper 2.98 worse", "– paper 3.02 missing",
+    ]  # fmt: skip
 
 
 def test_an_eighth_rule_has_a_row_a_curve_and_no_verdict(tmp_path):
@@ -288,6 +289,15 @@ def test_a_mean_is_over_seeds_that_ended_and_epochs_that_all_have(tmp_path):
     assert found.states == {"finished": 2, "running 100/100": 1, "diverged at 100": 1}
     only = curve("Backprop", "backprop", read_results(tmp_path), frozenset({0, 9}))
     assert [point.error for point in only.points] == [10, 6, 4] and only.diverged == []
+
+
+def test_a_log_that_cannot_be_read_takes_no_other_with_it(tmp_path):
+    write_log(write_run(tmp_path, spec_for(BACKPROP, seed=0)), validation_error=[5, 4])
+    (write_run(tmp_path, spec_for(BACKPROP, seed=1)) / "log.csv").write_bytes(b"\xff\x00,\n\x80")
+    (write_run(tmp_path, spec_for(BACKPROP, seed=2)) / "log.csv").mkdir()
+    write_log(write_run(tmp_path, spec_for(BACKPROP, seed=3)), train_nll=[5, 4])
+    found = curve("Backprop", "backprop", read_results(tmp_path), None)
+    assert [point.error for point in found.points] == [5, 4]
 
 
 def test_charts_show_the_runs_of_the_tables_and_where_there_are_none_the_others(tmp_path):
@@ -395,11 +405,8 @@ def test_the_command_writes_one_file_and_says_which(lrarun, tmp_path):  # noqa: 
     code, said, err = lrarun("report", "--results", tmp_path / "results", "--out", out)
     assert (code, said, err) == (0, f"{out}\n", "")
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
-    before = out.read_bytes()
-    assert lrarun("report", "--results", tmp_path / "results", "--out", out)[0] == 0
-    assert out.read_bytes() == before
     code, said, _ = lrarun("report", "--results", tmp_path / "results", "--out", "-")
-    assert code == 0 and said.encode() == before
+    assert code == 0 and said.encode() == out.read_bytes()
 
 
 def test_missing_results_make_a_page_and_exit_4(lrarun, tmp_path):  # noqa: F811

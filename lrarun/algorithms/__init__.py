@@ -105,4 +105,4 @@ def _called(kind: type) -> str:
 
 def get_algorithm(name: str) -> type[Algorithm]:
     """The learning rule of that name; raises ``UnknownName`` (a KeyError) for another."""
-    return lookup("algorithm", algorithms(), name)
+    return lookup("algorithm", algorithms(), name, "; one in a file of your own needs --plugin FILE.py")

@@ -28,7 +28,6 @@ COMMANDS = {
     "show": ("show", "show"),
     "diff": ("diff", "diff"),
     "export": ("export", "export"),
-    "report": ("report", "report"),
     "list": ("listing", "list_"),
     "describe": ("describe", "describe"),
     "validate": ("validate", "validate"),

@@ -54,8 +54,8 @@ def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
 def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
     """Names plugin files to this process, and to those that it starts, beside any that are named already."""
     if value:
-        before = os.environ.get(PLUGINS, "").split(os.pathsep)
-        files = [os.path.abspath(path) for path in (*filter(None, before), *value)]
+        before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part]
+        files = [os.path.abspath(path) for path in [*before, *map(str, value)]]
         os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(files))
 
 

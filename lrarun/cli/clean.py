@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from lrarun.cli.completing import spec_files
-from lrarun.cli.options import data_dir_option, results_option, set_option
+from lrarun.cli.behaviour import say
+from lrarun.cli.options import data_dir_option, optional_specs_argument, results_option, set_option
 from lrarun.cli.status import wanted_runs
 
 
 @click.command()
-@click.argument("specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path),
-                shell_complete=spec_files)
+@optional_specs_argument
 @results_option
 @data_dir_option
 @set_option
@@ -36,16 +35,15 @@ def clean(
 
     found = removable(wanted_runs(specs, overrides), results, data_dir)
     if not found:
-        click.echo("nothing to remove", err=True)
+        say("nothing to remove")
         return
     for run in found:
         click.echo(f"{run.folder.name}  {run.size / 1e6:.1f} MB  {run.reason}")
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            click.echo("nothing was removed; --yes removes these", err=True)
+            say("nothing was removed; --yes removes these")
             return
         if not click.confirm(f"Remove {len(found)} run{'s' * (len(found) > 1)}?", err=True):
             return
     remove(found)
-    click.echo(f"removed {len(found)} run{'s' * (len(found) > 1)}, {sum(run.size for run in found) / 1e6:.1f} MB",
-               err=True)
+    say(f"removed {len(found)} run{'s' * (len(found) > 1)}, {sum(run.size for run in found) / 1e6:.1f} MB")

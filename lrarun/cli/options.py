@@ -44,6 +44,10 @@ specs_argument = click.argument(
     shell_complete=spec_files,
 )
 
+optional_specs_argument = click.argument(
+    "specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path), shell_complete=spec_files
+)
+
 set_option = click.option(
     "--set",
     "overrides",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.completing import spec_files
 from lrarun.cli.options import results_option, set_option
 
 if TYPE_CHECKING:
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), default=Path("report.html"),
-              show_default=True, metavar="FILE", help="File to write; - for stdout.")
+@click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+              default=Path("report.html"), show_default=True, metavar="FILE", help="File to write; - for stdout.")
 @results_option
 @click.option("--figures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
               help="Folder with PNG and SVG pictures to show.  [default: figures in the results folder, if there]")
 @click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
+              shell_complete=spec_files,
               help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
 @set_option
 def report(
@@ -52,7 +54,7 @@ def report(
 def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]) -> Contents:
     """All that the page shows."""
     from lrarun.cli.table import by_protocol, by_spec
-    from lrarun.protocol import resolver, titles
+    from lrarun.protocol import resolver, target_products, titles
     from lrarun.report.cells import fill, well_formed
     from lrarun.report.claims import check, load_claims
     from lrarun.report.measured import Measured
@@ -62,7 +64,7 @@ def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrid
 
     runs = well_formed(read_results(results))
     wanted = by_spec(files, overrides) if files else by_protocol(runs)
-    checked = check(load_claims(), Measured(runs, resolver()))
+    checked = check(load_claims(), Measured(runs, resolver()), target_products)
     return Contents(add_verdicts(fill(runs, wanted)), runs, wanted, titles(), checked, pictures(results, figures))
 
 

@@ -103,6 +103,7 @@ def origin(found: Result) -> list[tuple[str, str]]:
     rows = [
         ("lrarun", made.get("lrarun")), ("commit", commit), ("Python", made.get("python")),
         ("NumPy", made.get("numpy")), ("BLAS", library), ("CPU", made.get("cpu")), ("system", made.get("system")),
+        ("plugins", " ".join(f"{name} {digest[:12]}" for name, digest in (made.get("plugins") or {}).items())),
         ("started", record.get("started")), ("finished", record.get("finished")),
         ("data, SHA-256", record.get("dataset_sha256")), ("folder", str(found.folder)),
     ]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.completing import spec_files
-from lrarun.cli.options import data_dir_option, results_option, set_option
+from lrarun.cli.behaviour import say
+from lrarun.cli.options import data_dir_option, json_option, optional_specs_argument, results_option, set_option
 
 if TYPE_CHECKING:
     from lrarun.housekeeping import Status
@@ -18,12 +18,11 @@ HEADERS = ("run", "state", "epoch", "error", "left", "where or why")
 
 
 @click.command()
-@click.argument("specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path),
-                shell_complete=spec_files)
+@optional_specs_argument
 @results_option
 @data_dir_option
 @set_option
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one per run; times are in seconds.")
+@json_option
 def status(
     specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], as_json: bool
 ) -> None:
@@ -51,7 +50,7 @@ def status(
 
     click.echo(tabulate([cells(row) for row in rows], HEADERS, disable_numparse=True))
     counts = Counter(row.state for row in rows)
-    click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) or f"no runs in {results}", err=True)
+    say(", ".join(f"{count} {state}" for state, count in counts.items()) or f"no runs in {results}")
 
 
 def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spec] | None:

@@ -24,7 +24,7 @@ from lrarun.results import INTERRUPTED
 from lrarun.runs import mark_interrupted
 from lrarun.sharing import SharedDataset
 
-ENDING = 0.5  # seconds that a worker with nothing to do has to end by itself
+ENDING = 0.5  # seconds that a process has to end after its pipe did, so that its own exit code is known
 
 
 def cores() -> int:
@@ -101,7 +101,7 @@ class Processes(Backend):
         if isinstance(message, Ended | Busy):
             speaking.job = None
         if isinstance(message, Ended) and message.state == INTERRUPTED:
-            self._remove(speaking)  # it was asked to stop, and takes nothing more
+            self._remove(speaking, patience=0)  # it was asked to stop, and takes nothing more
         hear(job, message)
 
     def _remove(self, gone: _Worker, patience: float = ENDING) -> None:
@@ -126,10 +126,8 @@ class Processes(Backend):
             hear(late.job, Ended(INTERRUPTED, "ended without a checkpoint of its last seconds"))
 
     def close(self) -> None:
-        for left in self._workers:
-            left.connection.close()  # all at once, so that they end side by side
         for left in list(self._workers):
-            self._remove(left, patience=0 if left.job else ENDING)
+            self._remove(left, patience=0)
 
 
 def _how_it_ended(process: BaseProcess) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import _thread
 
-GRACE = 1.2  # seconds that a run has to store its state after it was asked to stop
+GRACE = 1.0  # seconds that a run has to store its state after it was asked to stop
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +12,9 @@ from typing import Any, NamedTuple
 
 from lrarun.paper import DATASETS, MODELS, Key, printed_cells
 from lrarun.report.cells import Settings, Wanted, by_settings, key_of, one_per_seed, progress, settings
-from lrarun.report.measured import read_log
-from lrarun.report.series import PANEL, layers, variants
-from lrarun.report.style import named, title_of
-from lrarun.results import DIVERGED, Result
+from lrarun.report.series import PANEL, layers, legend_names
+from lrarun.report.style import dataset_title, named, title_of
+from lrarun.results import DIVERGED, Result, read_log
 
 # What keeps the page small however many runs there are; the page says where it did.
 SEEDS, CURVES, PANELS = 20, 12, 24
@@ -84,7 +84,7 @@ class Panel:
 
 def place_name(dataset: str, depth: int) -> str:
     """``MNIST, 3 layers``."""
-    return f"{named(dataset)}, {layers(depth)}"
+    return f"{dataset_title(dataset)}, {layers(depth)}"
 
 
 def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> list[Panel]:
@@ -121,7 +121,7 @@ def panel(
     chosen = sorted(ours or groups, key=lambda group: group_order(group[0].spec))
     kept = chosen[:CURVES]
     specs = [group[0].spec for group in kept]
-    names = protocol_labels(specs, titles) if ours else free_labels(specs, titles)
+    names = protocol_labels(specs, titles) if ours else legend_names(specs, titles, PANEL)
     made = []
     for group, spec, name in zip(kept, specs, names):
         want = expected.get(settings(spec))
@@ -153,14 +153,6 @@ def protocol_labels(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str
     return names
 
 
-def free_labels(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[str]:
-    """Each spec's rule, with what sets it apart from the rule's others."""
-    return [
-        ", ".join(filter(None, (title_of(spec["algorithm"]["name"], titles), variant)))
-        for spec, variant in zip(specs, variants(specs, PANEL))
-    ]
-
-
 def curve(label: str, rule: str, group: Sequence[Result], seeds: frozenset[int] | None) -> Curve:
     """The curve of runs with the same settings, over those seeds or over all there are."""
     by_seed = one_per_seed(group)
@@ -177,8 +169,12 @@ def curve(label: str, rule: str, group: Sequence[Result], seeds: frozenset[int] 
 
 def track(run: Result) -> dict[int, float]:
     """Epoch -> validation error in percent, from a run's log, as far as it is finite."""
-    rows = read_log(run.folder / "log.csv", ("epoch", "validation_error"))
-    return {int(row["epoch"]): row["validation_error"] for row in rows if all(map(math.isfinite, row.values()))}
+    try:
+        rows = read_log(run.folder)
+    except (OSError, ValueError, csv.Error):  # one log that cannot be read is no reason to show no other
+        return {}
+    errors = {int(row["epoch"]): row.get("validation_error", math.nan) for row in rows}
+    return {epoch: error for epoch, error in errors.items() if math.isfinite(error)}
 
 
 def over_seeds(tracks: Sequence[Mapping[int, float]]) -> list[Point]:

@@ -72,7 +72,7 @@ def scrolled(table: Html, label: str) -> Html:
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_labelledby=label)
 
 
-def caption(content: Any, id: str) -> Html:
+def caption(content: Any, id: str | None = None) -> Html:
     """A table's caption, which stays in sight when the table is scrolled."""
     return tag("caption", tag("span", content, id=id))
 

@@ -18,7 +18,7 @@ from lrarun.report.verdicts import VERDICTS
 from lrarun.report.web.claims_section import claims_section
 from lrarun.report.web.curves import panels
 from lrarun.report.web.curves_section import curves_section, curves_style
-from lrarun.report.web.markup import Html, badge, tag
+from lrarun.report.web.markup import Html, badge, tag, text
 from lrarun.report.web.pictures import Picture, pictures_section
 from lrarun.report.web.runs_section import runs_section, tally
 from lrarun.report.web.tables_section import tables_section
@@ -106,7 +106,7 @@ def summary(contents: Contents) -> Html:
     items = [("Cells", counts(expected["verdict"], VERDICTS))]
     if contents.checked:
         items.append(("Claims", counts((one.verdict for one in contents.checked), CLAIM_VERDICTS)))
-    items.append(("Runs", [tally(contents.runs)]))
+    items.append(("Runs", [text(tally(contents.runs))]))
     return tag("dl", *(part for name, what in items for part in (tag("dt", name), tag("dd", *what))), class_="tally")
 
 

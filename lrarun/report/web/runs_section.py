@@ -77,7 +77,7 @@ def run_details(run: Result) -> Html:
         for name, value in facts(run).items()
         if value
     ]
-    title = caption(hidden(f"Run {run.run_id}"), None)
+    title = caption(hidden(f"Run {run.run_id}"))
     return tag("details", summary, tag("table", title, tag("tbody", *rows), class_="facts"), class_="run")
 
 

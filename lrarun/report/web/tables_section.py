@@ -34,17 +34,17 @@ def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
     by_optimizer = number == 3
     rows = cells["dataset"].map(DATASETS) if by_optimizer else labels(cells)
     groups = cells["optimizer"] if by_optimizer else cells["depth"]
-    columns = list(OPTIMIZERS) if by_optimizer else sorted(groups.unique())
-    names = [OPTIMIZERS[column] if by_optimizer else layers(column) for column in columns]
+    titles = OPTIMIZERS if by_optimizer else {depth: layers(depth) for depth in sorted(groups.unique())}
     found = {place: cell for place, (_, cell) in zip(zip(rows, groups), cells.iterrows())}
     body = [
         tag("tr", tag("th", model_name(row), scope="row"),
-            *(part for column in columns for part in cell_parts(found.get((row, column)))))
+            *(part for column in titles for part in cell_parts(found.get((row, column)))))
         for row in dict.fromkeys(rows)
     ]  # fmt: skip
     id = f"table-{number}"
     title = [tag("strong", f"Table {number}. {subject(number)}."), f" {note(cells)}"]
-    table = tag("table", caption(tag("span", *title), id), head(number, names), tag("tbody", *body), class_="paper")
+    heading = head(number, list(titles.values()))
+    table = tag("table", caption(tag("span", *title), id), heading, tag("tbody", *body), class_="paper")
     return [scrolled(table, id), details(number, cells)]
 
 

@@ -1,0 +1,212 @@
+"""Rules from files of the user's own and from other packages: found, refused with a reason, noticed when edited."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lrarun import plugins
+from lrarun.algorithms import algorithms
+from lrarun.errors import UsageError
+from tests.synthetic import synthetic_dataset
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+RULE = re.search(r"```python\n# sign_symmetry.py\n(.*?)```", PAGE, re.DOTALL)[1]
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """A function that names a plugin file with some content, for one test."""
+    held = set(sys.modules)
+
+    def name(content=RULE, file="sign_symmetry.py"):
+        (tmp_path / file).write_text(content)
+        before = os.environ.get(plugins.VARIABLE, "")
+        monkeypatch.setenv(plugins.VARIABLE, os.pathsep.join(filter(None, [before, str(tmp_path / file)])))
+        algorithms.cache_clear()
+        return tmp_path / file
+
+    monkeypatch.delenv(plugins.VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    yield name
+    for module in set(sys.modules) - held:
+        if module.startswith("lrarun.plugins."):
+            del sys.modules[module]
+    algorithms.cache_clear()
+
+
+def test_the_rule_of_the_page_is_known_besides_the_others(plugin):
+    before = set(algorithms())
+    plugin()
+    assert set(algorithms()) == before | {"sign-symmetry"}
+    assert plugins.file_of(algorithms()["sign-symmetry"]) == "sign_symmetry.py"
+    assert plugins.file_of(algorithms()["backprop"]) is None
+
+
+def test_a_rule_travels_to_a_process_that_has_only_the_variable(plugin, tmp_path):
+    plugin()
+    (tmp_path / "rule.pickle").write_bytes(pickle.dumps(algorithms()["sign-symmetry"](scale=0.25)))
+    program = "import pickle; print(pickle.load(open('rule.pickle', 'rb')).scale)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.stdout == "0.25\n"
+
+
+def test_no_plugins_are_no_plugins(plugin, monkeypatch):
+    for value in ("", os.pathsep):
+        monkeypatch.setenv(plugins.VARIABLE, value)
+        assert plugins.files() == [] and plugins.digests() == {}
+
+
+BROKEN = {
+    "a syntax error": ("x = 1\ndef f(:\n", r"rule\.py:2: SyntaxError"),
+    "an error when imported": ("import numpy\n\ny = z\n", r"rule\.py:3: NameError: name 'z'"),
+    "a missing package": ("import nowhere_at_all\n", r"rule\.py:1: ModuleNotFoundError: .*nowhere_at_all"),
+    "no rule": ("x = 1\n", "no learning rule in it"),
+    "no step": (RULE.replace("def step", "def stop"), "SignSymmetry lacks step"),
+    "no name": (re.sub(r"    name: .*\n", "", RULE), "SignSymmetry lacks a name"),
+    "no title": (re.sub(r"    title: .*\n", "", RULE), "SignSymmetry lacks a title"),
+    "no dataclass": (re.sub(r"@dataclass.*\n", "", RULE), r"@dataclass\(frozen=True, kw_only=True\) is missing"),
+    "a name that is taken": (RULE.replace('"sign-symmetry"', '"rfa"'), "two learning rules are named 'rfa'"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_wrong_with_a_file_is_said_in_one_message(plugin, case):
+    content, phrase = BROKEN[case]
+    assert content != RULE
+    plugin(content, "rule.py")
+    with pytest.raises(UsageError, match=phrase):
+        algorithms()
+
+
+@pytest.mark.parametrize(
+    "value, phrase",
+    [("none.py", "no such file"), ("notes.txt", "must be a Python file"), ("my-rule.py", "name can be imported")],
+)
+def test_a_file_that_cannot_be_one_is_refused(plugin, monkeypatch, tmp_path, value, phrase):
+    for name in ("notes.txt", "my-rule.py"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv(plugins.VARIABLE, value)
+    with pytest.raises(UsageError, match=phrase):
+        plugins.files()
+
+
+def test_two_files_of_one_name_are_refused(plugin, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    for folder in (tmp_path, tmp_path / "other"):
+        (folder / "rule.py").write_text(RULE)
+    monkeypatch.setenv(plugins.VARIABLE, os.pathsep.join(["rule.py", "other/rule.py"]))
+    with pytest.raises(UsageError, match="have one name"):
+        plugins.files()
+    monkeypatch.setenv(plugins.VARIABLE, os.pathsep.join(["rule.py", str(tmp_path / "rule.py")]))
+    assert plugins.files() == [tmp_path / "rule.py"], "one file named twice is one"
+
+
+def test_the_option_may_stand_anywhere_and_adds_to_the_variable(call, plugin, tmp_path, monkeypatch):
+    file = plugin()
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    command = ["describe", "sign-symmetry"]
+    for words in (["--plugin", file, *command], [*command, "--plugin", file.name]):
+        monkeypatch.delenv(plugins.VARIABLE, raising=False)
+        algorithms.cache_clear()
+        assert "Sign symmetry" in call(*words).out
+        assert os.environ[plugins.VARIABLE] == str(file)
+
+
+def test_a_rule_that_is_not_named_is_not_known_and_the_message_says_how(call, plugin):
+    algorithms.cache_clear()
+    code, _, err = call("train", "mine.yaml")
+    Path("mine.yaml").write_text("algorithm: zzz\n")
+    code, _, err = call("train", "mine.yaml")
+    assert code == 2 and "--plugin FILE.py" in err
+
+
+@pytest.fixture
+def trained(call, plugin, tmp_path):
+    """A finished run of the plugin's rule."""
+    file = plugin()
+    data = synthetic_dataset(samples=300, pixels=64)
+    arrays = {name: getattr(data, name) for name in ("train_images", "train_labels", "test_images", "test_labels")}
+    np.savez("own.npz", **arrays)
+    spec = {"dataset": "own.npz", "depth": 2, "width": 8, "epochs": 1, "validation": 50, "algorithm": "sign-symmetry"}
+    Path("mine.yaml").write_text(json.dumps(spec))
+
+    def lrarun(*words):
+        os.environ[plugins.VARIABLE] = str(file)
+        algorithms.cache_clear()
+        return call(*words, "--plugin", file)
+
+    assert lrarun("train", "mine.yaml", "--jobs", "1", "--quiet") == (0, "", "")
+    return file, lrarun
+
+
+def test_a_run_of_an_edited_rule_is_stale_and_not_taken_for_a_current_one(trained):
+    file, lrarun = trained
+    assert "stale" not in lrarun("status").out
+    file.write_text(RULE + "# edited\n")
+    assert "its rule's file has changed since" in lrarun("status").out
+    assert "--force" in lrarun("train", "mine.yaml", "--dry-run").out
+    assert lrarun("train", "mine.yaml", "--jobs", "1", "--force", "--quiet").code == 0
+    assert "stale" not in lrarun("status").out
+
+
+def test_a_run_whose_plugin_is_not_named_this_time_is_not_removed(call, trained, monkeypatch):
+    monkeypatch.delenv(plugins.VARIABLE)
+    algorithms.cache_clear()
+    assert call("clean", "--yes").out == ""
+    assert list(Path("results").glob("*/run.json"))
+
+
+def package(folder, entry_point="sign_symmetry:SignSymmetry", content=RULE):
+    """A package as pip would have installed it into a folder."""
+    (folder / "sign_symmetry.py").write_text(content)
+    info = folder / "sign_symmetry-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sign-symmetry\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[lrarun.algorithms]\nsign-symmetry = {entry_point}\n")
+
+
+def lrarun_with(folder, *words):
+    environment = {key: value for key, value in os.environ.items() if key != plugins.VARIABLE}
+    return subprocess.run([sys.executable, "-m", "lrarun", *words], capture_output=True, text=True, cwd=folder,
+                          env=environment | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"})
+
+
+def test_an_installed_packages_rule_is_known(tmp_path):
+    package(tmp_path)
+    done = lrarun_with(tmp_path, "list", "algorithms", "--json")
+    assert "sign-symmetry" in [entry["name"] for entry in json.loads(done.stdout)["algorithms"]], done.stderr
+
+
+@pytest.mark.parametrize(
+    "how, phrase",
+    [
+        ({"content": "import nowhere_at_all\n"}, "of sign-symmetry can't be imported"),
+        ({"entry_point": "sign_symmetry:Absent"}, "of sign-symmetry can't be imported"),
+        ({"entry_point": "sign_symmetry:np"}, "is no subclass of Algorithm"),
+    ],
+)
+def test_a_broken_package_is_named(tmp_path, how, phrase):
+    package(tmp_path, **how)
+    done = lrarun_with(tmp_path, "list", "algorithms")
+    assert done.returncode == 2 and phrase in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_pages_package_names_the_rule(tmp_path):
+    import tomllib
+
+    made = tomllib.loads(re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)[1])
+    (value,) = made["project"]["entry-points"]["lrarun.algorithms"].values()
+    package(tmp_path, entry_point=value)
+    assert lrarun_with(tmp_path, "describe", "sign-symmetry").returncode == 0
+    assert made["tool"]["setuptools"]["py-modules"] == [value.partition(":")[0]]
