@@ -43,7 +43,6 @@ def test_a_settling_network_pays_two_products_per_pair_of_layers_and_sweep(depth
                  relaxation="alternating", nudge="symmetric", initial_state="forward")
     L = depth + 1
     # Both signs of the nudge are relaxed in the same products, of twice the samples.
-    # Both signs of the nudge settle side by side, in products of twice the samples.
     assert count_products(rule, sizes(depth)) == Counts(L + (7 + 3) * 2 * (L - 1), L)
 
 
