@@ -85,8 +85,9 @@ def in_pieces(*trees: Layers) -> list[tuple[Array, ...]]:
     flat arrays.
     """
     first = trees[0]
-    if isinstance(first, Packed):
+    packed = [tree for tree in trees if isinstance(tree, Packed)]
+    if isinstance(first, Packed) and len(packed) == len(trees):
         count, size = len(first.layout), first.flat.size
-        if all(isinstance(tree, Packed) and tree.layout[:count] == first.layout for tree in trees):
-            return [tuple(tree.flat[:size] for tree in trees)]
+        if all(tree.layout[:count] == first.layout for tree in packed):
+            return [tuple(tree.flat[:size] for tree in packed)]
     return [tuple(tree[family][l] for tree in trees) for family, members in first.items() for l in members]

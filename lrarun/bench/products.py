@@ -43,13 +43,13 @@ def bare(products: Sequence[Product], dtype: np.dtype) -> dict[str, Task]:
 def fastest_layouts(left: tuple[int, int], right: tuple[int, int], dtype: str) -> Layouts:
     """The layouts of two operands and their product, of these shapes, with the shortest time."""
     shapes = (left, right, (left[0], right[1]))
-    tasks = {}
-    for layouts in itertools.product("CF", repeat=3):
+    tasks, chosen = {}, {}
+    for layouts in itertools.product("CF", "CF", "CF"):
         a, b, out = (_ordered(_filled(_stored(*pair), dtype), pair[1]) for pair in zip(shapes, layouts))
-        tasks["".join(layouts)] = Task(functools.partial(np.matmul, a, b, out=out))
+        name = "".join(layouts)
+        tasks[name], chosen[name] = Task(functools.partial(np.matmul, a, b, out=out)), layouts
     times = alternate(tasks, SECONDS_PER_SHAPE)
-    left_order, right_order, out_order = min(times, key=times.__getitem__)
-    return left_order, right_order, out_order
+    return chosen[min(times, key=times.__getitem__)]
 
 
 def _calls(products: Sequence[Product], layouts: Sequence[Layouts], dtype: np.dtype) -> Callable[[], None]:

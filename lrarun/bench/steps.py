@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,8 @@ Batch = tuple[np.ndarray, np.ndarray]
 def step_task(spec: Spec, dataset: Dataset) -> Task:
     """One training step on a mini-batch that was gathered before, as the loop gathers it."""
     training = Training(spec, dataset)
-    learn, move = training.algorithm.step, training.optimizer.update
+    learn: Callable[..., Any] = training.algorithm.step
+    move = training.optimizer.update
     params, grads, state, noise = training.params, training.grads, training.optimizer_state, training.noise
     extra = _carried(training)
     batches = batches_of(spec, dataset)
