@@ -9,18 +9,25 @@ RESULTS ?= results
 QUICK ?=
 JOBS ?=
 SEEDS ?=
+FIGURES ?=
 ARGS ?=
 
+empty :=
+space := $(empty) $(empty)
+comma := ,
 BIN := $(VENV)/bin/python
 LRARUN := $(BIN) -m lrarun
 PIP_INSTALL := $(BIN) -m pip install --quiet --disable-pip-version-check
 BASE := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
+PLOTS := $(VENV)/.installed-plots
 
 quick := $(filter-out 0 no,$(QUICK))
-SPECS := $(if $(quick),experiments/quick.yaml,$(foreach n,1 2 3,experiments/table$(n).yaml))
+FULL := $(foreach n,1 2 3,experiments/table$(n).yaml) experiments/figure1.yaml $(if $(filter-out 0 no,$(FIGURES)),experiments/figure3.yaml)
+SPECS := $(if $(quick),experiments/quick.yaml,$(FULL))
+OVER := $(if $(SEEDS),--set 'sweep.seed=[$(subst $(space),$(comma),$(strip $(SEEDS)))]')
 TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
-TRAIN := train $(SPECS) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS))
+TRAIN = $(strip train $(SPECS) $(OVER) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS)))
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce test stress lint types readme-table calibration-page publish clean
@@ -33,19 +40,33 @@ help:  ## show this list
 	@echo; echo 'variables:'
 	@echo '  QUICK=1        reproduce: a small version of Table 1'
 	@echo '  RESULTS=dir    reproduce: where runs are kept (results)'
+	@echo '  FIGURES=1      reproduce: train the 24 further runs of Figure 3 too'
+	@echo '  JOBS=n         reproduce: processes (the cores)'
 	@echo '  SEEDS="0 1 2"  reproduce: train every run with each of these seeds'
 	@echo '  ARGS="-k spec" test: further arguments for pytest'
 	@echo '  PYTHON=path    the Python that the virtual environment is made with (3.11 or newer)'
 
-# Tables are printed also when a run failed (exit code 3); the first failure is the one that counts.
-reproduce: $(BASE)  ## train the paper's runs that are missing, then print its tables
-	@code=0; \
-	for seed in $(or $(SEEDS:%=--set=seed=%),''); do \
-		$(LRARUN) $(TRAIN) $$seed; status=$$?; \
-		case $$status in 0) ;; 3) code=3 ;; *) exit $$status ;; esac; \
-	done; \
-	$(LRARUN) $(TABLE) --results $(RESULTS); status=$$?; \
-	[ $$code -ne 0 ] || code=$$status; exit $$code
+# Tables, figures and claims come also when a run failed (exit code 3); the first failure is the one that counts.
+# A figure or claim whose runs are missing (4), or a claim that fails (5), is a result, not an accident.
+reproduce: $(if $(quick),$(BASE),$(PLOTS))  ## train the paper's missing runs; tables, figures, claims
+	@code=0; results=0; \
+	if [ -z '$(quick)' ]; then \
+		$(LRARUN) $(TRAIN) --dry-run | tail -n 1 >&2; \
+		echo 'Stop it at any time with Ctrl-C: the same command goes on where it was.' >&2; \
+	fi; \
+	$(LRARUN) $(TRAIN) || code=$$?; \
+	[ $$code -eq 0 ] || [ $$code -eq 3 ] || exit $$code; \
+	$(LRARUN) $(TABLE) --results $(RESULTS) || results=$$?; \
+	[ $$code -ne 0 ] || code=$$results; \
+	if [ -z '$(quick)' ]; then \
+		for figure in 1a 1b 2 3; do \
+			results=0; $(LRARUN) figure $$figure --results $(RESULTS) --out $(RESULTS)/figures || results=$$?; \
+			[ $$code -ne 0 ] || [ $$results -eq 4 ] || code=$$results; \
+		done; \
+		results=0; $(LRARUN) claims --results $(RESULTS) || results=$$?; \
+		[ $$code -ne 0 ] || [ $$results -eq 4 ] || [ $$results -eq 5 ] || code=$$results; \
+	fi; \
+	exit $$code
 
 test: $(DEV)  ## run the tests
 	@$(BIN) -m pytest $(ARGS)
@@ -55,7 +76,7 @@ stress: $(DEV)  ## kill, interrupt and starve many runs, then compare them with 
 	@$(BIN) tests/stress.py $(ARGS)
 
 lint: $(DEV)  ## run flake8
-	@$(BIN) -m flake8 lrarun tests docs
+	@$(BIN) -m flake8 lrarun tests docs benchmarks
 
 types: $(DEV)  ## run mypy
 	@$(BIN) -m mypy
@@ -97,6 +118,11 @@ $(BASE): $(VENV)/.created setup.cfg pyproject.toml
 	@echo 'Installing lrarun (once)' >&2
 	@$(PIP_INSTALL) --editable . || $(INSTALL_FAILED)
 	@touch $@
+
+$(PLOTS): $(VENV)/.created setup.cfg pyproject.toml
+	@echo 'Installing lrarun and what draws figures (once)' >&2
+	@$(PIP_INSTALL) --editable '.[plots]' || $(INSTALL_FAILED)
+	@touch $(BASE) $@
 
 $(DEV): $(VENV)/.created setup.cfg pyproject.toml
 	@echo 'Installing lrarun and its test tools (once)' >&2

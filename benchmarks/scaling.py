@@ -42,11 +42,11 @@ def private_memory(process: int) -> int:
 
 
 def children(process: int) -> list[int]:
-    """Processes that a process has started and that train: multiprocessing's tracker is not one of them."""
+    """The workers of a process: of what it has started, git and multiprocessing's own tracker are none."""
     found = []
     with suppress(OSError):
         for child in map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()):
-            if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"multiprocessing.spawn" in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.append(child)
     return found
 
@@ -90,22 +90,22 @@ def main() -> None:
             return [sys.executable, "-m", "lrarun", "train", str(file), "--results", f"{name}/{label}",
                     "--jobs", str(jobs), "--quiet", *data]
 
-        rows = {
-            "1 process, 1 thread": measured(train("one", 1), {}),
-            f"1 process, {threads} threads": measured(
-                [sys.executable, "-c", WITH_THREADS, str(file), f"{name}/threads", options.data_dir],
-                dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), threads),
-            ),
-            f"{threads} processes, 1 thread each": measured(train("many", options.processes), {}),
-        }
-    base = rows["1 process, 1 thread"][0]
-    load = os.getloadavg()[0]
-    print(f"{options.runs} runs of {options.algorithm}, depth {options.depth}, {options.epochs} epochs;"
-          f" {os.cpu_count()} cores, load average {load:.1f}\n")
-    print("| | seconds | of the first | main process, MB | each worker at most, MB |\n|---|---|---|---|---|")
-    for label, (seconds, own, theirs) in rows.items():
-        workers = f"{theirs / 1e6:.0f}" if theirs else ""
-        print(f"| {label} | {seconds:.1f} | {seconds / base:.2f} | {own / 1e6:.0f} | {workers} |")
+        print(f"{options.runs} runs of {options.algorithm}, depth {options.depth}, {options.epochs} epochs;"
+              f" {os.cpu_count()} cores, load average at the start {os.getloadavg()[0]:.1f}\n")
+        print("| | seconds | of the first | main process, MB | each worker at most, MB |\n|---|---|---|---|---|")
+        base = show("1 process, 1 thread", measured(train("one", 1), {}))
+        show(f"{threads} processes, 1 thread each", measured(train("many", options.processes), {}), base)
+        more = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), threads)
+        command = [sys.executable, "-c", WITH_THREADS, str(file), f"{name}/threads", options.data_dir]
+        show(f"1 process, {threads} threads", measured(command, more), base)
+
+
+def show(label: str, figures: tuple[float, int, int], base: float | None = None) -> float:
+    """Prints a line of the table; returns its seconds."""
+    seconds, own, theirs = figures
+    workers = f"{theirs / 1e6:.0f}" if theirs else ""
+    print(f"| {label} | {seconds:.1f} | {seconds / (base or seconds):.2f} | {own / 1e6:.0f} | {workers} |", flush=True)
+    return seconds
 
 
 if __name__ == "__main__":

@@ -85,9 +85,9 @@ def in_pieces(*trees: Layers) -> list[tuple[Array, ...]]:
     flat arrays.
     """
     first = trees[0]
-    packed = [tree for tree in trees if isinstance(tree, Packed)]
-    if isinstance(first, Packed) and len(packed) == len(trees):
+    if isinstance(first, Packed):
         count, size = len(first.layout), first.flat.size
-        if all(tree.layout[:count] == first.layout for tree in packed):
-            return [tuple(tree.flat[:size] for tree in packed)]
+        alike = [tree for tree in trees if isinstance(tree, Packed) and tree.layout[:count] == first.layout]
+        if len(alike) == len(trees):
+            return [tuple(tree.flat[:size] for tree in alike)]
     return [tuple(tree[family][l] for tree in trees) for family, members in first.items() for l in members]

@@ -42,7 +42,7 @@ def test_a_settling_network_pays_two_products_per_pair_of_layers_and_sweep(depth
     rule = build(get_algorithm("equilibrium-propagation"), depth, free_sweeps=7, nudged_sweeps=3,
                  relaxation="alternating", nudge="symmetric", initial_state="forward")
     L = depth + 1
-    # Both signs of the nudge settle side by side, in products of twice the samples.
+    # Both signs of the nudge are relaxed in the same products, of twice the samples.
     assert count_products(rule, sizes(depth)) == Counts(L + (7 + 3) * 2 * (L - 1), L)
 
 

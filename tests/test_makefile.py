@@ -14,14 +14,14 @@ ROOT = Path(__file__).parent.parent
 # Writes its arguments into a file beside it, and exits with the code that CODES names for the command.
 STAND_IN = """#!/bin/sh
 echo "$@" >> "$(dirname "$0")/calls"
-case "$*" in *train*) exit {train} ;; *table*) exit {table} ;; *) exit 0 ;; esac
+case "$3" in train) exit {train} ;; table) exit {table} ;; claims) exit {claims} ;; *) exit 0 ;; esac
 """
 
 
 def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     """Runs make as from a terminal, whatever this test's own make has put into the environment."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    own = {"PYTHON", "VENV", "RESULTS", "QUICK", "JOBS", "SEEDS", "ARGS"}
+    own = {"PYTHON", "VENV", "RESULTS", "QUICK", "JOBS", "SEEDS", "FIGURES", "ARGS"}
     clean = {name: value for name, value in inherited.items() if name not in own}
     return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=clean | environment)
 
@@ -33,10 +33,10 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def installed(folder: Path, train: int = 0, table: int = 0) -> Path:
+def installed(folder: Path, train: int = 0, table: int = 0, claims: int = 0) -> Path:
     """A virtual environment that counts as installed and whose Python is a stand-in."""
-    script(folder / "bin" / "python", STAND_IN.format(train=train, table=table))
-    for stamp in (".created", ".installed", ".installed-dev"):
+    script(folder / "bin" / "python", STAND_IN.format(train=train, table=table, claims=claims))
+    for stamp in (".created", ".installed", ".installed-dev", ".installed-plots"):
         (folder / stamp).touch()
     return folder
 
@@ -123,35 +123,54 @@ def test_reproduce_trains_and_then_prints(tmp_path):
     ]
 
 
-def test_reproduce_in_full_names_the_three_tables(tmp_path):
+FIGURES = [f"-m lrarun figure {name} --results results --out results/figures" for name in ("1a", "1b", "2", "3")]
+
+
+def test_reproduce_in_full_names_the_three_tables_and_draws_and_checks(tmp_path):
     venv = installed(tmp_path)
     assert make("reproduce", "QUICK=0", f"VENV={venv}").returncode == 0
-    specs = " ".join(f"experiments/table{n}.yaml" for n in (1, 2, 3))
-    assert calls(venv) == [f"-m lrarun train {specs} --results results", "-m lrarun table --results results"]
+    train = "-m lrarun train " + " ".join(f"experiments/table{n}.yaml" for n in (1, 2, 3)) + " experiments/figure1.yaml"
+    assert [" ".join(call.split()) for call in calls(venv)] == [
+        f"{train} --results results --dry-run",
+        f"{train} --results results",
+        "-m lrarun table --results results",
+        *FIGURES,
+        "-m lrarun claims --results results",
+    ]
 
 
-def test_every_seed_is_trained_before_the_tables(tmp_path):
+def test_the_runs_of_figure_3_are_trained_when_asked_for(tmp_path):
     venv = installed(tmp_path)
-    assert make("reproduce", "SEEDS=3 4", f"VENV={venv}").returncode == 0
-    assert [call.split()[2] for call in calls(venv)] == ["train", "train", "table"]
-    assert [call.split()[-1] for call in calls(venv)[:2]] == ["--set=seed=3", "--set=seed=4"]
+    assert make("reproduce", "FIGURES=1", f"VENV={venv}").returncode == 0
+    assert "experiments/figure3.yaml" in calls(venv)[1]
+
+
+def test_every_seed_is_trained_by_one_command(tmp_path):
+    venv = installed(tmp_path)
+    assert make("reproduce", "SEEDS=3 4", "JOBS=7", f"VENV={venv}").returncode == 0
+    assert "--set sweep.seed=[3,4]" in calls(venv)[1] and "--jobs 7" in calls(venv)[1]
+
+
+ALL = ["train", "train", "table", "figure", "figure", "figure", "figure", "claims"]
 
 
 @pytest.mark.parametrize(
-    ("train", "table", "commands"),
+    ("train", "table", "claims", "expected", "commands"),
     [
-        (0, 4, ["train", "table"]),  # cells are missing
-        (3, 4, ["train", "table"]),  # a run failed: what there is is printed all the same
-        (3, 0, ["train", "table"]),
-        (2, 0, ["train"]),  # a mistake in the spec
-        (130, 0, ["train"]),  # interrupted
+        (0, 4, 4, 4, ALL),  # cells are missing
+        (3, 4, 4, 3, ALL),  # a run failed: what there is is printed all the same
+        (3, 0, 0, 3, ALL),
+        (0, 0, 5, 0, ALL),  # a claim that fails is a result
+        (0, 0, 1, 1, ALL),
+        (2, 0, 0, 2, ALL[:2]),  # a mistake in the spec
+        (130, 0, 0, 130, ALL[:2]),  # interrupted
     ],
 )
-def test_reproduce_fails_with_what_it_calls(tmp_path, train, table, commands):
-    venv = installed(tmp_path, train, table)
-    failed = make("reproduce", f"VENV={venv}")
-    assert failed.returncode != 0
-    assert f"Error {train or table}" in failed.stderr
+def test_reproduce_fails_with_what_it_calls(tmp_path, train, table, claims, expected, commands):
+    venv = installed(tmp_path, train, table, claims)
+    done = make("reproduce", f"VENV={venv}")
+    assert (done.returncode != 0) == (expected != 0)
+    assert not expected or f"Error {expected}" in done.stderr
     assert [call.split()[2] for call in calls(venv)] == commands
 
 

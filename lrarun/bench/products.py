@@ -43,13 +43,13 @@ def bare(products: Sequence[Product], dtype: np.dtype) -> dict[str, Task]:
 def fastest_layouts(left: tuple[int, int], right: tuple[int, int], dtype: str) -> Layouts:
     """The layouts of two operands and their product, of these shapes, with the shortest time."""
     shapes = (left, right, (left[0], right[1]))
-    tasks, chosen = {}, {}
-    for layouts in itertools.product("CF", "CF", "CF"):
+    tasks = {}
+    for layouts in itertools.product("CF", repeat=3):
         a, b, out = (_ordered(_filled(_stored(*pair), dtype), pair[1]) for pair in zip(shapes, layouts))
-        name = "".join(layouts)
-        tasks[name], chosen[name] = Task(functools.partial(np.matmul, a, b, out=out)), layouts
+        tasks["".join(layouts)] = Task(functools.partial(np.matmul, a, b, out=out))
     times = alternate(tasks, SECONDS_PER_SHAPE)
-    return chosen[min(times, key=times.__getitem__)]
+    best = min(times, key=times.__getitem__)
+    return best[0], best[1], best[2]
 
 
 def _calls(products: Sequence[Product], layouts: Sequence[Layouts], dtype: np.dtype) -> Callable[[], None]:

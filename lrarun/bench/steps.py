@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 def step_task(spec: Spec, dataset: Dataset) -> Task:
     """One training step on a mini-batch that was gathered before, as the loop gathers it."""
     training = Training(spec, dataset)
-    learn: Callable[..., Any] = training.algorithm.step
+    learn: Callable[..., object] = training.algorithm.step
     move = training.optimizer.update
     params, grads, state, noise = training.params, training.grads, training.optimizer_state, training.noise
     extra = _carried(training)
