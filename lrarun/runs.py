@@ -277,7 +277,7 @@ class _Session:
 def _row(values: Any) -> str:
     """One CSV row; floats in the shortest form that reads back as the same number."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow([repr(v) if isinstance(v, float) else v for v in values])
+    csv.writer(buffer, lineterminator="\n").writerow([repr(float(v)) if isinstance(v, float) else v for v in values])
     return buffer.getvalue()
 
 

@@ -198,7 +198,7 @@ class Training:
                 total += float(nll(scores, y)) * y.shape[-1]
                 predicted.append(scores.argmax(axis=0).astype(np.uint8))
         classes = np.concatenate(predicted)
-        error = 100 * float(np.mean(classes != labels[index]))
+        error = 100 * int(np.count_nonzero(classes != labels[index])) / len(index)
         return Evaluation(total / len(index), error, classes)
 
     def state(self) -> dict[str, Any]:

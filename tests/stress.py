@@ -236,6 +236,18 @@ def cluster(runs: int, file: Path, undisturbed: Path, folder: Path) -> None:
     compare(results, undisturbed)
 
 
+def interrupted(file: Path, results: Path) -> None:
+    """Ctrl-C, as a terminal sends it: every process stops within two seconds, and the runs can go on."""
+    command = lrarun("train", file, "--results", results, "--jobs", 2, start_new_session=True)
+    while sum(result.record["epoch"] > 0 for result in read_results(results)) < 2:
+        time.sleep(0.02)
+    started = time.monotonic()
+    os.killpg(command.pid, signal.SIGINT)
+    command.communicate(timeout=60)
+    took = time.monotonic() - started
+    check(command.returncode == 130 and took < 2, f"Ctrl-C: exit code {command.returncode} after {took:.1f} s")
+
+
 def compare(results: Path, undisturbed: Path) -> None:
     check(not list(results.rglob(f"{TEMPORARY}*")), "nothing is left of killed writers")
     check(not torn(results), "no file is torn")
@@ -269,6 +281,8 @@ def main() -> None:
         command = lrarun("train", file, "--results", folder / "undisturbed", "--jobs", 1)
         said = command.communicate()[1]
         check(command.returncode == 0, f"{time.monotonic() - started:.0f} s{said if command.returncode else ''}")
+        say("Ctrl-C")
+        interrupted(file, folder / "interrupted")
         if options.only != "cluster":
             say("the same on 4 processes, disturbed")
             processes(options.runs, options.epochs, file, folder / "undisturbed", folder)

@@ -216,7 +216,8 @@ def test_ctrl_c_stores_the_runs_and_exits_with_130(dataset, tmp_path, workers, n
     # To the whole group, as a terminal does.
     os.killpg(command.pid, number) if number == signal.SIGINT else command.send_signal(number)
     _, told = command.communicate(timeout=30)
-    assert time.monotonic() - started < 2
+    # Two seconds are promised; `make stress` measures that, where nothing else runs. This only tells a hang.
+    assert time.monotonic() - started < 15
     assert command.returncode == 130
     assert "goes on" in told and "Traceback" not in told
     stopped = read_results(results)
@@ -233,7 +234,7 @@ def test_workers_end_when_their_main_process_is_killed(dataset, tmp_path):
     until(lambda: sum(result.record["epoch"] > 0 for result in read_results(results)) == 2)
     command.kill()
     command.communicate()
-    until(lambda: not holding(results), seconds=5)
+    until(lambda: not holding(results))
     assert [result.state for result in read_results(results)] == ["interrupted"] * 2
     assert all(job.action == "resume" and job.epoch > 0 for job in plan([spec(dataset, epochs=LONG)], results))
 
