@@ -38,11 +38,24 @@ def test_every_command_on_the_page_exits_as_it_should(done, name):
         assert "Traceback" not in command.output
 
 
+TABLES = "lrarun train experiments/table1.yaml experiments/table2.yaml experiments/table3.yaml"
 # Shown without being run here, each for a reason.
 NOT_RUN = {
     "lrarun --help": "stands under pip install, which a test does not do",
     "lrarun train experiments/figure1.yaml": "20 epochs with a probe: its own tests train such runs",
     "lrarun figure 1a": "needs matplotlib, an extra",
+    "lrarun bench": "minutes: test_cli_bench runs it on little",
+    "lrarun bench --depth 3 --depth 8 --no-epochs --vs torch": "minutes, and PyTorch",
+    "lrarun report --out report.html": "test_report_page makes the page of all kinds of results",
+    "lrarun claims --results results/reference": "exits with 5 or 4, as long as claims fail or lack runs: test_claims",
+    "lrarun table --results results/reference --compare": "exits with 4 until all cells are there: test_cli_table",
+    TABLES: "hours of training: test_cli_table holds the files to be the paper's runs",
+    f"{TABLES} --dry-run": "test_planning",
+    "lrarun status experiments/table1.yaml": "test_cli_status_clean",
+    "lrarun clean": "test_cli_status_clean",
+    "lrarun clean --yes": "test_cli_status_clean",
+    "lrarun train experiments/table1.yaml --scheduler tcp://10.0.0.1:8786": "needs a cluster: test_cluster makes one",
+    "lrarun train mine.yaml --scheduler tcp://127.0.0.1:8786": "needs a cluster: test_cluster makes one",
 }
 
 
