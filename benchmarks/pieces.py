@@ -6,6 +6,7 @@ piece are taken in turn.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from lrarun import datasets  # noqa: E402
 from lrarun.bench import blas  # noqa: E402
 from lrarun.bench.data import synthetic  # noqa: E402
 from lrarun.bench.timing import Task, alternate  # noqa: E402
-from lrarun.memory import Packed, pack  # noqa: E402
+from lrarun.memory import Packed, aligned_empty, pack  # noqa: E402
 from lrarun.optimizers import SGD, Adam, RMSprop  # noqa: E402
 from lrarun.spec import make_spec  # noqa: E402
 from lrarun.training import Training  # noqa: E402
@@ -53,6 +54,56 @@ def batch_sized(rng: np.random.Generator) -> None:
         "1 - z z": lambda: 1 - z * z,
         "times a number": lambda: delta * 0.02,
     })
+
+
+def alternatives(rng: np.random.Generator) -> None:
+    z, delta = rng.standard_normal((2, UNITS, SAMPLES), np.float32)
+
+    def in_place() -> np.ndarray:
+        slope = z * z
+        return np.subtract(1, slope, out=slope)
+
+    show("the derivative of tanh", {"1 - z z": lambda: 1 - z * z, "in place": in_place})
+    show("clipping to [0, 1]", {
+        "np.clip": lambda: np.clip(z, 0, 1, out=delta),
+        "the method": lambda: z.clip(0, 1, out=delta),
+    })
+    products = {"forward": ((UNITS, UNITS), (UNITS, SAMPLES)), "update": ((UNITS, SAMPLES), (SAMPLES, UNITS))}
+    for name, (left, right) in products.items():
+        tasks = {}
+        for a, b, out in itertools.product("CF", repeat=3):
+            arrays = [np.ones(shape, np.float32, order) for shape, order in ((left, a), (right, b))]
+            result = np.ones((left[0], right[1]), np.float32, out)
+            tasks[a + b + out] = lambda x=arrays[0], y=arrays[1], r=result: np.matmul(x, y, out=r)
+        show(f"{name} product, rows (C) or columns (F) together in left, right and result", tasks)
+
+
+def alignment() -> None:
+    tasks = {}
+    for offset in (0, 16):
+        w, g = (shifted(UNITS * UNITS, offset) for _ in range(2))
+        tasks[f"{offset} bytes after a cache line"] = lambda w=w, g=g: np.subtract(w, g, out=w)
+    show(f"{UNITS} x {UNITS} weights less their gradients", tasks)
+
+
+def shifted(size: int, offset: int) -> np.ndarray:
+    a = aligned_empty((size + 16,))[offset // 4 :][:size]
+    a[...] = 0.01
+    return a
+
+
+def blocks() -> None:
+    size = 468_746
+    w, g, square = (shifted(size, 0) for _ in range(3))
+    tasks = {}
+    for block in (8192, 32_768, 131_072, size):
+        pieces = [tuple(a[start : start + block] for a in (g, w, square)) for start in range(0, size, block)]
+        tasks[f"blocks of {block}"] = Task(
+            lambda pieces=pieces: [RMSprop().update({"W": {1: w}}, {"W": {1: g}}, {"square": {"W": {1: s}}})
+                                   for g, w, s in pieces],
+            lambda: g.fill(0.01),
+        )
+    show("rmsprop, all parameters of LRA-E at 3 layers, in blocks", tasks)
 
 
 def mini_batches(rng: np.random.Generator) -> None:
@@ -89,5 +140,8 @@ if __name__ == "__main__":
     print(f"one thread, {blas()}")
     generator = np.random.default_rng(0)
     batch_sized(generator)
+    alternatives(generator)
+    alignment()
+    blocks()
     mini_batches(generator)
     updates()
