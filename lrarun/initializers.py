@@ -42,7 +42,7 @@ class Gaussian(Initializer):
         "standard deviation of the weights",
         gt=0,
         paper="prints 'variance of 0.05'; a standard deviation of 0.05 for W is what fits Table 1"
-        " (a variance of 0.05 memorises: 5.5 % test error)",
+        " (a variance of 0.05 memorises: 6.6 % validation error after 10 epochs, against 2.8)",
     )
 
     def draw(self, rng, shape):

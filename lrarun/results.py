@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from typing import Any
 
 from lrarun.errors import Incomplete, UsageError
 from lrarun.settings import nearest
+
+LOG = logging.getLogger(__name__)
 
 FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED = "finished", "running", "interrupted", "failed", "diverged"
 STATES = (FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED)
@@ -49,11 +52,14 @@ class Result:
 
 
 def read_result(folder: Path) -> Result | None:
-    """The run in a folder, or None where there is no readable ``run.json``."""
+    """The run in a folder, or None where there is no readable ``run.json``; a damaged one is warned of."""
     try:
         record = json.loads((folder / "run.json").read_bytes())
         return Result(folder.name, folder, record["state"], record["spec"], record)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (OSError, ValueError, KeyError, TypeError):
+        LOG.warning("lrarun: %s: run.json is damaged; the run counts as missing", folder.name)
         return None
 
 
@@ -105,7 +111,8 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     """A run's epochs, one mapping per row of ``log.csv``: ``epoch`` (an int), the rest floats.
 
     A row that is not whole, such as the last one of a process that was killed while it
-    wrote, is left out; an absent file, or one that is no log, has no rows.
+    wrote, is left out; an absent file, or one that is no log, has no rows. More damage
+    than that is warned of.
     """
     try:
         lines = (folder / "log.csv").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -117,6 +124,8 @@ def read_log(folder: Path) -> list[dict[str, float]]:
         with contextlib.suppress(ValueError, KeyError):
             record = {name: float(value) for name, value in zip(rows[0], row, strict=True)}
             records.append(record | {"epoch": int(record["epoch"])})
+    if len(records) < len(rows) - 2:
+        LOG.warning("lrarun: %s: log.csv is damaged; %d of its rows can be read", folder.name, len(records))
     return records
 
 

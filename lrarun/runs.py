@@ -20,6 +20,7 @@ import io
 import json
 import shutil
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -133,7 +134,11 @@ def reason_of(error: BaseException) -> str:
     """An error in words: its own where it was made to be read, else with its kind before it. Names no folder."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror + (f": {Path(error.filename).name}" if isinstance(error.filename, str) else "")
-    return str(error) if isinstance(error, LrarunError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, LrarunError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
 
 
 def forget(folder: Path) -> None:
