@@ -29,7 +29,10 @@ EXTRAS = {
     "export": (("pyarrow",), "export as Parquet"),
     "cluster": (("distributed",), "runs on more than one machine"),
     "bench": (("torch",), "speed comparison with PyTorch"),
-    "dev": (("pytest", "hypothesis", "autograd", "scipy", "flake8", "mypy"), "tests"),
+    "dev": (
+        ("pytest", "hypothesis", "autograd", "scipy", "flake8", "mypy", "distributed", "matplotlib", "scikit-learn"),
+        "tests",
+    ),
 }
 LITTLE_DISK, LITTLE_MEMORY = 1e9, 1e9  # bytes
 NO_DISK = 50e6  # what a run of 8 hidden layers writes, checkpoint included, is a fifth of it
