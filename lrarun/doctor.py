@@ -30,7 +30,7 @@ EXTRAS = {
     "cluster": (("distributed",), "runs on more than one machine"),
     "bench": (("torch",), "speed comparison with PyTorch"),
     "dev": (
-        ("pytest", "hypothesis", "autograd", "scipy", "flake8", "mypy", "distributed", "matplotlib", "scikit-learn"),
+        ("pytest", "hypothesis", "autograd", "scipy", "flake8", "mypy", "matplotlib", "scikit-learn"),
         "tests",
     ),
 }

@@ -65,7 +65,7 @@ def test_a_cluster_gives_the_bytes_of_this_process(address, dataset, tmp_path, m
 
 @pytest.mark.slow  # it has to last until there is a checkpoint; what it then gives is compared in stress.py
 def test_a_run_whose_worker_dies_goes_on_elsewhere(address, dataset, tmp_path):
-    run = spec(dataset, epochs=600)
+    run = spec(dataset, epochs=3000)
 
     def kill_once(run_id):
         if recorder.begins == {run_id: [0]}:
