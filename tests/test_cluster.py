@@ -120,7 +120,7 @@ def test_ctrl_c_stops_the_workers_too(address, dataset, tmp_path):
     command.send_signal(signal.SIGINT)
     _, told = command.communicate(timeout=30)
     assert command.returncode == 130, told
-    assert time.monotonic() - started < 15, "a hang: the two seconds that are promised are measured by make stress"
+    assert time.monotonic() - started < 2
     assert "goes on" in told
     until(lambda: not holding(results))
     assert {read_result(folder).state for folder in results.iterdir() if folder.is_dir()} == {"interrupted"}

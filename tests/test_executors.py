@@ -216,8 +216,7 @@ def test_ctrl_c_stores_the_runs_and_exits_with_130(dataset, tmp_path, workers, n
     # To the whole group, as a terminal does.
     os.killpg(command.pid, number) if number == signal.SIGINT else command.send_signal(number)
     _, told = command.communicate(timeout=30)
-    # Two seconds are promised; `make stress` measures that, where nothing else runs. This only tells a hang.
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 2
     assert command.returncode == 130
     assert "goes on" in told and "Traceback" not in told
     stopped = read_results(results)
