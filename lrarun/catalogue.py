@@ -18,7 +18,7 @@ from lrarun import datasets
 from lrarun.activations import ACTIVATIONS
 from lrarun.algorithms import algorithms
 from lrarun.algorithms.base import Algorithm
-from lrarun.errors import DataError, SpecError
+from lrarun.errors import SpecError
 from lrarun.initializers import INITIALIZERS, Initializer
 from lrarun.optimizers import OPTIMIZERS, Optimizer
 from lrarun.probes import PROBES, Probe
@@ -275,10 +275,3 @@ def _own_dataset(name: str) -> Description:
     text = f"A data set of your own with {data.classes} classes. SHA-256 of its content: {data.fingerprint}"
     return Description("data set", name, data.name, text, files=files, folder=str(Path(name).absolute()),
                        key="dataset")
-
-
-def check_dataset(name: str) -> None:
-    """Raises a DataError if a spec's data set is a path and nothing is there; reads no content."""
-    if name in PUBLISHED or Path(name).expanduser().exists():
-        return
-    raise DataError(f"data set {name!r}: there is no such folder or file (paths count from the working folder)")

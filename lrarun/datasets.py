@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -21,6 +22,11 @@ from lrarun.published import FILES, PUBLISHED, TEST_IMAGES, TEST_LABELS, TRAIN_I
 from lrarun.randomness import stream
 from lrarun.settings import UnknownName
 from lrarun.sources import Progress
+
+T = TypeVar("T")
+# What messages call each part of a data set, by the IDX file that holds it.
+IDX_NAMES = {file: file for file in FILES}
+NPZ_NAMES = dict(zip(FILES, npz.KEYS))
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,28 @@ def load(name: str, data_dir: str | Path | None = None, progress: Progress | Non
     if name in PUBLISHED:
         files = _obtain(PUBLISHED[name], data_dir, progress)
         return _from_idx(name, files[TRAIN_IMAGES][0].parent, files)
-    path = Path(name).expanduser()
+    path = _own(name)
     if path.is_dir():
         return _from_idx(path.resolve().name, path, finding.own(path))
-    if path.suffix == ".npz":
-        return _from_npz(path)
-    unknown = UnknownName("data set", name, PUBLISHED)
-    raise DataError(f"{unknown} (and there is no folder of that name)")
+    return _from_npz(path)
+
+
+def training_samples(name: str) -> int:
+    """How many training images a data set has: of a published one as published, else from its files' headers.
+
+    Raises:
+        DataError: as :func:`load`, of what the headers tell.
+    """
+    if name in PUBLISHED:
+        return PUBLISHED[name].shapes[TRAIN_IMAGES][0]
+    path = _own(name)
+    if path.is_dir():
+        shapes = finding.own_shapes(path)
+        _check_shapes(path, shapes)
+    else:
+        shapes = _by_file(npz.shapes(path))
+        _check_shapes(path, shapes, NPZ_NAMES)
+    return shapes[TRAIN_IMAGES][0]
 
 
 def fetch(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Path:
@@ -127,6 +148,24 @@ def one_hot(labels: np.ndarray, classes: int, dtype: DTypeLike) -> np.ndarray:
     return hot
 
 
+def _own(name: str) -> Path:
+    """Where a data set of the user's own is: a folder, or an .npz file."""
+    path = Path(name).expanduser()
+    if path.is_dir() or (path.suffix == ".npz" and path.exists()):
+        return path
+    if path.exists():
+        raise DataError(f"{path}: no data set, which is a folder with IDX files or an .npz file")
+    if len(path.parts) > 1 or path.suffix == ".npz":
+        raise DataError(f"{path}: no such folder or file; a data set's path counts from the working folder")
+    unknown = UnknownName("data set", name, PUBLISHED)
+    raise DataError(f"{unknown} (and there is no folder of that name)")
+
+
+def _by_file(arrays: Mapping[str, T]) -> dict[str, T]:
+    """What an .npz file has by key, by the IDX file that holds the same."""
+    return {file: arrays[key] for file, key in zip(FILES, npz.KEYS)}
+
+
 def _published(name: str) -> Published:
     if name not in PUBLISHED:
         raise DataError(str(UnknownName("data set", name, PUBLISHED)))
@@ -153,8 +192,8 @@ def _from_idx(name: str, source: Path, files: Files) -> Dataset:
 
 def _from_npz(path: Path) -> Dataset:
     arrays, fingerprint = npz.read(path)
-    by_file = {file: arrays[key] for file, key in zip(FILES, npz.KEYS)}
-    _check_shapes(path, {file: array.shape for file, array in by_file.items()})
+    by_file = _by_file(arrays)
+    _check_shapes(path, {file: array.shape for file, array in by_file.items()}, NPZ_NAMES)
     flat = {file: array.reshape(len(array), -1) if array.ndim > 2 else array for file, array in by_file.items()}
     return _dataset(path.stem, path, flat, fingerprint)
 
@@ -171,15 +210,18 @@ def _dataset(name: str, source: Path, arrays: Mapping[str, np.ndarray], fingerpr
     )
 
 
-def _check_shapes(source: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises a DataError unless the images have one label each, and all one size."""
+def _check_shapes(
+    source: Path, shapes: Mapping[str, tuple[int, ...]], names: Mapping[str, str] = IDX_NAMES
+) -> None:
+    """Raises a DataError, which calls the files by those names, unless images have one label each, and all one size."""
     for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)):
         if shapes[images][0] != shapes[labels][0]:
-            raise DataError(f"{source}: {shapes[images][0]} images in {images} "
-                            f"but {shapes[labels][0]} labels in {labels}; there must be one each")
+            raise DataError(f"{source}: {shapes[images][0]} images in {names[images]} "
+                            f"but {shapes[labels][0]} labels in {names[labels]}; there must be one each")
     train, test = (shapes[file][1:] for file in (TRAIN_IMAGES, TEST_IMAGES))
     if train != test:
-        raise DataError(f"{source}: training images have the size {train}, test images {test}; it must be the same")
+        raise DataError(f"{source}: images in {names[TRAIN_IMAGES]} have the shape {train}, "
+                        f"those in {names[TEST_IMAGES]} {test}; it must be the same")
 
 
 def _classes(source: Path, train_labels: np.ndarray, test_labels: np.ndarray) -> int:

@@ -8,12 +8,12 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lrarun.errors import LrarunError
+from lrarun.locks import existing_part, try_folder
 
 OK, NOTE, BAD = "ok", "note", "bad"
 
@@ -182,12 +182,10 @@ def rules() -> Check:
 
 def disk(results: Path) -> Check:
     """Whether the results folder can be written to and locked, and has room."""
-    folder = results.absolute()
-    while not folder.exists():
-        folder = folder.parent
+    folder = existing_part(results)
     where = f"{results}" if results.exists() else f"{results} (will be made)"
     try:
-        lock_a_file(folder)
+        try_folder(folder)
     except OSError as error:
         return Check("results folder", BAD, f"{where}: {error.strerror or error}",
                      "choose another with --results or LRARUN_RESULTS")
@@ -197,16 +195,6 @@ def disk(results: Path) -> Check:
         return Check("results folder", BAD if free < NO_DISK else NOTE, text,
                      "make room, or choose another with --results or LRARUN_RESULTS")
     return Check("results folder", OK, text)
-
-
-def lock_a_file(folder: Path) -> None:
-    """Writes and locks a nameless file in a folder; raises OSError where that can't be done."""
-    import fcntl
-
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(b"x" * 4096)
-        file.flush()
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def datasets(data_dir: Path | None) -> Iterator[Check]:

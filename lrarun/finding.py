@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,20 +102,40 @@ def own(folder: Path) -> Files:
     """The four files of a user's own data set, each sound by itself, or a DataError."""
     found = {}
     for file in FILES:
-        try:
+        with _of_the_user(folder):
             path, contents = inspected(folder, file)
-        except DataError as error:
-            raise DataError(f"{error}. Put a sound IDX file there") from error
         found[file] = uncompressed(path, contents, cache_folder() / "unpacked" / contents.digest / file)
     return found
 
 
+def own_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of a user's own data set by file, from their headers alone; a DataError as :func:`own`."""
+    with _of_the_user(folder):
+        return {file: idx.shape(_present(folder, file), dimensions) for file, dimensions in FILES.items()}
+
+
+@contextmanager
+def _of_the_user(folder: Path) -> Iterator[None]:
+    """A DataError in this block is told with what to do about it."""
+    if not any(idx.file_in(folder, file) for file in FILES):
+        raise DataError(f"{folder}: a folder without IDX files; a data set has {', '.join(FILES)}, raw or .gz")
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{error}. Put a sound IDX file there") from error
+
+
 def inspected(folder: Path, file: str) -> tuple[Path, Contents]:
     """Where a file is in a folder and what is in it, or a DataError if it is missing or not sound by itself."""
+    path = _present(folder, file)
+    return path, idx.inspect(path, FILES[file])
+
+
+def _present(folder: Path, file: str) -> Path:
     path = idx.file_in(folder, file)
     if path is None:
         raise DataError(f"{folder / file}: missing, also as .gz")
-    return path, idx.inspect(path, FILES[file])
+    return path
 
 
 def uncompressed(path: Path, contents: Contents, target: Path) -> tuple[Path, Contents]:

@@ -13,7 +13,7 @@ from lrarun.estimates import Estimates
 from lrarun.files import TEMPORARY
 from lrarun.locks import LOCK, Locked, holder, locked
 from lrarun.provenance import cpu_model
-from lrarun.results import FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result, read_results
+from lrarun.results import FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_results
 from lrarun.spec import Spec
 from lrarun.staleness import Staleness
 
@@ -139,10 +139,11 @@ def removable(specs: Iterable[Spec] | None, results: Path, data_dir: Path | None
         data_dir: where data sets are looked for, to see whether they have changed.
     """
     staleness = Staleness(data_dir)
+    results_in = {result.folder: result for result in read_results(results)}
     wanted = None if specs is None else {spec.run_id for spec in specs}
     found = []
     for folder in sorted(path for path in results.iterdir() if path.is_dir()) if results.is_dir() else []:
-        result = read_result(folder)
+        result = results_in.get(folder)
         names = {folder.name, staleness.current_id(result) if result else None}
         reason = _why_removable(folder, result, staleness)
         if reason and (wanted is None or wanted & names) and not holder(folder):

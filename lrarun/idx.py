@@ -71,6 +71,16 @@ def inspect(path: Path, dimensions: int) -> Contents:
     return Contents(shape, digest.hexdigest())
 
 
+def shape(path: Path, dimensions: int) -> tuple[int, ...]:
+    """The shape that a file's header states, samples first; the values are not read.
+
+    Raises:
+        DataError: as :func:`inspect`, of what the header tells.
+    """
+    with _reading(path) as stream:
+        return _header(path, stream, dimensions)[0]
+
+
 def memory_map(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The values of a raw file as a read-only array, not copied: ``(n, pixels)`` of images, ``(n,)`` of labels.
 

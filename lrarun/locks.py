@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,6 +63,22 @@ def holder(folder: Path) -> str:
         return f"{host}, process {told['process']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "unknown"
+
+
+def existing_part(folder: Path) -> Path:
+    """The folder itself, absolute, or the nearest one above it that is there: the one it would be made in."""
+    folder = folder.absolute()
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    return folder
+
+
+def try_folder(folder: Path) -> None:
+    """Writes and locks a nameless file in a folder; raises OSError where that can't be done, and no run could go."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"x" * 4096)
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _acquired(folder: Path, patience: float) -> IO[bytes]:

@@ -5,14 +5,42 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy
 
 from lrarun.errors import DataError
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 MOST_CLASSES = 256
+HOW = f"numpy.savez(FILE, {', '.join(f'{key}=...' for key in KEYS)})"
+
+
+class Header(NamedTuple):
+    """What an array's header states."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each array of :data:`KEYS`, from their headers alone.
+
+    Raises:
+        DataError: as :func:`read`, of what the headers tell.
+    """
+    with _sound(path), zipfile.ZipFile(path) as archive:
+        missing = [key for key in KEYS if f"{key}.npy" not in archive.namelist()]
+        if missing:
+            raise DataError(f"{path}: no array {missing[0]!r}; a data set needs {', '.join(KEYS)}")
+        headers = {key: _header(archive, key) for key in KEYS}
+    for key, header in headers.items():
+        (_check_images if key.endswith("images") else _check_labels)(path, key, header)
+    return {key: header.shape for key, header in headers.items()}
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
@@ -24,40 +52,61 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
     Raises:
         DataError: the file cannot be read, lacks an array, or has one of another kind.
     """
-    arrays = _arrays(path)
+    shapes(path)
+    with _sound(path), np.load(path, allow_pickle=False) as archive:
+        arrays = {key: archive[key] for key in KEYS}
     for key in KEYS:
         arrays[key] = (_images if key.endswith("images") else _labels)(path, key, arrays[key])
     return arrays, _fingerprint(arrays)
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Trouble with a file's form, in this block, becomes a DataError that says how to write a good one."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [key for key in KEYS if key not in archive]
-            if missing:
-                raise DataError(f"{path}: no array {missing[0]!r}; a data set needs {', '.join(KEYS)}")
-            return {key: archive[key] for key in KEYS}
+        _check_archive(path)
+        yield
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: not a sound .npz file of plain arrays ({error})") from error
+    except (ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: damaged: {error}. Write it anew with {HOW}") from error
+
+
+def _check_archive(path: Path) -> None:
+    """Raises a DataError for a file that is no archive at all."""
+    with open(path, "rb") as file:
+        start = file.read(len(npy.MAGIC_PREFIX))
+    if not zipfile.is_zipfile(path):
+        single = ": it is a single array, as numpy.save writes" if start == npy.MAGIC_PREFIX else ", or cut short"
+        raise DataError(f"{path}: not an .npz file{single if start else ': it is empty'}. Write one with {HOW}")
+
+
+def _header(archive: zipfile.ZipFile, key: str) -> Header:
+    with archive.open(f"{key}.npy") as member:
+        version = npy.read_magic(member)
+        shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(member)
+    return Header(shape, dtype)
+
+
+def _check_images(path: Path, key: str, header: Header) -> None:
+    if len(header.shape) < 2 or 0 in header.shape:
+        raise DataError(f"{path}: {key} has the shape {header.shape}, expected (images, pixels)")
+    if header.dtype != np.uint8 and header.dtype.kind != "f":
+        raise DataError(f"{path}: {key} is of type {header.dtype}, expected unsigned bytes or floats")
+
+
+def _check_labels(path: Path, key: str, header: Header) -> None:
+    if len(header.shape) != 1 or header.dtype.kind not in "iu":
+        raise DataError(f"{path}: {key} is {header.dtype}{header.shape}, expected whole numbers (images,)")
 
 
 def _images(path: Path, key: str, images: np.ndarray) -> np.ndarray:
-    if images.ndim < 2 or images.size == 0:
-        raise DataError(f"{path}: {key} has the shape {images.shape}, expected (images, pixels)")
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype.kind != "f":
-        raise DataError(f"{path}: {key} is of type {images.dtype}, expected unsigned bytes or floats")
-    if not np.isfinite(images).all():
+    if images.dtype != np.uint8 and not np.isfinite(images).all():
         raise DataError(f"{path}: {key} holds NaN or infinity")
     return images
 
 
 def _labels(path: Path, key: str, labels: np.ndarray) -> np.ndarray:
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(f"{path}: {key} is {labels.dtype}{labels.shape}, expected whole numbers (images,)")
     if labels.size and (labels.min() < 0 or labels.max() >= MOST_CLASSES):
         raise DataError(f"{path}: {key} goes from {labels.min()} to {labels.max()}; labels are 0 to 255")
     return labels.astype(np.uint8)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lrarun import checkpoints
+from lrarun.checkpoints import CHECKPOINT, Unreadable
+from lrarun.errors import LrarunError, UsageError
 from lrarun.estimates import Estimates, Work
-from lrarun.locks import is_locked
+from lrarun.locks import existing_part, is_locked, try_folder
 from lrarun.provenance import cpu_model
-from lrarun.results import DIVERGED, FINISHED, Result, read_result, read_results
+from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result, read_results
 from lrarun.spec import Spec
 from lrarun.staleness import Staleness
 
 TRAIN, RESUME, SKIP, WAIT = "train", "resume", "skip", "wait"
+# How a run that is not finished came to its end; one that was left without a word was killed with its process.
+ENDINGS = {RUNNING: "was killed", INTERRUPTED: "was interrupted", FAILED: "failed"}
+FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,29 @@ def _going_on(spec: Spec, result: Result, changed: str | None) -> Job:
         return Job(spec, SKIP, said, epoch)
     if changed:
         return Job(spec, TRAIN, stale, anew=True)
-    # One that was left without a word was killed with its process.
-    state = "killed" if result.state == "running" else result.state
-    said = f"was {state} after epoch {epoch}" + (f" ({reason})" if reason else "")
-    return Job(spec, RESUME, f"resumes at epoch {epoch + 1} of {spec.epochs}, {said}", epoch)
+    said = f"{ENDINGS.get(result.state, result.state)} after epoch {epoch}" + (f" ({reason})" if reason else "")
+    try:
+        stored = checkpoints.epoch(result.folder / CHECKPOINT)
+    except Unreadable as error:
+        return Job(spec, TRAIN, f"starts anew: {error}; {said}")
+    if stored is None:
+        return Job(spec, TRAIN, f"starts anew: {checkpoints.MISSING}; {said}" if epoch else f"starts again, {said}")
+    return Job(spec, RESUME, f"resumes at epoch {stored + 1} of {spec.epochs}, {said}", stored)
+
+
+def refuse_unwritable(jobs: Iterable[Job], results: Path) -> None:
+    """Raises an error if there is something to train and no run could be stored. Changes nothing.
+
+    Raises:
+        UsageError: the results folder is no folder, or may not be written.
+        LrarunError: its disk is full or broken.
+    """
+    if all(job.action == SKIP for job in jobs):
+        return
+    folder = existing_part(results)
+    try:
+        try_folder(folder)
+    except OSError as error:
+        kind = LrarunError if error.errno in FULL_OR_BROKEN else UsageError
+        raise kind(f"{results.absolute()}: runs cannot be stored there ({folder}: {error.strerror or error}). "
+                   "Mend that, or name another folder with --results or LRARUN_RESULTS") from error

@@ -41,10 +41,33 @@ class Probe(ABC):
     """A kind of measurement and its settings."""
 
     name: ClassVar[str]
+    needs: ClassVar[str] = ""  # which rules it is for, if not for all: "rules that ..."
+
+    @classmethod
+    def measures(cls, rule: type[Algorithm]) -> bool:
+        """Whether it is for runs of a rule."""
+        return True
+
+    @classmethod
+    def refusal(cls, rule: type[Algorithm]) -> str:
+        """Why it can't measure runs of a rule, with the known rules that it can; empty if it can."""
+        if cls.measures(rule):
+            return ""
+        from lrarun.algorithms import algorithms
+
+        able = [name for name, kind in algorithms().items() if cls.measures(kind)]
+        return f"the probe {cls.name!r} is for {cls.needs} ({', '.join(able) or 'none here'}), not for {rule.name!r}"
+
+    def observe(self, algorithm: Algorithm, params: Params) -> Observer:
+        """An observer for one run; raises UsageError for a rule that it can't measure."""
+        refusal = self.refusal(type(algorithm))
+        if refusal:
+            raise UsageError(refusal)
+        return self.start(algorithm, params)
 
     @abstractmethod
     def start(self, algorithm: Algorithm, params: Params) -> Observer:
-        """An observer for one run; raises UsageError for a rule that it can't measure."""
+        """An observer for one run of a rule that it measures."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +80,12 @@ class Angle(Probe):
     """
 
     name: ClassVar[str] = "angle"
+    needs: ClassVar[str] = "rules that learn W and c"
     every: int = setting(1, "measure each N-th mini-batch", ge=1, paper="after each mini-batch")
+
+    @classmethod
+    def measures(cls, rule):
+        return {"W", "c"} <= set(rule.learned)
 
     def start(self, algorithm, params):
         return _AngleObserver(self, algorithm, params)
@@ -110,17 +138,20 @@ class Discrepancy(Probe):
     """The hidden layers' local losses and their sum, per validation sample (Eqs. 3 and 4, Fig. 1(b)).
 
     Columns: ``discrepancy_<l>`` for each hidden layer and ``discrepancy``, their sum.
-    The output's own loss is the log's ``validation_nll``.
+    The output's own loss is the log's ``validation_nll``. For rules that set targets.
     """
 
     name: ClassVar[str] = "discrepancy"
+    needs: ClassVar[str] = "rules that set targets"
     loss: Literal["gaussian", "cauchy"] = setting(
         "gaussian", "the local loss that is measured", paper="Gaussian in Fig. 1(b)"
     )
 
+    @classmethod
+    def measures(cls, rule):
+        return issubclass(rule, SetsTargets)
+
     def start(self, algorithm, params):
-        if not isinstance(algorithm, SetsTargets):
-            raise UsageError(f"probe 'discrepancy' needs a rule with targets, which {algorithm.name!r} does not set")
         return _DiscrepancyObserver(self, algorithm)
 
 

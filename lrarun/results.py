@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from lrarun.settings import nearest
 LOG = logging.getLogger(__name__)
 
 FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED = "finished", "running", "interrupted", "failed", "diverged"
+RENAME = "a run's folder has its id as name: rename it, or move a copy to another place"
 STATES = (FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED)
 
 
@@ -30,7 +31,7 @@ class Result:
     """One run as its folder tells it.
 
     Attributes:
-        run_id: the folder's name.
+        run_id: as ``run.json`` has it; the folder's name where it does not say.
         folder: where it is.
         state: one of :data:`STATES`.
         spec: the resolved spec, a mapping as in ``spec.yaml``.
@@ -52,30 +53,65 @@ class Result:
 
 
 def read_result(folder: Path) -> Result | None:
-    """The run in a folder, or None where there is no readable ``run.json``; a damaged one is warned of."""
-    try:
-        record = json.loads((folder / "run.json").read_bytes())
-        return Result(folder.name, folder, record["state"], record["spec"], record)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        LOG.warning("lrarun: %s: run.json is damaged; the run counts as missing", folder.name)
-        return None
+    """The run in a folder, or None where there is no readable ``run.json``.
+
+    A damaged one is warned of, and so is a run in a folder of another name than its id,
+    which is None too: such a copy must not count beside the run itself.
+    """
+    result = _read(folder)
+    if result is None or result.run_id == folder.name:
+        return result
+    LOG.warning("lrarun: %s", _misplaced([result]))
+    return None
 
 
 def read_results(results: Path) -> list[Result]:
-    """Every run directly under a results folder, by run id; an absent folder holds none."""
+    """Every run directly under a results folder, by run id; an absent folder holds none.
+
+    Runs in folders of another name than their id, such as copies, are left out with one warning.
+
+    Raises:
+        UsageError: the folder may not be read.
+    """
     try:
         with os.scandir(results) as entries:
             folders = sorted(entry.path for entry in entries if entry.is_dir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    found = (read_result(Path(folder)) for folder in folders)
-    return [result for result in found if result is not None]
+    except OSError as error:
+        raise UsageError(f"{results.absolute()}: cannot be read: {error.strerror or error}") from error
+    found = [result for result in map(_read, map(Path, folders)) if result is not None]
+    misplaced = [result for result in found if result.run_id != result.folder.name]
+    if misplaced:
+        LOG.warning("lrarun: %s", _misplaced(misplaced))
+    return [result for result in found if result.run_id == result.folder.name]
+
+
+def _read(folder: Path) -> Result | None:
+    """The run in a folder, whatever the folder's name."""
+    try:
+        record = json.loads((folder / "run.json").read_bytes())
+        return Result(record.get("run_id", folder.name), folder, record["state"], record["spec"], record)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        LOG.warning("lrarun: %s: run.json cannot be read (%s); the run counts as missing", folder.name, error.strerror)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        LOG.warning("lrarun: %s: run.json is damaged; the run counts as missing", folder.name)
+    return None
+
+
+def _misplaced(results: Sequence[Result]) -> str:
+    """What is said of runs in folders of another name than their id."""
+    lines = [f"{result.folder} holds the run {result.run_id}" for result in results]
+    if len(lines) == 1:
+        return f"left out: {lines[0]}; {RENAME}"
+    return "\n".join([f"left out, {len(lines)} folders that are not named as the run in them; {RENAME}:",
+                      *listed(lines)])
 
 
 def find_result(results: Path, run: str) -> Result:
-    """The one run that is meant by its id, the beginning of it, its digest at the end, or its folder.
+    """The one run that is meant by its id, the digest at its end, the beginning of either, or its folder.
 
     Args:
         results: the folder that holds the runs' folders.
@@ -85,26 +121,31 @@ def find_result(results: Path, run: str) -> Result:
         UsageError: several runs are meant.
         Incomplete: there is none.
     """
-    exact = [read_result(folder) for folder in (results / run, Path(run))]
-    named = next((result for result in exact if result is not None), None)
+    named = next(filter(None, (_read(folder.resolve()) for folder in (results / run, Path(run)))), None)
     if named is not None:
-        return replace(named, run_id=named.folder.resolve().name)
+        return named
     every = read_results(results)
-    found = [result for result in every if result.run_id.startswith(run) or result.run_id.endswith(f"-{run}")]
+    ids = {result.run_id: result for result in every}
+    found = [run_id for run_id in ids if run_id.startswith(run) or run_id.endswith(f"-{run}")]
+    # What begins no id may still begin a digest.
+    found = found or [run_id for run_id in ids if run_id.rpartition("-")[2].startswith(run)]
     if len(found) == 1:
-        return found[0]
+        return ids[found[0]]
     if found:
-        raise UsageError(f"{run!r} begins {len(found)} run ids; write more of it:\n{_listed(found)}")
+        raise UsageError("\n".join([f"{run!r} means {len(found)} runs; write more of it:", *listed(found)]))
     if not every:
         raise Incomplete(f"no runs in {results}; train some, or name another folder with --results")
-    close = nearest(run, [result.run_id for result in every])
-    hint = f"did you mean {close}?" if close else f"there are {len(every)}, for example:\n{_listed(every)}"
-    raise Incomplete(f"no run {run!r} in {results}; {hint}")
+    close = nearest(run, ids)
+    if close:
+        raise Incomplete(f"no run {run!r} in {results}; did you mean {close}?")
+    lines = [f"no run {run!r} in {results}; there are {len(ids)}, for example:", *listed(list(ids))]
+    raise Incomplete("\n".join(lines))
 
 
-def _listed(results: Sequence[Result], most: int = 8) -> str:
-    lines = [f"  {result.run_id}" for result in results[:most]]
-    return "\n".join([*lines, f"  and {len(results) - most} more"] if len(results) > most else lines)
+def listed(lines: Sequence[str], most: int = 8) -> list[str]:
+    """The first few lines, indented, and how many more there are."""
+    shown = [f"  {line}" for line in lines[:most]]
+    return [*shown, f"  and {len(lines) - most} more"] if len(lines) > most else shown
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

@@ -21,9 +21,7 @@ import json
 import shutil
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,48 +29,22 @@ from typing import Any
 import numpy as np
 
 from lrarun import checkpoints
+from lrarun.checkpoints import CHECKPOINT, Unreadable
 from lrarun.datasets import Dataset
-from lrarun.errors import LrarunError
+from lrarun.errors import LrarunError, UsageError
 from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, write_atomic
+from lrarun.hooks import Hooks
 from lrarun.locks import LOCK, Locked, locked
 from lrarun.provenance import provenance
 from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result
 from lrarun.spec import NUMBERS_VERSION, Spec
 from lrarun.training import Diverged, Training
 
-CHECKPOINT_SECONDS = 3.0
-CHECKPOINT, LOG, RUN = "checkpoint.npz", "log.csv", "run.json"
+LOG, RUN = "log.csv", "run.json"
 
 
 class Stopped(Exception):
     """The run was asked to stop and has stored where it was."""
-
-
-def _nothing(*_: Any) -> None:
-    """What a caller that wants to know nothing does."""
-
-
-def _never() -> bool:
-    """What a caller that never stops a run answers."""
-    return False
-
-
-@dataclass
-class Hooks:
-    """What a caller may want to know of, or say to, a run.
-
-    Attributes:
-        started: called with the epochs already done before the first mini-batch.
-        epoch: called with each epoch's record.
-        paused: called with (epochs done, part of the next epoch done) now and then.
-        stop: asked between mini-batches; True makes the run stop cleanly.
-    """
-
-    started: Callable[[int], None] = _nothing
-    epoch: Callable[[dict[str, Any]], None] = _nothing
-    paused: Callable[[int, float], None] = _nothing
-    stop: Callable[[], bool] = _never
-    checkpoint_seconds: float = field(default=CHECKPOINT_SECONDS)
 
 
 def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None, force: bool = False) -> Result:
@@ -202,10 +174,8 @@ class _Session:
 
     def _go_on(self) -> None:
         """Restores the checkpoint, if there is a sound one of this spec, and the log that belongs to it."""
-        state = checkpoints.load(self.folder / CHECKPOINT)
-        if state is not None:
-            self.training.restore(state)
-            before = read_result(self.folder)
+        before = read_result(self.folder)
+        if self._restored(before):
             if before is not None and before.record["provenance"] != self.record["provenance"]:
                 # The first machine's provenance stays; later ones are listed beside it.
                 resumed = [*before.record.get("resumed", []), self.record["provenance"]]
@@ -215,6 +185,22 @@ class _Session:
         rows = self.training.records
         content = "".join(_row(rows[0])) + "".join(_row(row.values()) for row in rows) if rows else ""
         write_atomic(self.folder / LOG, content)
+
+    def _restored(self, before: Result | None) -> bool:
+        """Whether a checkpoint has been put back; of one that is lost, the hooks are told."""
+        try:
+            state = checkpoints.load(self.folder / CHECKPOINT)
+            if state is not None:
+                self.training.restore(state)
+                return True
+            if before is not None and before.record.get("epoch"):
+                self.hooks.lost(checkpoints.MISSING)
+        except Unreadable as error:
+            self.hooks.lost(str(error))
+        except UsageError as error:
+            self.training = Training(self.spec, self.dataset)  # half of it was put back
+            self.hooks.lost(f"its checkpoint is not of this run ({error})")
+        return False
 
     def _train(self) -> None:
         training, last = self.training, time.monotonic()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,12 +22,13 @@ import yaml
 from lrarun.activations import TANH, get_activation
 from lrarun.algorithms import algorithms, get_algorithm
 from lrarun.algorithms.base import Algorithm
+from lrarun.demands import Look, check_data, looker
 from lrarun.errors import SpecError
 from lrarun.initializers import Glorot, Initializer, get_initializer
-from lrarun.located import Node, Place, Problems, Source, node_of, shown
+from lrarun.located import Node, Place, Problems, Source, node_of
 from lrarun.optimizers import SGD, Optimizer, get_optimizer
 from lrarun.probes import get_probe
-from lrarun.settings import nearest, setting, settings_of
+from lrarun.settings import setting, settings_of
 from lrarun.sweeps import BLOCKS, MAX_RUNS, block, expand, read_overrides
 from lrarun.validation import look_up, said, settings_in, unknown_key
 from lrarun.yaml_source import dump, parse, read_source
@@ -128,22 +128,26 @@ def make_spec(mapping: Mapping[str, Any]) -> Spec:
     return specs[0]
 
 
-def load_specs(path: str | Path, overrides: Sequence[str] = ()) -> list[Spec]:
+def load_specs(
+    path: str | Path, overrides: Sequence[str] = (), here: Callable[[str], bool] = lambda dataset: False
+) -> list[Spec]:
     """The runs of a spec file, in its order; equal ones once.
 
     Args:
         path: a YAML file; each of its documents is a spec, with its own sweep.
         overrides: ``key=value`` each, replacing what the file gives or sweeps; a key may
             be dotted, and ``sweep.key`` sweeps. A nested key wins over its block.
+        here: whether a data set of the user's own has to be on this machine; then it is a
+            mistake if it is not, or if it has too few samples. By default, that is not looked at.
 
     Raises:
         SpecError: with every mistake in the file and the overrides.
     """
-    return _read(read_source(path), overrides)
+    return _read(read_source(path), overrides, looker(here))
 
 
-def _read(source: Source, overrides: Sequence[str]) -> list[Spec]:
-    problems = Problems()
+def _read(source: Source, overrides: Sequence[str], look: Look | None = None) -> list[Spec]:
+    problems, look = Problems(), look or looker(lambda dataset: False)
     documents = parse(source, problems)
     if not documents:
         raise problems.fatal(Place(source, 0), "the file holds no spec: at least 'algorithm: NAME'")
@@ -155,7 +159,7 @@ def _read(source: Source, overrides: Sequence[str]) -> list[Spec]:
             runs += 1
             if runs > MAX_RUNS:
                 raise problems.fatal(document.place, f"more than {MAX_RUNS} runs in one file")
-            spec = _build(entries, document, problems)
+            spec = _build(entries, document, look, problems)
             if spec:
                 specs[spec] = None
     if problems:
@@ -163,7 +167,7 @@ def _read(source: Source, overrides: Sequence[str]) -> list[Spec]:
     return list(specs)
 
 
-def _build(entries: Mapping[str, Node], document: Node, problems: Problems) -> Spec | None:
+def _build(entries: Mapping[str, Node], document: Node, look: Look, problems: Problems) -> Spec | None:
     """The spec of one run; None, and mistakes, where there is none."""
     _check_keys(entries, problems)
     if "algorithm" not in entries:
@@ -171,13 +175,12 @@ def _build(entries: Mapping[str, Node], document: Node, problems: Problems) -> S
     filled = {**entries, **_fill(entries, document.place)}
     own = {field.name: filled[field.name] for field in settings_of(Spec) if field.name in filled}
     values = settings_in(Spec, own, "a spec", problems)
-    if "dataset" in own:
-        _check_dataset(own["dataset"], problems)
+    check_data(own, values, look, problems)
     given = own.get("activation")
     activation = given and look_up(get_activation, given, "activation", problems)
     more = {"algorithm": {"activation": activation or TANH}}
     blocks = {key: _read_block(key, filled[key], problems, more.get(key, {})) for key in BLOCKS if key in filled}
-    probes = _read_probes(filled.get("probes"), problems)
+    probes = _read_probes(filled.get("probes"), blocks.get("algorithm"), problems)
     return None if problems or values is None else Spec(**values, **blocks, probes=probes)
 
 
@@ -263,7 +266,7 @@ def _read_block(key: str, node: Node, problems: Problems, more: Mapping[str, Any
         return None
 
 
-def _read_probes(node: Node | None, problems: Problems) -> tuple[Any, ...]:
+def _read_probes(node: Node | None, algorithm: Algorithm | None, problems: Problems) -> tuple[Any, ...]:
     if node is None:
         return ()
     if not isinstance(node.value, list):
@@ -276,16 +279,7 @@ def _read_probes(node: Node | None, problems: Problems) -> tuple[Any, ...]:
             problems.add(part.place, f"the probe {probe.name!r} is given twice")
         elif probe:
             probes[probe.name] = probe
+            refusal = algorithm and probe.refusal(type(algorithm))
+            if refusal:
+                problems.add(part.place, refusal)
     return tuple(probes.values())
-
-
-def _check_dataset(node: Node, problems: Problems) -> None:
-    """Refuses what is likely a known name mistyped: close to one, and no path of anything."""
-    name = node.value
-    if not isinstance(name, str) or name in DATASETS or "/" in name or os.sep in name or name.endswith(".npz"):
-        return
-    close = nearest(name, DATASETS)
-    if not name.strip():
-        problems.add(node.place, "dataset is empty")
-    elif close and not os.path.isdir(name):
-        problems.add(node.place, f"unknown data set {shown(name)}, and no folder of that name; did you mean {close!r}?")

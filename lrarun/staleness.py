@@ -20,6 +20,8 @@ from lrarun.errors import LrarunError, SpecError
 from lrarun.results import Result
 from lrarun.spec import DATASETS, NUMBERS_VERSION, make_spec, run_id_of
 
+RULE_CHANGED = "its rule's file has changed since"
+
 Shape = Any  # a mapping's keys, nested, and the names in its blocks
 
 
@@ -57,7 +59,7 @@ class Staleness:
     def changed(self, result: Result) -> str | None:
         """Which of the things that a spec names and does not hold is another now, in a few words, or None."""
         if rule_changed(result):
-            return "its rule's file has changed since"
+            return RULE_CHANGED
         return "its data set has changed since" if self.data_changed(result) else None
 
     def data_changed(self, result: Result) -> bool:
@@ -97,6 +99,18 @@ def rule_changed(result: Result) -> bool:
     return file in before and before[file] != plugins.digests()[file]
 
 
+def superseded(results: Iterable[Result]) -> dict[str, str]:
+    """Run id -> why, of results that have today's settings, so that they fill a table's cell, but not its numbers."""
+    return {result.run_id: why for result in results if (why := _other_numbers(result))}
+
+
+def _other_numbers(result: Result) -> str:
+    version = result.record.get("numbers_version", NUMBERS_VERSION)
+    if version != NUMBERS_VERSION:
+        return f"made by version {version} of the numbers, which is {NUMBERS_VERSION} now"
+    return RULE_CHANGED if rule_changed(result) else ""
+
+
 def _shape(value: Any) -> Shape:
     if isinstance(value, Mapping):
         return tuple((key, part if key == "name" else _shape(part)) for key, part in sorted(value.items()))
@@ -104,9 +118,9 @@ def _shape(value: Any) -> Shape:
 
 
 def _outdated(result: Result) -> str:
-    version = result.record.get("numbers_version", NUMBERS_VERSION)
-    if version != NUMBERS_VERSION:
-        return f"made by version {version} of the numbers, which is {NUMBERS_VERSION} now"
+    other = _other_numbers(result)
+    if other:
+        return other
     try:
         resolved = make_spec(result.spec).to_dict()
     except SpecError as error:

@@ -81,8 +81,9 @@ class Training:
         self.optimizer_state = self.optimizer.init(self.params, learned)
         self.noise = stream(spec.seed, "noise")
         self.carry = self.algorithm.carry(sizes, len(dataset.train_labels), self.dtype)
-        self.observers = [probe.start(self.algorithm, self.params) for probe in spec.probes]
-        self._pixels = aligned_empty((spec.batch_size, dataset.train_images.shape[1]), self.dtype)
+        self.observers = [probe.observe(self.algorithm, self.params) for probe in spec.probes]
+        largest = min(spec.batch_size, len(self.train_index))
+        self._pixels = aligned_empty((largest, dataset.train_images.shape[1]), self.dtype)
         self._one_hot = np.eye(dataset.classes, dtype=self.dtype)
         self.epoch = self.batch = 0
         self.nll_sum = self.seconds = 0.0
@@ -244,6 +245,8 @@ def _copy(tree: Any) -> Any:
 
 def _assign(target: Any, source: Any) -> None:
     """Copies arrays into arrays of the same tree, in place: views of them stay valid."""
+    if isinstance(target, dict) != isinstance(source, dict):
+        raise UsageError("stored parts and arrays are not where they are expected")
     if not isinstance(target, dict):
         if target.shape != source.shape or target.dtype != source.dtype:
             raise UsageError(f"a stored array has shape {source.shape}, expected {target.shape}")

@@ -16,6 +16,9 @@ class Watcher:
     def planned(self, jobs: Sequence[Job], workers: int | None) -> None:
         """Before anything begins; ``workers`` processes will train, None if that is not known."""
 
+    def lost(self, job: Job, reason: str) -> None:
+        """A run that had begun starts anew, for this reason; told before it begins."""
+
     def begun(self, job: Job, epoch: int) -> None:
         """Training has begun or goes on; so many epochs are done."""
 

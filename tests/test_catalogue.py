@@ -10,7 +10,7 @@ import pytest
 from lrarun import catalogue
 from lrarun.activations import ACTIVATIONS
 from lrarun.algorithms import algorithms
-from lrarun.errors import DataError, SpecError
+from lrarun.errors import SpecError
 from lrarun.initializers import INITIALIZERS
 from lrarun.optimizers import OPTIMIZERS
 from lrarun.published import MNIST
@@ -103,15 +103,6 @@ def test_a_data_set_of_ones_own_is_described_by_what_is_in_it(tmp_path, monkeypa
     (about,) = catalogue.describe("mine")
     assert about.files["train_images"]["shape"] == [12, 20]
     assert "3 classes" in about.text
-
-
-def test_a_data_set_that_is_not_there_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    catalogue.check_dataset("mnist")
-    with pytest.raises(DataError, match="mine.npz"):
-        catalogue.check_dataset("mine.npz")
-    (tmp_path / "mine.npz").touch()
-    catalogue.check_dataset("mine.npz")
 
 
 def test_experiments_are_listed_with_their_runs_or_what_is_wrong(tmp_path):

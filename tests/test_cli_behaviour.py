@@ -206,5 +206,12 @@ def test_a_bug_is_one_message_and_with_verbose_a_traceback(monkeypatch, call):
         cli.main(["-v", "list"], standalone_mode=False)
 
 
+@pytest.mark.parametrize("words, close", [(["tabel"], "table"), (["data", "fecth"], "fetch"), (["qqqq"], "")])
+def test_a_mistyped_command_is_met_with_the_nearest(call, words, close):
+    code, out, err = call(*words)
+    assert (code, out) == (2, "") and f"No such command '{words[-1]}'" in err
+    assert ("Did you mean" in err) == bool(close) and f"{close}" in err
+
+
 def test_every_command_is_one_that_loads():
     assert {name.split()[1] for name in EVERY if name != "lrarun"} == set(COMMANDS)

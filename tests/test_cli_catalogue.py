@@ -38,6 +38,7 @@ def test_a_rule_is_described_with_its_equations_and_every_setting(call, name):
 
 
 def test_nothing_by_that_name_exits_2_with_the_nearest(call):
+    assert "a rule in a file of your own needs --plugin FILE.py" in call("describe", "my-rule").err
     code, out, err = call("describe", "dtp-sigm")
     assert (code, out) == (2, "") and "dtp-sigma" in err and len(err.splitlines()) == 1
 

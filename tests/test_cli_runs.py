@@ -24,7 +24,7 @@ def results(tmp_path, monkeypatch):
     for run_id, spec, error in zip(IDS, specs, (3.0, 3.5, 2.25)):
         made = {"numpy": "2.4.6", "git_commit": run_id[-10:] * 4}
         folder = write_run(tmp_path / "results", spec, test_error=error, train_error=0.5, best_epoch=2,
-                           seconds=4000.4, provenance=made)
+                           seconds=4000.4, provenance=made, run_id=run_id)
         folder = folder.rename(folder.with_name(run_id))
         (folder / "log.csv").write_text(LOG)
     return tmp_path / "results"
@@ -43,7 +43,7 @@ def test_every_unique_beginning_finds_its_run_and_no_other(results):
             if len(owners) == 1:
                 assert find_result(results, start).run_id == run.run_id
             else:
-                with pytest.raises(UsageError, match=f"begins {len(owners)} run ids"):
+                with pytest.raises(UsageError, match=f"means {len(owners)} runs"):
                     find_result(results, start)
 
 

@@ -107,6 +107,40 @@ def test_a_finished_run_on_a_changed_data_set_is_stale_and_can_go(results, datas
 
 
 def test_of_no_results_there_is_nothing_to_say(tmp_path):
-    assert json.loads(invoke("status", "--results", tmp_path / "none", "--json").stdout) == []
-    assert "nothing to remove" in invoke("clean", "--results", tmp_path / "none").stderr
-    assert invoke("status", "--results", tmp_path / "none", "--set", "epochs=3").exit_code == 2
+    assert json.loads(invoke("status", "--results", tmp_path, "--json").stdout) == []
+    shown = invoke("status", "--results", tmp_path)
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "", f"no runs in {tmp_path}\n")
+    assert "nothing to remove" in invoke("clean", "--results", tmp_path).stderr
+    assert invoke("status", "--results", tmp_path, "--set", "epochs=3").exit_code == 2
+
+
+def test_a_results_folder_that_is_named_must_be_there_and_the_usual_one_need_not(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in (["status"], ["status", "--json"], ["clean"]):
+        code, out, err = call(*command, "--results", "nosuch")
+        assert (code, out) == (4, "") and "nosuch: no such folder" in err
+        monkeypatch.setenv("LRARUN_RESULTS", "nosuch")
+        assert call(*command).code == 4
+        monkeypatch.delenv("LRARUN_RESULTS")
+        assert call(*command).code == 0
+    assert "lrarun train makes it" in call("status").err
+
+
+def test_a_folder_where_a_spec_should_be_is_met_with_the_option_for_it(results, call):
+    for command in ("status", "clean"):
+        code, out, err = call(command, results)
+        assert (code, out) == (2, "") and f"--results {results}" in err
+
+
+def test_copies_of_runs_count_nowhere_and_are_not_removed(results, dataset, call):
+    import shutil
+
+    commands = [["status", "--json"], ["export"], ["export", "--runs"], ["clean"]]
+    before = [call(*command, "--results", results) for command in commands]
+    run_id = spec(dataset).run_id
+    shutil.copytree(results / run_id, results / "copy")
+    shutil.copytree(results / spec(dataset, seed=2, validation=650).run_id, results / "failed copy")
+    after = [call(*command, "--results", results) for command in commands]
+    for (command, was, now) in zip(commands, before, after):
+        assert now.out == was.out, command
+        assert now.err.count("left out") == 1 and str(results / "copy") in now.err and run_id in now.err, command

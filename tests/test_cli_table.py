@@ -57,6 +57,18 @@ def spec_file(tmp_path):
     return write
 
 
+@pytest.mark.parametrize("layout, mark", [("text", "2.00† (3.02)"), ("markdown", "2.00† (3.02)"),
+                                          ("latex", r"2.00$^\dagger$ (3.02)"), ("csv", ""), ("json", "")])
+@pytest.mark.parametrize("version", [0, 1])
+def test_runs_that_todays_version_would_not_make_the_same_are_marked(lrarun, tmp_path, layout, mark, version):
+    write_run(tmp_path, spec_of(BACKPROP), test_error=2.0, train_error=0.5, numbers_version=version)
+    _, out, err = lrarun("table", "1", "--results", tmp_path, "--format", layout)
+    stale = "stale: 1 run in these cells (made by version 0 of the numbers, which is 1 now)" in err
+    assert stale == (version == 0)
+    assert (mark in out and "Stale: would not come out" in out if mark else "†" not in out) or version == 1
+    assert "†" not in out and "dagger" not in out or version == 0
+
+
 def test_a_complete_set_of_results_exits_0_and_says_nothing_else(lrarun, everything):
     code, out, err = lrarun("table", "--results", everything)
     assert (code, err) == (0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from lrarun.cli import main
+from lrarun.executors import cores
 from tests.malformed_specs import MALFORMED
 from tests.synthetic import synthetic_dataset
 
@@ -88,6 +90,32 @@ def test_a_dry_run_writes_nothing(folder):
     assert not (folder / "results").exists()
 
 
+def test_a_dry_run_counts_on_no_more_processes_than_there_are_cores(folder, call):
+    (folder / "many.yaml").write_text(SMALL + "algorithm: backprop\nsweep: {seed: [0, 1, 2, 3, 4, 5, 6, 7]}\n")
+    assert call("train", "many.yaml", "--set", "sweep.seed=[0]", "--quiet").code == 0
+    (record,) = (folder / "results").glob("*/run.json")
+    slow = json.loads(record.read_text()) | {"seconds": 3600.0}
+    record.write_text(json.dumps(slow))
+    own = cores()
+    told = {jobs: call("train", "many.yaml", "--dry-run", "--jobs", jobs).out.splitlines()[-1]
+            for jobs in (min(own, 7), 100_000)}
+    few, many = (text.partition("estimated time: ")[2] for text in told.values())
+    assert few and few == many
+    assert ("take turns" in told[100_000]) == (own < 7)
+
+
+@pytest.mark.parametrize("results", ["own.npz/results", "/proc/results"])
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--jobs", "2"]])
+def test_a_results_folder_that_cannot_be_is_one_message_before_anything_begins(folder, call, results, more):
+    (folder / "many.yaml").write_text(SMALL + "algorithm: backprop\nsweep: {seed: [0, 1, 2]}\n")
+    if not os.path.exists("/proc"):
+        pytest.skip("no /proc")
+    code, out, err = call("train", "many.yaml", "--results", results, *more)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"lrarun: {folder / results}: runs cannot be stored there")
+    assert err.count("\n") == 1 and "--results" in err
+
+
 def test_set_changes_every_spec(folder):
     (folder / "one.yaml").write_text(SMALL + "algorithm: lra-e\n")
     done = lrarun("train", "one.yaml", "--set", "epochs=1", "--set", "algorithm.beta=0.2")
@@ -119,8 +147,9 @@ def test_a_missing_data_set_is_said_before_anything_is_written(folder):
 def test_too_many_validation_samples_are_refused(folder):
     (folder / "one.yaml").write_text(SMALL.replace("validation: 50", "validation: 5000") + "algorithm: lra-e\n")
     done = lrarun("train", "one.yaml")
-    assert done.returncode in (2, 3)
+    assert done.returncode == 2
     assert "5000" in done.stderr and "Traceback" not in done.stderr
+    assert not (folder / "results").exists()
 
 
 @pytest.mark.parametrize("case", MALFORMED, ids=lambda case: case.name)

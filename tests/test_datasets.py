@@ -170,7 +170,7 @@ DAMAGE = {
 }
 MINE = {
     "fewer labels": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.arange(11) % 3)), "12 images .* 11 labels"),
-    "other size": (TEST_IMAGES, rewrite(lambda whole: idx_bytes(np.ones((6, 4, 5)))), "have the size"),
+    "other size": (TEST_IMAGES, rewrite(lambda whole: idx_bytes(np.ones((6, 4, 5)))), "have the shape"),
     "unseen class": (TEST_LABELS, rewrite(lambda whole: idx_bytes(np.arange(6))), "a test label is 5"),
     "one class": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.zeros(12))), "one class only"),
 }
@@ -226,7 +226,9 @@ def test_a_file_named_as_the_folder_is_refused(machine):
         datasets.load("mnist", machine / "file")
 
 
-@pytest.mark.parametrize("name, hint", [("mnsit", "did you mean 'mnist'"), ("/nowhere/at/all", "known are")])
+@pytest.mark.parametrize("name, hint", [
+    ("mnsit", "did you mean 'mnist'"), ("zzz", "known are"), ("/nowhere/at/all", "no such folder"),
+])
 def test_an_unknown_name_is_refused_with_the_nearest(name, hint):
     with pytest.raises(DataError, match=hint):
         datasets.load(name)

@@ -21,6 +21,7 @@ from lrarun.executors.scheduling import KILLED, Schedule
 from lrarun.locks import locked
 from lrarun.planning import SKIP, WAIT, plan
 from lrarun.results import read_result, read_results
+from lrarun.spec import load_specs
 from lrarun.watching import Watcher
 from tests.small_runs import content, contents, holding, lrarun, spec, until, write_dataset, write_spec
 
@@ -250,13 +251,16 @@ def test_two_invocations_train_each_run_once(dataset, tmp_path):
 
 
 def test_the_command_says_which_runs_failed_and_exits_with_3(dataset, tmp_path):
-    file = write_spec(tmp_path / "spec.yaml", dataset, runs=2, validation=650)
+    file = write_spec(tmp_path / "spec.yaml", dataset, runs=2)
+    (tmp_path / "results").mkdir()
+    for run in load_specs(file):  # where a run's folder should be, there is something else
+        (tmp_path / "results" / run.run_id).touch()
     command = lrarun("train", file, "--results", tmp_path / "results", "--quiet", "--jobs", 2)
     output, told = command.communicate(timeout=60)
     assert command.returncode == 3
     assert output == ""
     assert told.startswith("lrarun: 2 of 2 runs did not finish:")
-    assert told.count("failed: validation") == 2
+    assert told.count("failed: File exists") == 2
 
 
 def test_a_dry_run_changes_nothing(dataset, tmp_path):

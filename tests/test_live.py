@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -54,6 +55,23 @@ def test_a_run_that_goes_on_and_one_that_fails_are_said(capsys):
     said = capsys.readouterr().err
     assert f"{job.run_id}: goes on after epoch 40/100" in said
     assert f"[1/2] {other.run_id}: killed: by SIGKILL" in said
+
+
+def test_a_run_that_starts_anew_is_said_so_and_not_to_resume(capsys):
+    view, (job,) = live.Lines(), jobs(1)
+    job = replace(job, action="resume", reason="resumes at epoch 41 of 100", epoch=40)
+    view.planned([job], 1)
+    view.lost(job, "its checkpoint cannot be read (Bad CRC-32)")
+    view.begun(job, 0)
+    said = capsys.readouterr().err.splitlines()[1:]
+    assert said == [f"{job.run_id}: starts anew: its checkpoint cannot be read (Bad CRC-32)"]
+
+
+def test_more_processes_than_cores_are_said_to_take_turns(capsys, monkeypatch):
+    monkeypatch.setattr("lrarun.executors.cores", lambda: 2)
+    for count, turns in ((2, False), (3, True)):
+        live.Lines().planned(jobs(5), count)
+        assert ("3 processes on 2 cores, on which they take turns" in capsys.readouterr().err) == turns
 
 
 def drawn(view):

@@ -50,7 +50,8 @@ def test_the_fingerprint_follows_content_type_and_shape_not_compression(tmp_path
 LABELS = np.arange(9) % 3
 WRONG = {
     "no array 'test_labels'": {"test_labels": None},
-    "plain arrays": {"train_labels": np.array([object()] * 9)},
+    r"train_labels is object\(9,\)": {"train_labels": np.array([object()] * 9)},
+    "train_images is of type object": {"train_images": np.array([[object()] * 2] * 9)},
     "train_images has the shape": {"train_images": np.zeros(9, np.uint8)},
     "test_images has the shape": {"test_images": np.zeros((0, 3, 2), np.uint8)},
     "of type int64": {"train_images": np.zeros((9, 3, 2), np.int64)},
@@ -58,8 +59,8 @@ WRONG = {
     "expected whole numbers": {"train_labels": LABELS / 2},
     "goes from -1 to 1": {"train_labels": LABELS - 1},
     "goes from 0 to 300": {"train_labels": LABELS * 150},
-    "9 images .* 8 labels": {"train_labels": LABELS[:8]},
-    "have the size": {"test_images": np.zeros((3, 2, 2), np.uint8)},
+    "9 images in train_images but 8 labels in train_labels": {"train_labels": LABELS[:8]},
+    r"train_images have the shape \(3, 2\), those in test_images": {"test_images": np.zeros((3, 2, 2), np.uint8)},
     "a test label is 7": {"test_labels": np.array([0, 1, 7])},
     "one class only": {"train_labels": LABELS * 0},
 }
@@ -84,10 +85,19 @@ def test_a_damaged_file_is_refused(tmp_path, damage):
         datasets.load(str(path))
 
 
+@pytest.mark.parametrize("content, said", [(b"", "it is empty"), (b"hello " * 99, "not an .npz file, or cut short")])
+def test_junk_is_met_with_how_to_write_a_good_file_and_not_with_advice_to_trust_it(tmp_path, content, said):
+    (tmp_path / "mine.npz").write_bytes(content)
+    with pytest.raises(DataError, match="mine.npz: ") as refusal:
+        datasets.load(str(tmp_path / "mine.npz"))
+    assert said in str(refusal.value) and "pickle" not in str(refusal.value)
+    assert f"numpy.savez(FILE, {', '.join(f'{key}=...' for key in npz.KEYS)})" in str(refusal.value)
+
+
 def test_a_missing_file_or_a_single_array_is_refused(tmp_path):
-    with pytest.raises(DataError, match="cannot be read: No such file"):
+    with pytest.raises(DataError, match="gone.npz: no such folder or file"):
         datasets.load(str(tmp_path / "gone.npz"))
     with open(tmp_path / "one.npz", "wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(DataError, match="one.npz: not a sound .npz file"):
+    with pytest.raises(DataError, match="one.npz: not an .npz file: it is a single array.*numpy.savez"):
         datasets.load(str(tmp_path / "one.npz"))

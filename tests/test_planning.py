@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from itertools import product
 
+import numpy as np
 import pytest
 
-from lrarun import estimates, runs, staleness
+from lrarun import checkpoints, estimates, planning, runs, staleness
 from lrarun import spec as spec_module
+from lrarun.errors import LrarunError, UsageError
 from lrarun.estimates import Estimates, duration, makespan
 from lrarun.locks import locked
-from lrarun.planning import longest_first, plan, total_seconds
+from lrarun.planning import longest_first, plan, refuse_unwritable, total_seconds
 from lrarun.results import Result, read_result
 from lrarun.spec import make_spec
 from tests.small_runs import spec, write_dataset
@@ -52,15 +56,64 @@ def test_a_run_that_nobody_began_is_new(run, tmp_path):
         ("interrupted", {"epoch": 4}, "resume", "resumes at epoch 5 of 10, was interrupted after epoch 4"),
         ("running", {"epoch": 4}, "resume", "resumes at epoch 5 of 10, was killed after epoch 4"),
         ("failed", {"epoch": 4, "reason": "disk full"}, "resume",
-         "resumes at epoch 5 of 10, was failed after epoch 4 (disk full)"),
+         "resumes at epoch 5 of 10, failed after epoch 4 (disk full)"),
     ],
 )
 def test_each_state_has_its_action_and_reason(run, tmp_path, state, more, action, said):
-    write(tmp_path, run, state, **more)
+    checkpoints.save(write(tmp_path, run, state, **more) / "checkpoint.npz", {"progress": {"epoch": 4}})
     job = only(run, tmp_path)
     assert (job.action, job.reason, job.epoch) == (action, said, more["epoch"])
     forced = only(run, tmp_path, force=True)
     assert (forced.action, forced.anew, forced.epoch) == ("train", True, 0)
+
+
+@pytest.mark.parametrize("epoch", [0, 4])
+def test_without_a_checkpoint_a_run_starts_anew_and_that_is_said(run, tmp_path, epoch):
+    write(tmp_path, run, "failed", epoch=epoch, reason="disk full")
+    job = only(run, tmp_path)
+    assert (job.action, job.epoch) == ("train", 0)
+    start = "starts anew: its checkpoint is missing;" if epoch else "starts again,"
+    assert job.reason == f"{start} failed after epoch {epoch} (disk full)"
+
+
+def test_a_checkpoint_says_where_a_run_goes_on_and_a_damaged_one_that_it_does_not(run, tmp_path):
+    folder = write(tmp_path, run, "running", epoch=9)
+    checkpoint = folder / "checkpoint.npz"
+    checkpoints.save(checkpoint, {"progress": {"epoch": 7}, "params": {"W": {1: np.zeros(99)}}})
+    job = only(run, tmp_path)
+    assert (job.action, job.epoch) == ("resume", 7)
+    assert job.reason == "resumes at epoch 8 of 10, was killed after epoch 9"
+    whole = checkpoint.read_bytes()
+    for damaged, why in ((whole[:-30], "cut short or overwritten"), (b"", "cut short"), (b"x" * 999, "overwritten")):
+        checkpoint.write_bytes(damaged)
+        job = only(run, tmp_path)
+        assert (job.action, job.epoch, job.anew) == ("train", 0, False)
+        assert job.reason.startswith("starts anew: its checkpoint cannot be read (") and why in job.reason
+        assert job.reason.endswith("; was killed after epoch 9")
+
+
+def test_a_results_folder_that_cannot_be_written_is_refused_at_once(run, tmp_path, monkeypatch):
+    jobs = plan([run], tmp_path / "results")
+    refuse_unwritable(jobs, tmp_path / "results" / "deep")
+    assert not (tmp_path / "results").exists()
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "file/in/it", "dangling"):
+        with pytest.raises(UsageError, match=f"{tmp_path / name}: runs cannot be stored there .*--results"):
+            refuse_unwritable(jobs, tmp_path / name)
+
+
+@pytest.mark.parametrize("number, kind", [(errno.EACCES, 2), (errno.EROFS, 2), (errno.ENOSPC, 1)])
+def test_where_there_is_nothing_to_train_nothing_needs_to_be_written(run, tmp_path, monkeypatch, number, kind):
+    def refuse(folder):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(planning, "try_folder", refuse)
+    with pytest.raises(LrarunError, match=os.strerror(number)) as refusal:
+        refuse_unwritable(plan([run], tmp_path), tmp_path)
+    assert refusal.value.exit_code == kind
+    write(tmp_path, run, "finished", epoch=10)
+    refuse_unwritable(plan([run], tmp_path), tmp_path)
 
 
 def test_a_run_in_other_hands_is_waited_for_even_when_forced(run, tmp_path):

@@ -16,6 +16,8 @@ import pytest
 from lrarun import plugins
 from lrarun.algorithms import algorithms
 from lrarun.errors import UsageError
+from lrarun.spec import make_spec
+from tests.fabricate import write_run
 from tests.synthetic import synthetic_dataset
 
 ROOT = Path(__file__).parent.parent
@@ -158,6 +160,25 @@ def test_a_run_of_an_edited_rule_is_stale_and_not_taken_for_a_current_one(traine
     assert "--force" in lrarun("train", "mine.yaml", "--dry-run").out
     assert lrarun("train", "mine.yaml", "--jobs", "1", "--force", "--quiet").code == 0
     assert "stale" not in lrarun("status").out
+
+
+def test_a_table_marks_runs_of_an_edited_rule(call, plugin, tmp_path):
+    file = plugin()
+    spec = make_spec({"algorithm": "sign-symmetry"})
+    made = {"plugins": plugins.digests()}
+    write_run(tmp_path / "results", spec.to_dict(), test_error=2.0, train_error=0.5, provenance=made)
+    (tmp_path / "mine.yaml").write_text("algorithm: sign-symmetry\n")
+    commands = (["table", "1"], ["table", "--spec", "mine.yaml"], ["table", "--spec", "mine.yaml", "--compare"])
+    for command in commands:
+        done = call(*command)
+        assert "2.00" in done.out and "†" not in done.out and "stale" not in done.err
+    file.write_text(RULE + "# edited\n")
+    for command in commands:
+        done = call(*command)
+        assert "2.00†" in done.out and "† Stale" in done.out
+        assert "stale: 1 run in these cells (its rule's file has changed since)" in done.err
+    call("report", "--out", "page.html")
+    assert "2.00<small>†</small>" in Path("page.html").read_text()
 
 
 def test_a_run_whose_plugin_is_not_named_this_time_is_not_removed(call, trained, monkeypatch):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import os
 import random
+import re
 import signal
 import time
 
 import numpy as np
 import pytest
 
-from lrarun import runs
+from lrarun import checkpoints, runs
 from lrarun.results import FINISHED
 from lrarun.spec import make_spec
+from lrarun.training import Training
 from tests.synthetic import synthetic_dataset
 
 KILLS = 20
@@ -108,18 +110,50 @@ def test_a_stop_request_stores_where_the_run_was(tmp_path):
     assert log_without_timings(result.folder) == log_without_timings(whole)
 
 
-def test_a_damaged_checkpoint_starts_the_run_anew(tmp_path):
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def of_a_wider_network(path):
+    spec = make_spec(spec_for("lra-e").to_dict() | {"width": 25})
+    checkpoints.save(path, Training(spec, synthetic_dataset(samples=650)).state())
+
+
+DAMAGE = {
+    "a flipped bit": (flipped, r"cannot be read \(Bad CRC-32"),
+    "a cut": (lambda path: path.write_bytes(path.read_bytes()[:-9]), r"cannot be read \(it is cut short"),
+    "none": (lambda path: path.unlink(), "its checkpoint is missing"),
+    "another run's": (of_a_wider_network, "not of this run"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_starts_the_run_anew_and_that_is_said(tmp_path, damage):
     spec, dataset = spec_for("lra-e"), synthetic_dataset(samples=650)
     whole = runs.run(spec, dataset, tmp_path / "whole").folder
     epochs = []
     with pytest.raises(runs.Stopped):
         runs.run(spec, dataset, tmp_path, runs.Hooks(epoch=epochs.append, stop=lambda: len(epochs) == 3))
-    checkpoint = tmp_path / spec.run_id / "checkpoint.npz"
-    content = bytearray(checkpoint.read_bytes())
-    content[len(content) // 2] ^= 1
-    checkpoint.write_bytes(content)
-    result = runs.run(spec, dataset, tmp_path)
+    change, why = DAMAGE[damage]
+    change(tmp_path / spec.run_id / "checkpoint.npz")
+    told = []
+    hooks = runs.Hooks(lost=lambda reason: told.append(reason), started=told.append)
+    result = runs.run(spec, dataset, tmp_path, hooks)
+    assert told[1:] == [0] and re.search(why, told[0])
     assert log_without_timings(result.folder) == log_without_timings(whole)
+    assert parameters(result.folder) == parameters(whole)
+
+
+def test_of_a_run_that_is_begun_or_goes_on_nothing_is_lost(tmp_path):
+    spec, dataset = spec_for("lra-e"), synthetic_dataset(samples=650)
+    lost, epochs = [], []
+    with pytest.raises(runs.Stopped):
+        runs.run(spec, dataset, tmp_path, runs.Hooks(lost=lost.append, epoch=epochs.append, stop=lambda: bool(epochs)))
+    runs.run(spec, dataset, tmp_path, runs.Hooks(lost=lost.append))
+    runs.run(spec, dataset, tmp_path, runs.Hooks(lost=lost.append), force=True)
+    assert lost == []
 
 
 def test_a_second_process_may_not_train_the_same_run(tmp_path):

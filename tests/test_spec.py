@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrarun import probes
 from lrarun.activations import ACTIVATIONS, get_activation
 from lrarun.algorithms import algorithms
 from lrarun.algorithms.backprop import Backprop
@@ -22,6 +21,7 @@ from lrarun.errors import SpecError
 from lrarun.initializers import INITIALIZERS, Gaussian, Glorot
 from lrarun.located import Problems, Source
 from lrarun.optimizers import OPTIMIZERS, SGD, Adam
+from lrarun.probes import Angle
 from lrarun.settings import setting, settings_of
 from lrarun.spec import MAX_DEPTH, _read, load_specs, make_spec
 from lrarun.yaml_source import dump, parse
@@ -401,14 +401,7 @@ def test_a_folder_near_a_known_name_is_taken(tmp_path, monkeypatch):
 # Probes
 
 
-@dataclass(frozen=True)
-class Angle:
-    name: ClassVar[str] = "angle"
-    every: int = setting(1, "mini-batches between two looks", ge=1)
-
-
-def test_probes_are_a_list_of_names_or_blocks(monkeypatch, mistakes):
-    monkeypatch.setitem(probes.PROBES, "angle", Angle)
+def test_probes_are_a_list_of_names_or_blocks(mistakes):
     spec = make_spec({"algorithm": "lra-e", "probes": ["angle"]})
     assert spec.probes == (Angle(),) and make_spec(spec.to_dict()) == spec
     assert make_spec({"algorithm": "lra-e", "probes": [{"name": "angle", "every": 10}]}).probes == (Angle(10),)

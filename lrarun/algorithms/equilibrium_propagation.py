@@ -74,7 +74,7 @@ class EquilibriumPropagation(Algorithm):
         paper="not stated; persistent, zero at first, in Scellier and Bengio",
     )
     rate_ratio: float = setting(
-        0.1, "ratio of the learning rates of one layer and the layer below it", gt=0,
+        0.1, "ratio of the learning rates of one layer and the layer below it", gt=0, le=1000,
         paper="not stated; 1/2 for 1 hidden layer, 1/4 for 3 in Scellier and Bengio",
     )
     output_scale: float = setting(

@@ -13,7 +13,9 @@ import sys
 import click
 
 from lrarun import __version__
-from lrarun.cli.behaviour import global_options, is_verbose, unread_output_is_fine, with_global_options
+from lrarun.cli.behaviour import (
+    SuggestingGroup, global_options, is_verbose, unread_output_is_fine, with_global_options,
+)
 from lrarun.errors import LrarunError
 
 # Command -> (module under lrarun.cli, attribute). Order is that of the help page.
@@ -42,7 +44,7 @@ PROGRAM = "lrarun"
 UNEXPECTED, INTERRUPTED = 1, 130
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group whose commands are imported when they are asked for."""
 
     def list_commands(self, ctx):

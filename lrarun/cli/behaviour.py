@@ -16,6 +16,8 @@ from typing import Any, TextIO
 
 import click
 
+from lrarun.settings import nearest
+
 PLUGINS = "LRARUN_PLUGINS"  # as in lrarun.plugins, which is not imported here
 QUIET, VERBOSE = "lrarun.quiet", "lrarun.verbose"
 LOGGER = logging.getLogger("lrarun")
@@ -109,6 +111,17 @@ def global_options(hidden: bool = False) -> list[click.Option]:
                      expose_value=False, envvar=None if hidden else PLUGINS, metavar="FILE.py",
                      help="A file with a learning rule of your own. Can be given several times.", **shown),
     ]
+
+
+class SuggestingGroup(click.Group):
+    """A group that meets an unknown command with the nearest one."""
+
+    def resolve_command(self, ctx, args):
+        """The command that is asked for; fails with the nearest name where there is none of that name."""
+        close = nearest(args[0], self.list_commands(ctx))
+        if close and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {close!r}?")
+        return super().resolve_command(ctx, args)
 
 
 def with_global_options(command: click.Command) -> click.Command:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lrarun.cli.behaviour import say
-from lrarun.cli.options import data_dir_option, optional_specs_argument, results_option, set_option
+from lrarun.cli.options import check_results, data_dir_option, optional_specs_argument, results_option, set_option
 from lrarun.cli.status import wanted_runs
 
 
@@ -33,7 +33,9 @@ def clean(
     """
     from lrarun.housekeeping import removable, remove
 
-    found = removable(wanted_runs(specs, overrides), results, data_dir)
+    wanted = wanted_runs(specs, overrides)
+    check_results(results)
+    found = removable(wanted, results, data_dir)
     if not found:
         say("nothing to remove")
         return

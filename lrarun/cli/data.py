@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from lrarun.cli.behaviour import SuggestingGroup
 from lrarun.cli.options import data_dir_option, quiet_option
 from lrarun.errors import LrarunError
 from lrarun.published import PUBLISHED
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def data() -> None:
     """Get the data sets, or see where they are.
 

@@ -42,7 +42,9 @@ def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
     try:
         found = catalogue.describe(name, data_dir)
     except UnknownName as error:
-        raise UsageError(f"{error} (lrarun list shows all)") from None
+        raise UsageError(
+            f"{error} (lrarun list shows all; a rule in a file of your own needs --plugin FILE.py)"
+        ) from None
     if as_json:
         print_json(found[0] if len(found) == 1 else found)
     else:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def diff(first: str, second: str, results: Path, as_json: bool) -> None:
     """Show what differs between two runs.
 
-    Compares specs, results and provenance. RUN is a run id, the beginning of one, the
-    digest at its end, or a run's folder.
+    Compares specs, results and provenance. RUN is a run id, the digest at its
+    end, the beginning of either, or a run's folder.
 
     \b
     Examples:

@@ -68,10 +68,13 @@ class View(Watcher):
         self.total, self.workers = len(self.to_come), workers or 0
         skipped = len(jobs) - self.total
         self.say(f"{runs(self.total)} to train" + (f", {skipped} done before" if skipped else "")
-                 + (f"; {workers} processes" if self.total and workers and workers > 1 else ""))
+                 + (f"; {processes(workers)}" if self.total and workers and workers > 1 else ""))
         for job in jobs:
             if job.action == SKIP and "stale" in job.reason:
                 self.say(f"{job.run_id}: {job.reason}")
+
+    def lost(self, job: Job, reason: str) -> None:
+        self.say(f"{job.run_id}: starts anew: {reason}")
 
     def begun(self, job: Job, epoch: int) -> None:
         self.to_come.pop(job.run_id, None)
@@ -114,11 +117,17 @@ class Lines(View):
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[str, tuple[float, int]] = {}  # run -> when its last line was said, and the tenths done then
+        self._lost: set[str] = set()
+
+    def lost(self, job: Job, reason: str) -> None:
+        super().lost(job, reason)
+        self._lost.add(job.run_id)
 
     def begun(self, job: Job, epoch: int) -> None:
         super().begun(job, epoch)
         self._said[job.run_id] = (time.monotonic(), 10 * epoch // job.spec.epochs)
-        self.say(f"{job.run_id}: " + (f"goes on after epoch {epoch}/{job.spec.epochs}" if epoch else job.reason))
+        if job.run_id not in self._lost:
+            self.say(f"{job.run_id}: " + (f"goes on after epoch {epoch}/{job.spec.epochs}" if epoch else job.reason))
 
     def epoch(self, job: Job, record: Mapping[str, Any]) -> None:
         super().epoch(job, record)
@@ -199,6 +208,16 @@ def view(quiet: bool) -> AbstractContextManager[Watcher]:
 def runs(count: int) -> str:
     """``1 run``, ``2 runs``."""
     return "1 run" if count == 1 else f"{count} runs"
+
+
+def processes(count: int) -> str:
+    """``1 process``, ``2 processes``; more than there are cores, with what comes of it."""
+    from lrarun.executors import cores
+
+    said, own = "1 process" if count == 1 else f"{count} processes", cores()
+    if count <= own:
+        return said
+    return f"{said} on {own} core{'s' * (own > 1)}, on which they take turns: --jobs {own} is as fast, in less memory"
 
 
 def left(course: Course) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from lrarun.cli.behaviour import set_quiet
 from lrarun.cli.completing import run_ids, spec_files
@@ -55,6 +56,16 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Set a key of every spec, dotted for nested ones. Can be given several times.",
 )
+
+
+def check_results(results: Path) -> None:
+    """Raises ``Incomplete`` if the user named a results folder that is not there; that the usual one is not is fine."""
+    ctx = click.get_current_context()
+    if results.is_dir() or ctx.get_parameter_source("results") == ParameterSource.DEFAULT:
+        return
+    from lrarun.errors import Incomplete
+
+    raise Incomplete(f"{results}: no such folder; name the one that holds the runs with --results or LRARUN_RESULTS")
 
 
 def run_argument(name: str) -> Callable[[F], F]:

@@ -61,11 +61,13 @@ def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrid
     from lrarun.report.verdicts import add_verdicts
     from lrarun.report.web.page import Contents
     from lrarun.results import read_results
+    from lrarun.staleness import superseded
 
     runs = well_formed(read_results(results))
     wanted = by_spec(files, overrides) if files else by_protocol(runs)
+    cells = add_verdicts(fill(runs, wanted, superseded(runs)))
     checked = check(load_claims(), Measured(runs, resolver()), target_products)
-    return Contents(add_verdicts(fill(runs, wanted)), runs, wanted, titles(), checked, pictures(results, figures))
+    return Contents(cells, runs, wanted, titles(), checked, pictures(results, figures))
 
 
 def pictures(results: Path, figures: Path | None) -> list[Picture]:

@@ -34,7 +34,7 @@ SCORES = {
 def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
     """Show one run: spec, scores, provenance and learning curve.
 
-    RUN is a run id, the beginning of one, the digest at its end, or a run's folder.
+    RUN is a run id, the digest at its end, the beginning of either, or a run's folder.
 
     \b
     Examples:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.behaviour import say
-from lrarun.cli.options import data_dir_option, json_option, optional_specs_argument, results_option, set_option
+from lrarun.cli.options import (
+    check_results, data_dir_option, json_option, optional_specs_argument, results_option, set_option,
+)
 
 if TYPE_CHECKING:
     from lrarun.housekeeping import Status
@@ -37,12 +39,19 @@ def status(
     """
     from lrarun.housekeeping import statuses
 
-    rows = statuses(wanted_runs(specs, overrides), results, data_dir)
+    wanted = wanted_runs(specs, overrides)
+    if wanted is None:
+        check_results(results)
+    rows = statuses(wanted, results, data_dir)
     if as_json:
         import json
         from dataclasses import asdict
 
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    if not rows:
+        hint = "" if results.is_dir() else ", which is not there yet: lrarun train makes it, --results names another"
+        say(f"no runs in {results}{hint}")
         return
     from collections import Counter
 
@@ -50,16 +59,25 @@ def status(
 
     click.echo(tabulate([cells(row) for row in rows], HEADERS, disable_numparse=True))
     counts = Counter(row.state for row in rows)
-    say(", ".join(f"{count} {state}" for state, count in counts.items()) or f"no runs in {results}")
+    say(", ".join(f"{count} {state}" for state, count in counts.items()))
 
 
 def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spec] | None:
-    """The runs of spec files; None, for all there are, without a file."""
+    """The runs of spec files; None, for all there are, without a file.
+
+    Raises:
+        UsageError: a folder stands where a file should, or a spec is not valid.
+    """
     if not specs:
         if overrides:
             raise click.UsageError("--set changes the runs of a spec; give one.")
         return None
+    from lrarun.errors import UsageError
     from lrarun.spec import load_specs
+
+    for path in specs:
+        if path.is_dir():
+            raise UsageError(f"{path}: a folder, where a spec file was expected; for the runs in it: --results {path}")
 
     return [spec for path in specs for spec in load_specs(path, overrides)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,13 +56,15 @@ def table(
     from lrarun.report.tables import render
     from lrarun.report.verdicts import add_verdicts
     from lrarun.results import read_results
+    from lrarun.staleness import superseded
 
     runs = well_formed(read_results(results))
-    wanted = by_spec(files, overrides) if files else by_protocol(runs)
-    cells = choose(add_verdicts(fill(runs, wanted)), number, layout, bool(files))
+    wanted, stale = by_spec(files, overrides) if files else by_protocol(runs), superseded(runs)
+    cells = choose(add_verdicts(fill(runs, wanted, stale)), number, layout, bool(files))
     click.echo((render_comparison if compare else render)(cells, layout), nl=False)
     if not files:
         mention_left_out(runs, wanted, cells)
+    mention_stale(cells, stale)
     if compare:
         check_verdicts(cells)
     check_complete(cells, results, files)
@@ -123,6 +125,14 @@ def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: p
             f"left out: {plural(counts.total(), 'run')} whose settings differ from the paper's protocol"
             f" (e.g. {example}); show them with --spec"
         )
+
+
+def mention_stale(cells: pd.DataFrame, stale: Mapping[str, str]) -> None:
+    """Says how many of the runs in the cells shown today's version would not make the same, and why."""
+    count = cells["stale"].sum()
+    if count:
+        say(f"stale: {plural(count, 'run')} in these cells ({', '.join(sorted(set(stale.values())))});"
+            " lrarun status names them, lrarun train --force trains them again")
 
 
 def check_verdicts(cells: pd.DataFrame) -> None:

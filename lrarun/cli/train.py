@@ -55,11 +55,17 @@ def train(
     from lrarun.cli.downloads import download_progress
     from lrarun.cli.live import view
     from lrarun.executors import raise_for_failures, train_all
-    from lrarun.planning import plan
-    from lrarun.spec import load_specs
+    from lrarun.planning import SKIP, plan, refuse_unwritable
+    from lrarun.spec import DATASETS, load_specs
 
     wanted = [spec for path in specs for spec in load_specs(path, overrides)]
     jobs = plan(wanted, results, force, data_dir)
+    refuse_unwritable(jobs, results)
+    if not scheduler:  # a cluster's workers may have what is not here
+        needed = {job.spec.dataset for job in jobs if job.action != SKIP}
+        if needed - set(DATASETS):
+            for path in specs:
+                load_specs(path, overrides, here=needed.__contains__)
     if dry_run:
         show_plan(jobs, workers)
         return
@@ -76,6 +82,7 @@ def train(
 def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     """What would happen with each run, and a line on all of them."""
     from lrarun.estimates import duration, makespan
+    from lrarun.cli.live import processes
     from lrarun.executors import cores
     from lrarun.planning import RESUME, TRAIN, total_seconds
 
@@ -87,6 +94,7 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
         click.echo("nothing to train")
         return
     workers, seconds = min(workers or cores(), len(left)), total_seconds(jobs)
-    time = "unknown: nothing like it has been trained here" if seconds is None else duration(makespan(seconds, workers))
-    processes = "1 process" if workers == 1 else f"{workers} processes"
-    click.echo(f"{len(left)} of {len(jobs)} to train; estimated time with {processes}: {time}")
+    # Processes beyond the cores make nothing faster.
+    time = duration(None if seconds is None else makespan(seconds, min(workers, cores())))
+    unknown = "" if seconds is not None else ": nothing like it has been trained here"
+    click.echo(f"{len(left)} of {len(jobs)} to train with {processes(workers)}; estimated time: {time}{unknown}")

@@ -21,7 +21,8 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
     """Check spec files without training.
 
     The check is that of train: every mistake in all of the files is reported, each as
-    FILE:LINE:COLUMN. Exits with 2 if there is one.
+    FILE:LINE:COLUMN. Of a data set of your own, the files' headers are read; nothing is
+    downloaded. Exits with 2 if there is a mistake.
 
     \b
     Examples:
@@ -46,15 +47,11 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
 def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     """What is to be said of one file; ``message`` is the mistakes as text."""
-    from lrarun.catalogue import check_dataset
     from lrarun.spec import load_specs
 
     found: dict[str, Any] = {"file": str(path), "valid": True, "runs": [], "problems": [], "message": ""}
     try:
-        specs = load_specs(path, overrides)
-        found["runs"] = [spec.run_id for spec in specs]
-        for name in dict.fromkeys(spec.dataset for spec in specs):
-            check_dataset(name)
+        found["runs"] = [spec.run_id for spec in load_specs(path, overrides, here=lambda dataset: True)]
     except SpecError as error:
         found |= {"valid": False, "problems": [asdict(each) for each in error.problems], "message": str(error)}
     except LrarunError as error:

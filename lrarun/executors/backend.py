@@ -24,6 +24,12 @@ class Begun(NamedTuple):
     epoch: int
 
 
+class Lost(NamedTuple):
+    """A run that had begun starts anew, for this reason."""
+
+    reason: str
+
+
 class Epoch(NamedTuple):
     """An epoch is done; its row of the log."""
 
@@ -51,7 +57,7 @@ class Busy(NamedTuple):
     """Another process is training this run."""
 
 
-Message = Begun | Epoch | Paused | Ended | Busy
+Message = Lost | Begun | Epoch | Paused | Ended | Busy
 Hear = Callable[[Job, Message], None]
 
 
@@ -87,6 +93,7 @@ def train(
     from threadpoolctl import threadpool_limits
 
     hooks = runs.Hooks(
+        lost=lambda reason: tell(Lost(reason)),
         started=lambda epoch: tell(Begun(epoch)),
         epoch=lambda record: tell(Epoch(record)),
         paused=lambda epoch, part: tell(Paused(epoch, part)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lrarun.errors import RunsFailed
-from lrarun.executors.backend import Backend, Begun, Busy, Ended, Epoch, Message, Paused
+from lrarun.executors.backend import Backend, Begun, Busy, Ended, Epoch, Lost, Message, Paused
 from lrarun.locks import is_locked
 from lrarun.planning import RESUME, SKIP, TRAIN, WAIT, Job, longest_first
 from lrarun.results import DIVERGED, FINISHED, Result, read_result
@@ -129,6 +129,8 @@ class Schedule:
 
     def _hear(self, job: Job, message: Message) -> None:
         match message:
+            case Lost(reason):
+                self.watcher.lost(job, reason)
             case Begun(epoch):
                 self.watcher.begun(job, epoch)
             case Epoch(record):

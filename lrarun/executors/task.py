@@ -21,7 +21,7 @@ from lrarun.spec import make_spec
 
 LISTEN_SECONDS = 0.1  # between two looks at whether the task is still wanted
 TELL_SECONDS = 0.5  # between two epochs that are reported
-KINDS = {kind.__name__: kind for kind in (backend.Begun, Epoch, backend.Paused, Ended, backend.Busy)}
+KINDS = {kind.__name__: kind for kind in (backend.Lost, backend.Begun, Epoch, backend.Paused, Ended, backend.Busy)}
 
 _loaded: dict[str, Dataset] = {}
 _loading = threading.Lock()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
@@ -137,6 +137,7 @@ class Summary:
         test_error_std: sample standard deviation over seeds (ddof 1), from two runs on.
         state: empty if nothing is outstanding, else what is: ``running 34/100``.
         outstanding: how many of the runs asked for have no score.
+        stale: how many of the finished ones today's version would not make the same.
     """
 
     runs: int = 0
@@ -145,6 +146,7 @@ class Summary:
     test_error_std: float | None = None
     state: str = ""
     outstanding: int = 0
+    stale: int = 0
 
 
 def score(result: Result, name: str) -> float | None:
@@ -182,8 +184,8 @@ def reached(result: Result) -> tuple[bool, float]:
     return score(result, "test_error") is not None, result.record.get("epoch") or 0
 
 
-def summarize(results: Iterable[Result], seeds: frozenset[int] | None) -> Summary:
-    """The cell that runs of one setting make, over those seeds, or over all there are."""
+def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Container[str] = ()) -> Summary:
+    """The cell that runs of one setting make, over those seeds, or over all there are; ``stale`` ones are counted."""
     by_seed = one_per_seed(results)
     chosen = by_seed.values() if seeds is None else [by_seed[seed] for seed in sorted(seeds & by_seed.keys())]
     done = [run for run in chosen if score(run, "test_error") is not None]
@@ -201,6 +203,7 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None) -> Summar
         test_error_std=stdev(tests) if len(tests) > 1 else None,
         state=states[0] if states else "",
         outstanding=len(states),
+        stale=sum(run.run_id in stale for run in done),
     )
 
 
@@ -212,32 +215,35 @@ def by_settings(results: Iterable[Result]) -> dict[Settings, list[Result]]:
     return groups
 
 
-def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted]) -> pd.DataFrame:
+def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Container[str] = ()) -> pd.DataFrame:
     """One row per printed cell, then one per experiment that the paper does not have.
 
     Args:
         results: all runs there are.
         wanted: which of them each experiment takes. A printed cell that is not among
             its keys stays empty and is not expected.
+        stale: ids of runs that today's version would not make the same.
 
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
-        ``verdict`` empty; and beside them ``state`` and ``outstanding`` of
-        :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
+        ``verdict`` empty; and beside them ``state``, ``outstanding`` and ``stale``
+        of :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
         :class:`Wanted`, ``paper_train`` and ``paper_test`` (the digits printed).
     """
     groups = by_settings(results)
     printed = printed_cells()
     extra = [Printed(TABLE_OF[key.dataset], key, "", "") for key in wanted.keys() - {cell.key for cell in printed}]
-    rows = [row(cell, wanted.get(cell.key), groups) for cell in [*printed, *sorted(extra)]]
+    rows = [row(cell, wanted.get(cell.key), groups, stale) for cell in [*printed, *sorted(extra)]]
     frame = pd.DataFrame(rows).astype({"runs": "Int64"})
     numbers = ["train_error", "test_error", "test_error_std", "paper_train_error", "paper_test_error"]
     return frame.astype(dict.fromkeys(numbers, "float64")).sort_values("table", kind="stable", ignore_index=True)
 
 
-def row(cell: Printed, wanted: Wanted | None, groups: Mapping[Settings, Sequence[Result]]) -> dict[str, Any]:
+def row(
+    cell: Printed, wanted: Wanted | None, groups: Mapping[Settings, Sequence[Result]], stale: Container[str]
+) -> dict[str, Any]:
     """One cell's row of :func:`fill`."""
-    found = summarize(groups.get(settings(wanted.spec), ()), wanted.seeds) if wanted else Summary()
+    found = summarize(groups.get(settings(wanted.spec), ()), wanted.seeds, stale) if wanted else Summary()
     values = (
         cell.table, *cell.key, found.runs or None, found.train_error, found.test_error, found.test_error_std,
         float(cell.train_error or "nan"), float(cell.test_error or "nan"), "",
@@ -245,6 +251,7 @@ def row(cell: Printed, wanted: Wanted | None, groups: Mapping[Settings, Sequence
     return dict(zip(COLUMNS, values)) | {
         "state": found.state,
         "outstanding": found.outstanding,
+        "stale": found.stale,
         "expected": wanted is not None,
         "departs": wanted.departs if wanted else "",
         "paper_train": cell.train_error,

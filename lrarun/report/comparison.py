@@ -12,7 +12,7 @@ from tabulate import tabulate
 from lrarun.paper import DATASETS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
-    NOTHING, escape_markdown, finish_latex, fixed, labels, records, render, subject,
+    NOTHING, STALE, escape_markdown, finish_latex, fixed, labels, records, render, stale_note, subject,
 )  # fmt: skip
 from lrarun.report.verdicts import VERDICTS
 
@@ -43,7 +43,7 @@ def legend(cells: pd.DataFrame) -> str:
     """How many cells have which verdict, and what the numbers are."""
     counts = Counter(cells["verdict"])
     tally = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
-    return f"{tally}. Difference and tolerance in points; the rule is in docs/verdicts.md."
+    return f"{tally}. Difference and tolerance in points; the rule is in docs/verdicts.md.{stale_note(cells)}"
 
 
 def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
@@ -64,8 +64,8 @@ def ours(cell: pd.Series) -> str:
     if math.isnan(cell.test_error):
         return NOTHING
     if math.isnan(cell.test_error_std):
-        return fixed(cell.test_error)
-    return f"{fixed(cell.test_error)}±{fixed(cell.test_error_std)} [{cell.runs}]"
+        return fixed(cell.test_error) + STALE * bool(cell.stale)
+    return f"{fixed(cell.test_error)}±{fixed(cell.test_error_std)} [{cell.runs}]{STALE * bool(cell.stale)}"
 
 
 def number_or_nothing(value: float, format: str) -> str:

@@ -15,7 +15,7 @@ from lrarun.report.cells import COLUMNS
 
 FORMATS = ("text", "markdown", "latex", "csv", "json")
 NOTHING = "-"
-PARTIAL = "*"
+PARTIAL, STALE = "*", "†"
 
 Grid = tuple[list[str], list[str], list[list[str]]]
 
@@ -70,7 +70,12 @@ def legend(cells: pd.DataFrame) -> str:
         parts.append(f"Not the paper's protocol: {departs[0]}{', and others' if len(departs) > 1 else ''}.")
     if partial(cells).any():
         parts.append(f"{PARTIAL} Not all seeds have finished.")
-    return " ".join(parts)
+    return " ".join(parts) + stale_note(cells)
+
+
+def stale_note(cells: pd.DataFrame) -> str:
+    """A legend's last sentence, if a cell has the mark that it explains."""
+    return f" {STALE} Stale: would not come out the same today." if (cells["stale"] > 0).any() else ""
 
 
 def partial(cells: pd.DataFrame) -> pd.Series:
@@ -100,8 +105,12 @@ def test_text(cell: pd.Series, number: bool) -> str:
         return beside(cell.state or NOTHING, cell.paper_test)
     spread = "" if math.isnan(cell.test_error_std) else f"±{fixed(cell.test_error_std)}"
     count = f" [{cell.runs}]" if number and cell.runs > 1 else ""
-    mark = PARTIAL if cell.outstanding else ""
-    return beside(fixed(cell.test_error) + spread + count + mark, cell.paper_test)
+    return beside(fixed(cell.test_error) + spread + count + marks(cell), cell.paper_test)
+
+
+def marks(cell: pd.Series) -> str:
+    """What a number is to be taken with, as :func:`legend` explains."""
+    return PARTIAL * bool(cell.outstanding) + STALE * bool(cell.stale)
 
 
 def beside(ours: str, paper: str) -> str:
@@ -196,8 +205,8 @@ def finish_latex(caption: str, body: str) -> str:
         body,
         "\\end{table}",
     ]
-    marks = {"±": "$\\pm$", "DTP-sigma": "DTP-$\\sigma$", "n = ": "$n$ = ", PARTIAL: "$^*$"}
-    return replaced("\n".join(lines), marks.items()) + "\n"
+    signs = {"±": "$\\pm$", "DTP-sigma": "DTP-$\\sigma$", "n = ": "$n$ = ", PARTIAL: "$^*$", STALE: "$^\\dagger$"}
+    return replaced("\n".join(lines), signs.items()) + "\n"
 
 
 def replaced(content: str, pairs: Iterable[Sequence[str]]) -> str:

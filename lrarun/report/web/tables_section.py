@@ -9,7 +9,7 @@ import pandas as pd
 from lrarun.paper import DATASETS, OPTIMIZERS
 from lrarun.report import comparison
 from lrarun.report.series import layers
-from lrarun.report.tables import PARTIAL, corner, fixed, labels, legend, subject
+from lrarun.report.tables import corner, fixed, labels, legend, marks, subject
 from lrarun.report.web.markup import Html, badge, caption, heads, hidden, scrolled, tag
 
 NOTHING = "–"
@@ -91,8 +91,8 @@ def test_error(cell: pd.Series) -> Html:
         return tag("b", state)
     spread = "" if math.isnan(cell.test_error_std) else f"±{fixed(cell.test_error_std)}"
     count = f" [{cell.runs}]" if cell.runs > 1 else ""
-    mark = PARTIAL if cell.outstanding else ""
-    return tag("b", fixed(cell.test_error), tag("small", f"{spread}{count}{mark}") if spread + count + mark else "")
+    more = f"{spread}{count}{marks(cell)}"
+    return tag("b", fixed(cell.test_error), tag("small", more) if more else "")
 
 
 def details(number: int, cells: pd.DataFrame) -> Html:
