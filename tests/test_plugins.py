@@ -16,7 +16,8 @@ import pytest
 from lrarun import plugins
 from lrarun.algorithms import algorithms
 from lrarun.errors import UsageError
-from lrarun.spec import make_spec
+from lrarun.spec import load_specs, make_spec
+from lrarun.training import Training
 from tests.fabricate import write_run
 from tests.synthetic import synthetic_dataset
 
@@ -231,3 +232,17 @@ def test_the_pages_package_names_the_rule(tmp_path):
     package(tmp_path, entry_point=value)
     assert lrarun_with(tmp_path, "describe", "sign-symmetry").returncode == 0
     assert made["tool"]["setuptools"]["py-modules"] == [value.partition(":")[0]]
+
+
+def test_error_weights_that_start_at_the_transpose_stay_there(plugin):
+    """The rule behind docs/reproduction.md's words on Figure 1(a), whose E changes with W's transpose."""
+    plugin((ROOT / "experiments" / "angle" / "transposed.py").read_text(), "transposed.py")
+    changes = ["algorithm.gamma=1.0", "epochs=2", "validation=50"]
+    (spec,) = load_specs(ROOT / "experiments" / "angle" / "transposed.yaml", changes)
+    training = Training(spec, synthetic_dataset())
+    while not training.done:
+        training.advance()
+    W, E = training.params["W"], training.params["E"]
+    assert set(E) == {2, 3}
+    for l in E:
+        np.testing.assert_allclose(E[l], W[l], rtol=0, atol=1e-5)
