@@ -275,6 +275,21 @@ def test_where_it_is_written(tmp_path, lrarun, monkeypatch, arguments, written):
     assert all(Path(name).read_bytes().startswith(starts[name[-3:].lower()]) for name in written)
 
 
+@pytest.mark.parametrize("by", ["an option", "the environment"])
+def test_without_a_place_it_is_written_where_the_report_looks_for_it(tmp_path, lrarun, call, monkeypatch, by):
+    write_figure1(tmp_path / "r")
+    monkeypatch.chdir(tmp_path)
+    if by == "an option":
+        code, out, _ = lrarun("1a", "--results", "r")
+    else:
+        monkeypatch.setenv("LRARUN_RESULTS", "r")
+        code, out, _ = lrarun("1a")
+    assert (code, out.split()) == (0, ["r/figures/figure-1a.png", "r/figures/figure-1a.svg"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r"]
+    call("report", "--results", "r")
+    assert '<img src="data:image/svg+xml' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("arguments", [
     ["4"], [], ["1a", "--format", "gif"], ["1a", "--out", "a.pdf"], ["1a", "--out", "a.png", "--format", "svg"],
     ["1a", "--set", "depth=3"], ["2", "--samples", "3"],
