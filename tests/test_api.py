@@ -124,7 +124,7 @@ def test_parquet_says_the_same_or_what_is_missing(call, results, tmp_path):
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        assert code == 1 and "pip install 'pyarrow" in err and not file.exists()
+        assert code == 2 and "pip install 'lrarun[export]'" in err and not file.exists()
         return
     pd.testing.assert_frame_equal(pd.read_parquet(file), lrarun.load_epochs(results), check_dtype=False)
 

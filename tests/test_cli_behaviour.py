@@ -35,8 +35,8 @@ def walk(command, name):
 EVERY = dict(walk(cli, "lrarun"))
 
 
-def help_of(name):
-    return EVERY[name].get_help(click.Context(EVERY[name], info_name=name, color=False, terminal_width=100))
+def help_of(name, width=100):
+    return EVERY[name].get_help(click.Context(EVERY[name], info_name=name, color=False, terminal_width=width))
 
 
 def environment(**changes):
@@ -73,6 +73,14 @@ def test_the_examples_in_the_help_are_understood(name):
             words = words[1:]
         else:
             command.make_context(line, words)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_help_fits_an_ordinary_terminal(name):
+    page = help_of(name, width=80)
+    assert max(map(len, page.splitlines())) <= 80
+    commands = page.partition("Commands:")[2]
+    assert "..." not in commands, "a summary is cut short"
 
 
 def test_options_from_the_environment_say_so():

@@ -9,9 +9,11 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from lrarun.plotting import draw_curve  # noqa: E402
 from lrarun.protocol import figure_protocol  # noqa: E402
-from lrarun.report import embedding  # noqa: E402
+from lrarun.report import embedding, style  # noqa: E402
 from lrarun.report.figures import styled  # noqa: E402
+from lrarun.results import read_result  # noqa: E402
 from lrarun.spec import make_spec  # noqa: E402
 from tests.test_figures import draw, drawn_lines, write_run  # noqa: E402
 
@@ -62,15 +64,27 @@ def figure_3(results, specs):
     return draw("3", results, specs).figure
 
 
+def learning_curve(results, epochs, rule="lra-e"):
+    """What ``lrarun show --plot`` draws."""
+    spec = make_spec(COMMON | {"algorithm": rule, "epochs": epochs}).to_dict()
+    fall = np.linspace(9, 3, epochs).tolist()
+    folder = write_run(results, spec, train_nll=fall, validation_nll=fall[::-1], validation_error=fall)
+    with styled():
+        return draw_curve(read_result(folder))
+
+
 @pytest.fixture(params=[
     *(f"{number} {case}" for number in ("1a", "1b") for case in CASES),
     "2 five networks", "2 one network of Fashion-MNIST", "2 sixty classes", "3 all", "3 one panel of two seeds",
+    "show 1", "show 100",
 ])
 def figure(request, tmp_path, monkeypatch):
     """Figures of few and of many lines, laid out."""
     monkeypatch.setattr(embedding, "embed", lambda values: values[:, :2])
     number, _, case = request.param.partition(" ")
-    if number == "2":
+    if number == "show":
+        made = learning_curve(tmp_path, int(case))
+    elif number == "2":
         how = {"five networks": (5, 10, ()), "sixty classes": (2, 60, ()),
                "one network of Fashion-MNIST": (1, 10, embedding.class_names("fashion-mnist"))}[case]
         made = figure_2(*how)
@@ -115,6 +129,18 @@ def test_titles_and_labels_do_not_overlap(figure):
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
     across = [text.get_window_extent() for axes in figure.axes for text in axes.texts if "°" in text.get_text()]
     assert not any(box.overlaps(axes.get_window_extent()) for box in across for axes in figure.axes)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_one_run_s_curve_has_its_rule_s_look_and_shows_its_log(rule, tmp_path):
+    losses, errors = learning_curve(tmp_path, 100, rule).axes
+    curves = [*losses.get_lines(), *(line for line in errors.get_lines() if line.get_label() == "validation")]
+    assert {(line.get_color(), line.get_marker()) for line in curves} == {style.look(rule)}
+    training, validation = losses.get_lines()
+    assert training.get_linestyle() != validation.get_linestyle()
+    fall = np.linspace(9, 3, 100)
+    for line, values in zip(curves, (fall, fall[::-1], fall), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), values)
 
 
 @pytest.mark.parametrize("number", ["1a", "1b"])

@@ -56,6 +56,14 @@ def test_a_run_that_goes_on_and_one_that_fails_are_said(capsys):
     assert f"[1/2] {other.run_id}: killed: by SIGKILL" in said
 
 
+@pytest.mark.parametrize("record, words", [({"epoch": 40}, "after epoch 40/100"), ({"epoch": 0}, "in its first epoch")])
+def test_a_run_that_was_stopped_says_how_far_it_came(capsys, record, words):
+    view, (job,) = live.Lines(), jobs(1)
+    view.planned([job], 1)
+    view.ended(job, Outcome(job.spec, "interrupted", "stopped", Result(job.run_id, None, "interrupted", {}, record)))
+    assert f"[1/1] {job.run_id}: interrupted {words}\n" in capsys.readouterr().err
+
+
 def drawn(view):
     view.console.print(view._table())
     return view.console.file.getvalue()

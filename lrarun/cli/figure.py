@@ -61,10 +61,10 @@ def figure(
     As PNG and SVG, into the folder where `lrarun report` looks for pictures.
 
     \b
-    1a  angle between LRA-E's updates and backprop's, from logs with the probe `angle`
-    1b  validation NLL and total discrepancy, from logs with the probe `discrepancy`
-    2   t-SNE of the top hidden layers on the test images, from saved weights
-    3   validation accuracy of DTP and DTP-sigma from three kinds of initial weights
+    1a  angle between LRA-E's updates and backprop's (needs the probe `angle`)
+    1b  validation NLL and total discrepancy (needs the probe `discrepancy`)
+    2   t-SNE of the top hidden layers on the test images (needs weights)
+    3   validation accuracy of DTP and DTP-sigma by kind of initial weights
 
     Prints the files written. Runs that are missing are named, the figure is drawn
     without them, and the exit code is 4. The runs of each figure are trained by

@@ -40,7 +40,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
     Examples:
       lrarun show mnist-lra-e
       lrarun show c81132569a --results results/reference
-      lrarun show results/reference/mnist-lra-e-3x256-sgd-s0-c81132569a --plot curve.png
+      lrarun show mnist-rfa-5 --results results/reference --plot curve.png
     """
     from lrarun.cli.printing import print_json
     from lrarun.results import find_result, read_log
