@@ -28,7 +28,7 @@ def data() -> None:
 @data_dir_option
 @quiet_option
 def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
-    """Find data sets on this machine, or download them.
+    """Find data sets here, or download them.
 
     Both, if none is named. A training run does the same by itself. Prints where they are. Downloads go into
     the data folder if one is named, else into the user's cache.
@@ -54,7 +54,9 @@ def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
 @data.command(name="list")
 @data_dir_option
 def list_(data_dir: Path | None) -> None:
-    """Show where each data set is; download nothing.
+    """Show where each data set is.
+
+    Downloads nothing.
 
     \b
     Examples:

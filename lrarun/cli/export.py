@@ -24,7 +24,7 @@ if TYPE_CHECKING:
               help="Write to a file, whole or not at all, in place of stdout.")
 @results_option
 def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
-    """Export every epoch of every run as one tidy table.
+    """Export every epoch of every run as a table.
 
     Columns: run id, state, the spec's keys (algorithm, algorithm.beta, ...), epoch, and
     the log's columns. Errors are in percent, losses in nats, times in seconds. Exits

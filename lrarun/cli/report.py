@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def report(
     out: Path, results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]
 ) -> None:
-    """Write one self-contained web page with all results.
+    """Write all results as one web page.
 
     It has the tables with the paper's numbers and verdicts, learning curves, figures,
     the paper's claims, and each run's settings and provenance. It needs no network and

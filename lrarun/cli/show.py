@@ -32,9 +32,9 @@ SCORES = {
               help="Write the learning curve as a picture too (.png, .pdf, .svg); needs matplotlib.")
 @json_option
 def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
-    """Show one run: spec, scores, provenance and learning curve.
+    """Show one run, from spec to learning curve.
 
-    RUN is a run id, the beginning of one, the digest at its end, or a run's folder.
+    With its scores and provenance. RUN is a run id, the beginning of one, the digest at its end, or a run's folder.
 
     \b
     Examples:
