@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -55,24 +54,6 @@ def test_help_shows_examples_before_options(name):
     page = help_of(name)
     assert 0 < page.index("Examples:") < page.index("Options:")
     assert all(param.help for param in EVERY[name].params if isinstance(param, click.Option))
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_the_examples_in_the_help_are_understood(name):
-    """Each is parsed, options and choices checked, by the command that it calls; none is run."""
-    shown = re.findall(r"^ +(lrarun .*)$", help_of(name).partition("Examples:")[2].partition("Options:")[0], re.M)
-    assert shown
-    for line in shown:
-        words = shlex.split(re.sub(r" [>|] .*", "", line))[1:]
-        command, context = cli, cli.make_context("lrarun", [w for w in words if w != "COMMAND"], resilient_parsing=True)
-        while isinstance(command, click.Group):
-            if not words or words[0] == "COMMAND":
-                break
-            command = command.get_command(context, words[0])
-            assert command is not None, line
-            words = words[1:]
-        else:
-            command.make_context(line, words)
 
 
 @pytest.mark.parametrize("name", EVERY)

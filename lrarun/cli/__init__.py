@@ -90,7 +90,7 @@ def cli() -> None:
     Examples:
       lrarun train experiments/example.yaml
       lrarun table 1
-      lrarun show mnist-lra-e
+      lrarun show mnist-dfa-3 --results results/reference
       lrarun COMMAND --help
     """
 

@@ -38,7 +38,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
 
     \b
     Examples:
-      lrarun show mnist-lra-e
+      lrarun show mnist-lra-e-8
       lrarun show c81132569a --results results/reference
       lrarun show mnist-rfa-5 --results results/reference --plot curve.png
     """
