@@ -38,7 +38,10 @@ class Cloud:
 
 
 def choose_images(count: int, samples: int) -> np.ndarray:
-    """Which of ``count`` test images to show, in ascending order: always the same, fewer among more."""
+    """Which of ``count`` test images to show, in ascending order, shape ``(min(samples, count),)``.
+
+    They are always the same, and fewer are among more.
+    """
     order = np.random.default_rng(SEED).permutation(count)
     return np.sort(order[:samples])
 
@@ -90,7 +93,7 @@ def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str
 
 
 def draw_points(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:
-    """The points, and each class's number at the median of its points."""
+    """The points, shape ``(n, 2)``, of classes, shape ``(n,)``, and each class's number at the median of its points."""
     for label in np.unique(labels):
         own = points[labels == label]
         # As pixels also in an SVG, which thousands of circles would make slow to open.
