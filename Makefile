@@ -39,7 +39,7 @@ help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## */  \1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
 	@echo; echo 'variables:'
 	@echo '  QUICK=1        reproduce: a small version of Table 1'
-	@echo '  RESULTS=dir    reproduce: where runs are kept (results)'
+	@echo '  RESULTS=dir    reproduce: where runs are kept (results), with pictures in its folder figures'
 	@echo '  FIGURES=1      reproduce: train the 24 further runs of Figure 3 too'
 	@echo '  JOBS=n         reproduce: processes (the cores)'
 	@echo '  SEEDS="0 1 2"  reproduce: train every run with each of these seeds'
@@ -60,7 +60,7 @@ reproduce: $(if $(quick),$(BASE),$(PLOTS))  ## train the paper's missing runs; t
 	[ $$code -ne 0 ] || code=$$results; \
 	if [ -z '$(quick)' ]; then \
 		for figure in 1a 1b 2 3; do \
-			results=0; $(LRARUN) figure $$figure --results $(RESULTS) --out $(RESULTS)/figures || results=$$?; \
+			results=0; $(LRARUN) figure $$figure --results $(RESULTS) || results=$$?; \
 			[ $$code -ne 0 ] || [ $$results -eq 4 ] || code=$$results; \
 		done; \
 		results=0; $(LRARUN) claims --results $(RESULTS) || results=$$?; \

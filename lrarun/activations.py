@@ -23,7 +23,7 @@ class Activation:
     Attributes:
         name: as written in a spec.
         phi: h -> z, elementwise, any shape.
-        dphi: z -> dz/dh as a function of z, elementwise.
+        dphi: z -> dz/dh as a function of z, elementwise, any shape.
     """
 
     name: str

@@ -41,6 +41,8 @@ def train(
     Raises:
         SpecError: the spec is not valid.
         DataError, FetchError: the data set is damaged, or can't be had.
+        UsageError: the spec holds out more validation samples than the data set has.
+        lrarun.runs.Stopped: ``hooks.stop`` asked for it.
         lrarun.errors.LrarunError: another process is training this run.
     """
     made = spec if isinstance(spec, Spec) else make_spec(spec)

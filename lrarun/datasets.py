@@ -93,21 +93,30 @@ def training_samples(name: str) -> int:
 
 
 def fetch(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Path:
-    """The folder of a published data set's images, verified; as :func:`load`, without loading."""
+    """The folder of a published data set's images, verified; as :func:`load`, without loading.
+
+    Raises:
+        DataError: there is no published data set of that name, or its files are damaged.
+        FetchError: it could not be downloaded.
+    """
     return _obtain(_published(name), data_dir, progress)[TRAIN_IMAGES][0].parent
 
 
 def where(name: str, data_dir: str | Path | None = None) -> Path | None:
-    """The folder where a published data set is on this machine, verified, or None. Downloads nothing."""
+    """The folder where a published data set is on this machine, verified, or None. Downloads nothing.
+
+    Raises:
+        DataError: there is no published data set of that name, or what is in the folder named is not sound.
+    """
     files = finding.find(_published(name), finding.named_folder(data_dir))
     return files[TRAIN_IMAGES][0].parent if files else None
 
 
 def split(n: int, validation: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and of the validation samples, each in ascending order.
+    """Indices of the training and of the validation samples, shapes ``(n - validation,)`` and ``(validation,)``.
 
-    The validation samples are the first of a permutation drawn from the seed's
-    ``split`` stream: a larger validation set contains the smaller one.
+    Each is in ascending order. The validation samples are the first of a permutation
+    drawn from the seed's ``split`` stream: a larger validation set contains the smaller one.
 
     Raises:
         UsageError: ``validation`` leaves nothing to train on, or is negative.

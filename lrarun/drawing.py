@@ -78,7 +78,7 @@ def draw_curves(number: str, found: Sequence[Line]) -> Drawing:
 
 
 def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> Drawing:
-    """Figure 2."""
+    """Figure 2; raises ``UsageError`` if the runs are of several data sets."""
     specs = [line.spec for line in found]
     name, *others = dict.fromkeys(spec["dataset"] for spec in specs)
     if others:

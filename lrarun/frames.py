@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def load_results(path: str | Path = "results") -> pd.DataFrame:
         Incomplete: there are no runs in the folder.
     """
     runs = _runs(path)
-    rows = [_about(run) | {name: run.record.get(name) for name in ("epoch", *SCORES)} for run in runs]
+    rows = [_about(run) | _as_counted({name: run.record.get(name) for name in ("epoch", *SCORES)}) for run in runs]
     return _table(rows, _columns(map(_about, runs), [("epoch", *SCORES)]))
 
 
@@ -41,7 +42,7 @@ def load_epochs(path: str | Path = "results") -> pd.DataFrame:
         Incomplete: there are no runs in the folder.
     """
     logs = [(_about(run), read_log(run.folder)) for run in _runs(path)]
-    rows = [about | record for about, log in logs for record in log]
+    rows = [about | _as_counted(record) for about, log in logs for record in log]
     return _table(rows, _columns((about for about, _ in logs), [("epoch",), *(log[0] for _, log in logs if log)]))
 
 
@@ -54,6 +55,17 @@ def _runs(path: str | Path) -> list[Result]:
 
 def _about(run: Result) -> dict[str, Any]:
     return {"run_id": run.run_id, "state": run.state} | settings_of_run(run.spec)
+
+
+def _as_counted(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors in percent without digits that rounding left: 14.8 for 14.799999999999999; all else as it is."""
+    return {name: _short(value) if name.endswith("_error") and value is not None else value
+            for name, value in measures.items()}
+
+
+def _short(value: float) -> float:
+    short = float(f"{value:.10g}")
+    return short if math.isclose(short, value, rel_tol=1e-14) else value
 
 
 def _columns(settings: Iterable[Iterable[str]], measures: Iterable[Iterable[str]]) -> list[str]:

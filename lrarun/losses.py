@@ -40,8 +40,8 @@ class LocalLoss:
 
     Attributes:
         name: as written in a spec.
-        value: (y, z) -> the loss summed over units and samples.
-        error: (y, z) -> dLoss/dz, the error units e.
+        value: (y, z), each ``(..., units, n)`` -> the loss summed over units and samples, ``(...)``.
+        error: (y, z) -> dLoss/dz, the error units e, ``(..., units, n)``.
     """
 
     name: str

@@ -17,7 +17,7 @@ ALIGNMENT = 64
 
 
 def aligned_empty(shape: Sequence[int], dtype: Any = np.float32) -> Array:
-    """An uninitialised array that starts at a multiple of 64 bytes, rows one after another."""
+    """An uninitialised array of a shape that starts at a multiple of 64 bytes, rows one after another."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)

@@ -40,7 +40,7 @@ def forward(params: Params, x: Array, phi: Callable[[Array], Array]) -> tuple[di
         phi: the hidden layers' post-activation; the output layer's is softmax.
 
     Returns:
-        h for l = 1..L and z for l = 0..L, with z[0] = x.
+        h for l = 1..L and z for l = 0..L, with z[0] = x; shapes ``(..., units, n)``.
     """
     L = depth_of(params)
     h, z = {}, {0: x}

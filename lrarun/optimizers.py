@@ -30,11 +30,11 @@ class Optimizer(ABC):
 
     @abstractmethod
     def init(self, params: Params, learned: Sequence[str]) -> State:
-        """State for the families in ``learned``; a nested dict with arrays as leaves."""
+        """State for the families in ``learned``: a nested dict, its arrays in the parameters' shapes or scalars."""
 
     @abstractmethod
     def update(self, params: Params, grads: Params, state: State) -> None:
-        """Moves every parameter that has an entry in ``grads``. ``grads`` may be overwritten."""
+        """Moves every parameter that has an entry in ``grads``, of the parameter's shape, which may be overwritten."""
 
 
 def _zeros(params: Params, learned: Sequence[str]) -> Params:

@@ -1,14 +1,21 @@
-"""Learning curves as pictures; needs matplotlib, from the extra ``plots``."""
+"""One run's learning curve as a picture, in the figures' style; needs matplotlib, from the extra ``plots``."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lrarun.errors import LrarunError, UsageError
-from lrarun.files import write_atomic
+from lrarun.errors import UsageError
+from lrarun.report.curves import THIN, marked
+from lrarun.report.figures import check_libraries, save, styled
+from lrarun.report.layout import legend_below, over_epochs, panels, unique
+from lrarun.report.style import GREY, look
 from lrarun.results import Result, read_log
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def save_curve(result: Result, path: Path) -> None:
@@ -19,42 +26,43 @@ def save_curve(result: Result, path: Path) -> None:
         path: the picture; its ending chooses the format (png, pdf, svg, ...).
 
     Raises:
-        UsageError: the ending names no format.
-        LrarunError: matplotlib is missing, or the file can't be written.
+        UsageError: the ending names no format, matplotlib is missing, or the file can't be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise LrarunError("--plot needs matplotlib; install it with: pip install 'matplotlib>=3.8'") from None
+    check_libraries()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     known = FigureCanvasAgg.get_supported_filetypes()
-    ending = path.suffix.lower().lstrip(".")
-    if ending not in known:
+    if path.suffix.lower().lstrip(".") not in known:
         endings = ", .".join(sorted(known))
         raise UsageError(f"{path}: no known type of picture; the name must end in one of .{endings}")
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    losses, errors = figure.subplots(1, 2)
-    log = read_log(result.folder)
+    with styled():
+        save(draw_curve(result), path)
+
+
+def draw_curve(result: Result) -> Figure:
+    """The figure; call it within :func:`lrarun.report.figures.styled`."""
+    log, epochs = read_log(result.folder), int(result.spec["epochs"])
+    colour, marker = look(result.spec["algorithm"]["name"])
+    how = {"color": colour, "marker": marker}
+    figure, (losses, errors) = panels(1, 2, (8.0, 3.2))
+    draw_column(losses, log, "train_nll", epochs, 1, label="training", linestyle=(0, (5, 2)), **how, **THIN)
+    draw_column(losses, log, "validation_nll", epochs, 0, label="validation", **how)
+    draw_column(errors, log, "validation_error", epochs, 0, label="validation", **how)
     if result.record.get("best_epoch"):
-        errors.axvline(result.record["best_epoch"], color="0.7", linewidth=1, label="epoch that is scored")
-    _lines(losses, log, {"train_nll": ("training", "C0"), "validation_nll": ("validation", "C1")},
-           "negative log likelihood, nats")
-    _lines(errors, log, {"validation_error": ("validation", "C1")}, "error, %")
-    figure.suptitle(result.run_id, fontsize="small")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=ending, dpi=150)
-    try:
-        write_atomic(path, buffer.getvalue())
-    except OSError as error:
-        raise LrarunError(f"{path}: cannot be written: {error.strerror}") from error
+        errors.axvline(result.record["best_epoch"], color=GREY, linewidth=1, zorder=1, label="epoch that is scored")
+    losses.set(ylabel="negative log likelihood (nats)")
+    errors.set(ylabel="validation error (%)")
+    for axes in (losses, errors):
+        over_epochs(axes, epochs)
+    figure.suptitle(result.run_id, wrap=True)
+    found = unique([losses, errors])
+    legend_below(figure, list(found.values()), list(found), rows=1)
+    return figure
 
 
-def _lines(axes, log: Sequence[dict[str, float]], names: dict[str, tuple[str, str]], label: str) -> None:
-    epochs = [row["epoch"] for row in log]
-    for column, (name, colour) in names.items():
-        values = [row.get(column, float("nan")) for row in log]
-        axes.plot(epochs, values, label=name, color=colour, marker="." if len(log) < 3 else "")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(label)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(frameon=False)
+def draw_column(
+    axes: Axes, log: Sequence[dict[str, float]], column: str, epochs: int, rank: int, **keywords: Any
+) -> None:
+    """A column of a log over its epochs, with some markers."""
+    values = [row.get(column, float("nan")) for row in log]
+    axes.plot([row["epoch"] for row in log], values, markevery=marked(len(log), epochs, rank), **keywords)

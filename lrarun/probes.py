@@ -30,10 +30,19 @@ class Observer:
     totals: dict[str, Array] = {}
 
     def after_step(self, params: Params, x: Array, y: Array, grads: Params, batch: int) -> None:
-        """Sees mini-batch number ``batch`` of the epoch; must change none of its arguments."""
+        """Sees mini-batch number ``batch`` of the epoch; must change none of its arguments.
+
+        Their shapes are those of :meth:`lrarun.algorithms.base.Algorithm.step`; ``params`` are as they were
+        before the update.
+        """
 
     def end_of_epoch(self, params: Params, validation: Iterable[tuple[Array, Array]]) -> dict[str, float]:
-        """The epoch's columns; ``validation`` yields blocks (x, y)."""
+        """The epoch's columns.
+
+        Args:
+            params: as the epoch left them.
+            validation: yields blocks (x, y), shapes ``(inputs, n)`` and ``(classes, n)``.
+        """
         return {}
 
 

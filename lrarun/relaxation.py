@@ -40,7 +40,7 @@ def energy(params: Params, drive: Array, s: State) -> Array:
 
 
 def forward_state(params: Params, drive: Array) -> State:
-    """One bottom-up pass: s_l = clip(W_l s_{l-1} + c_l, 0, 1)."""
+    """One bottom-up pass: s_l = clip(W_l s_{l-1} + c_l, 0, 1), shapes ``(..., units, n)``."""
     s = {1: np.clip(drive, 0, 1)}
     for l in range(2, depth_of(params) + 1):
         below = params["W"][l] @ s[l - 1]
@@ -50,7 +50,7 @@ def forward_state(params: Params, drive: Array) -> State:
 
 
 def zero_state(params: Params, drive: Array) -> State:
-    """Every unit at 0."""
+    """Every unit at 0, shapes ``(..., units, n)``."""
     shapes = {l: (*drive.shape[:-2], c.shape[-2], drive.shape[-1]) for l, c in params["c"].items()}
     return {l: np.zeros(shape, drive.dtype) for l, shape in shapes.items()}
 
@@ -86,10 +86,14 @@ def alternating(
     where a nudge enters.
 
     Args:
-        s: where to start; left as it is.
+        drive: as from :func:`drive_of`.
+        s: where to start, shapes ``(..., units, n)``; left as it is.
         sweeps: updates of every layer.
         beta: the nudge's strength, of either sign, or one for each sample, shape ``(n,)``.
-        y: one-hot labels, or None for no nudge.
+        y: one-hot labels, shape ``(..., classes, n)``, or None for no nudge.
+
+    Returns:
+        The state that is reached, in the shapes of ``s``.
     """
     s, L = dict(s), depth_of(params)
     for _ in range(sweeps):
@@ -113,7 +117,8 @@ def euler(
 ) -> State:
     """The published dynamics: s_l <- clip(s_l - step_size dE/ds_l, 0, 1), all layers at once.
 
-    Args are those of :func:`alternating`; a step size of 1 or more may not settle.
+    Args and result are those of :func:`alternating`, in the same shapes; a step size of 1
+    or more may not settle.
     """
     L = depth_of(params)
     for _ in range(sweeps):

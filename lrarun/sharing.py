@@ -24,7 +24,7 @@ class MappedArray:
     shape: tuple[int, ...]
 
     def open(self) -> np.ndarray:
-        """The array, read-only, not copied."""
+        """The array, in its shape, read-only, not copied."""
         mapped = np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=self.shape)
         return np.asarray(mapped)
 

@@ -45,7 +45,7 @@ class Evaluation:
     Attributes:
         nll: mean negative log likelihood, nats.
         error: percent of samples whose highest score is not their class.
-        predicted: the class of the highest score per sample, uint8.
+        predicted: the class of the highest score per sample, uint8, shape ``(samples,)``.
     """
 
     nll: float
@@ -189,7 +189,15 @@ class Training:
             yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot.take(labels[block], axis=1)
 
     def evaluate(self, subset: str, params: Params | None = None) -> Evaluation:
-        """Scores on ``"train"``, ``"validation"`` or ``"test"`` samples, of the current or given parameters."""
+        """Scores on ``"train"``, ``"validation"`` or ``"test"`` samples, of the current or given parameters.
+
+        Args:
+            subset: which samples, m of them.
+            params: by family and layer; None for the current ones.
+
+        Returns:
+            Mean NLL in nats, error in percent, and the classes predicted, shape ``(m,)``.
+        """
         params = self.params if params is None else params
         _, labels, index = self._samples(subset)
         total, predicted = 0.0, []

@@ -18,6 +18,7 @@ import pytest
 import lrarun
 from lrarun.errors import Incomplete
 from lrarun.paper import Key
+from tests import fabricate
 from tests.fabricate import spec_for, write_run
 
 ROOT = Path(__file__).parent.parent
@@ -118,13 +119,27 @@ def test_csv_and_the_table_say_the_same(call, results, tmp_path):
     assert list(pd.read_csv(tmp_path / "runs.csv")["run_id"]) == ["run-0", "run-1", "run-2"]
 
 
+def test_errors_are_exported_as_they_were_counted(call, tmp_path):
+    """What earlier versions logged as 100 (1 - hits / n) has digits that no count has; other values are left alone."""
+    logged = {"14.799999999999999": 14.8, "10.100000000000001": 10.1, "33.333333333333336": 100 / 3, "nan": None,
+              "0.005172413793103448": 300 / 58000, "14.79999": 14.79999, "0.0": 0.0, "100.0": 100.0}
+    losses = ["0.30000000000000004"] * len(logged)
+    folder = write_run(tmp_path, spec_for(Key("mnist", "Backprop", 3, "sgd")), test_error=3.0700000000000003)
+    fabricate.write_log(folder, validation_error=list(logged), train_nll=losses)
+    epochs = [line.split(",")[-2:] for line in call("export", "--results", tmp_path).out.splitlines()[1:]]
+    assert epochs == [["" if value is None else repr(value), losses[0]] for value in logged.values()]
+    again = lrarun.load_epochs(tmp_path)["validation_error"]
+    assert [value for value in again if value == value] == [value for value in logged.values() if value is not None]
+    assert lrarun.load_results(tmp_path)["test_error"].tolist() == [3.07]
+
+
 def test_parquet_says_the_same_or_what_is_missing(call, results, tmp_path):
     file = tmp_path / "all.parquet"
     code, _, err = call("export", "--format", "parquet", "--out", file, "--results", results)
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        assert code == 1 and "pip install 'pyarrow" in err and not file.exists()
+        assert code == 2 and "pip install 'lrarun[export]'" in err and not file.exists()
         return
     pd.testing.assert_frame_equal(pd.read_parquet(file), lrarun.load_epochs(results), check_dtype=False)
 

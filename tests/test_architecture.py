@@ -176,3 +176,58 @@ def test_what_is_public_has_a_docstring(module):
         if isinstance(node, ast.ClassDef):
             bare += undocumented_methods(getattr(importlib.import_module(module), node.name))
     assert not bare
+
+
+def public_routines(module: str) -> Iterator[tuple[str, ast.FunctionDef, str]]:
+    """Name, source and docstring of public functions and methods; a docstring may be that of what is overridden."""
+    loaded = importlib.import_module(module)
+    for node in parse(MODULES[module]).body:
+        if getattr(node, "name", "_").startswith("_"):
+            continue
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node, ast.get_docstring(node) or ""
+        elif isinstance(node, ast.ClassDef):
+            kind = getattr(loaded, node.name)
+            for method in (part for part in node.body if isinstance(part, ast.FunctionDef)):
+                if not method.name.startswith("_"):
+                    said = inspect.getdoc(getattr(kind, method.name)) or ""
+                    yield f"{node.name}.{method.name}", method, said + (inspect.getdoc(kind) or "")
+
+
+def raised(function: ast.FunctionDef) -> set[str]:
+    """The exceptions that a function's own lines raise, by the last part of the name."""
+    found = [node.exc for node in ast.walk(function) if isinstance(node, ast.Raise) and node.exc is not None]
+    names = [ast.unparse(error.func if isinstance(error, ast.Call) else error).rpartition(".")[2] for error in found]
+    return {name for name in names if name[0].isupper()}
+
+
+def is_of_arrays(function: ast.FunctionDef) -> bool:
+    """Whether an argument or the result is an array."""
+    arguments = [argument.annotation for argument in (*function.args.args, *function.args.kwonlyargs)]
+    text = " ".join(ast.unparse(each) for each in (*arguments, function.returns) if each is not None)
+    return "Array" in text or "ndarray" in text
+
+
+def test_the_readers_of_signatures_see_what_they_should():
+    source = "def f(a: Array) -> int:\n    if a:\n        raise errors.UsageError('x')\n    raise error\ndef g(): raise"
+    first, second = functions(ast.parse(source))
+    assert (raised(first), raised(second)) == ({"UsageError"}, set())
+    assert (is_of_arrays(first), is_of_arrays(second)) == (True, False)
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - set(modules_in("cli", "bench"))))
+def test_what_is_raised_is_documented(module):
+    """A command's docstring is its help, which says exit codes instead."""
+    silent = {name: raised(function) for name, function, said in public_routines(module)
+              if any(error not in said for error in raised(function))}
+    assert not silent
+
+
+OF_ARRAYS = (*ENGINE, "datasets", "probes", "relaxation", "representations", "training")
+
+
+@pytest.mark.parametrize("module", modules_in(*OF_ARRAYS))
+def test_the_shapes_of_arrays_are_documented(module):
+    silent = [name for name, function, said in public_routines(module)
+              if is_of_arrays(function) and "shape" not in said and "``(" not in said]
+    assert not silent

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from lrarun.algorithms import algorithms
+from lrarun.catalogue import entries
 from lrarun.cli import COMMANDS, cli
 from lrarun.optimizers import OPTIMIZERS
 from lrarun.paper import Key
 from tests.fabricate import spec_for, write_run
 
 ROOT = Path(__file__).parent.parent
+# Words after the program's name -> what a real shell is to offer for the last.
+REAL = [
+    ([""], list(COMMANDS)),
+    (["va"], ["validate"]),
+    (["train", "exp"], ["experiments/table1.yaml"]),
+    (["bench", "--algorithm", "dtp"], ["dtp", "dtp-sigma"]),
+    (["show", "mnist-r"], ["mnist-rfa-2"]),
+]
 
 
 @pytest.fixture
@@ -124,18 +137,91 @@ def test_another_shell_is_refused(call):
     assert call("completion", "tcsh").code == 2
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
-def test_bash_completes(call, folder):
-    """The script in a real bash, with the program on its PATH."""
+@pytest.fixture
+def environment(folder):
+    """What a shell starts with: the program on its PATH, and nobody's start-up files."""
     program = folder / "bin" / "lrarun"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -m lrarun \"$@\"\n")
     program.chmod(0o755)
-    script = call("completion", "bash").out + """
-        COMP_WORDS=(lrarun train exp); COMP_CWORD=2
-        _lrarun_completion lrarun exp train; printf '%s\\n' "${COMPREPLY[@]}"
+    return os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "TERM": "dumb",
+                         "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+
+
+def run(command, environment, script):
+    return subprocess.run(command, input=script, text=True, capture_output=True, check=True, env=environment,
+                          timeout=60).stdout
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+@pytest.mark.parametrize("words, expected", REAL)
+def test_bash_completes(environment, words, expected):
+    *_, before, last = ["", *words]
+    script = f"""
+        eval "$(lrarun completion bash)"
+        COMP_WORDS=({shlex.join(["lrarun", *words])}); COMP_CWORD={len(words)}
+        _lrarun_completion lrarun {shlex.quote(last)} {shlex.quote(before)}; printf '%s\\n' "${{COMPREPLY[@]}}"
     """
-    path = f"{program.parent}:{os.environ['PATH']}"
-    done = subprocess.run(["bash", "--norc"], input=script, text=True, capture_output=True, check=True,
-                          env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)})
-    assert done.stdout.split() == ["experiments/table1.yaml"]
+    assert run(["bash", "--norc"], environment, script).split() == expected
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="no fish")
+@pytest.mark.parametrize("words, expected", REAL)
+def test_fish_completes(environment, words, expected):
+    script = f"lrarun completion fish | source; complete -C {shlex.quote(' '.join(['lrarun', *words]))}"
+    offers = run(["fish", "--no-config"], environment, script).splitlines()
+    assert sorted(offer.partition("\t")[0] for offer in offers) == sorted(expected)
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="no fish")
+def test_fish_shows_explanations_whole(environment):
+    data = cli.get_command(None, "data").get_short_help_str()
+    (rule,) = [entry.summary for entry in entries("algorithms") if entry.name == "lra-e"]
+    assert "," in data and "," in rule, "which is where they were cut"
+    script = "lrarun completion fish | source; complete -C 'lrarun data'; complete -C 'lrarun describe lra'"
+    assert run(["fish", "--no-config"], environment, script).splitlines() == [
+        f"data\t{data}", f"lra-e\t{rule}"
+    ]
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
+@pytest.mark.parametrize("words, expected", REAL)
+def test_zsh_completes(environment, words, expected):
+    """Its own completion system, asked for what it would put after the words."""
+    script = f"""
+        autoload -Uz compinit; compinit -D -u
+        eval "$(lrarun completion zsh)"
+        (( $+_comps[lrarun] )) || exit 1
+        compadd() {{ print -l -- "${{(@P)@[-1]}}" }}
+        _describe() {{ print -l -- "${{(@P)@[-2]%%:*}}" }}
+        words=({shlex.join(["lrarun", *words])}); CURRENT={1 + len(words)}
+        $_comps[lrarun]
+    """
+    assert run(["zsh", "-f"], environment, script).split() == expected
+
+
+def shown_until(terminal, text, seconds=30.0):
+    """What a terminal shows, until it shows the text."""
+    shown, end = "", time.monotonic() + seconds
+    while text not in shown and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.1)[0]:
+            shown += os.read(terminal, 65536).decode(errors="replace")
+    return shown
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
+def test_zsh_completes_at_its_prompt(environment):
+    ours, theirs = pty.openpty()
+    zsh = subprocess.Popen(["zsh", "-f", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
+                           start_new_session=True)
+    os.close(theirs)
+    try:
+        start = 'autoload -Uz compinit; compinit -D -u; eval "$(lrarun completion zsh)"; print RE""ADY'
+        os.write(ours, f"{start}\n".encode())
+        assert "READY" in shown_until(ours, "READY")
+        os.write(ours, b"lrarun train exp\t")
+        assert "experiments/table1.yaml" in shown_until(ours, "experiments/table1.yaml")
+    finally:
+        zsh.kill()
+        zsh.wait()
+        os.close(ours)

@@ -91,7 +91,7 @@ def test_a_picture_is_drawn_or_what_is_missing_is_said(call, results, tmp_path):
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        assert code == 1 and "pip install 'matplotlib" in err and not (tmp_path / "curve.svg").exists()
+        assert code == 2 and "pip install 'lrarun[plots]'" in err and not (tmp_path / "curve.svg").exists()
         return
     assert code == 0 and (tmp_path / "curve.svg").read_text().startswith("<?xml")
     code, _, err = call("show", "mnist-lra", "--plot", "curve.xyz")

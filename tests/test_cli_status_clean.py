@@ -53,6 +53,7 @@ def test_status_of_a_spec_has_every_run_with_its_state(results, dataset, tmp_pat
     assert rows[3]["seconds_left"] > 0, "from what was measured on this processor"
     table = invoke("status", tmp_path / "spec.yaml", "--results", results)
     assert table.exit_code == 0
+    assert table.stdout.split("\n")[0].split("  ")[0] == "run" and "validation error" in table.stdout.split("\n")[0]
     assert all(row["run_id"] in table.stdout for row in rows)
     assert "2 new" in table.stderr
 

@@ -74,6 +74,14 @@ def test_more_processes_than_cores_are_said_to_take_turns(capsys, monkeypatch):
         assert ("3 processes on 2 cores, on which they take turns" in capsys.readouterr().err) == turns
 
 
+@pytest.mark.parametrize("record, words", [({"epoch": 40}, "after epoch 40/100"), ({"epoch": 0}, "in its first epoch")])
+def test_a_run_that_was_stopped_says_how_far_it_came(capsys, record, words):
+    view, (job,) = live.Lines(), jobs(1)
+    view.planned([job], 1)
+    view.ended(job, Outcome(job.spec, "interrupted", "stopped", Result(job.run_id, None, "interrupted", {}, record)))
+    assert f"[1/1] {job.run_id}: interrupted {words}\n" in capsys.readouterr().err
+
+
 def drawn(view):
     view.console.print(view._table())
     return view.console.file.getvalue()

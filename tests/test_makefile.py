@@ -123,7 +123,7 @@ def test_reproduce_trains_and_then_prints(tmp_path):
     ]
 
 
-FIGURES = [f"-m lrarun figure {name} --results results --out results/figures" for name in ("1a", "1b", "2", "3")]
+FIGURES = [f"-m lrarun figure {name} --results results" for name in ("1a", "1b", "2", "3")]
 
 
 def test_reproduce_in_full_names_the_three_tables_and_draws_and_checks(tmp_path):

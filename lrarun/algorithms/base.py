@@ -23,7 +23,7 @@ Record = dict[str, Array]
 
 
 class Targets(NamedTuple):
-    """What a rule that sets targets finds for a mini-batch, by layer.
+    """What a rule that sets targets finds for a mini-batch, by layer, shapes ``(..., units, n)``.
 
     Attributes:
         z: post-activations, l = 0..L.
@@ -41,7 +41,7 @@ class SetsTargets(Protocol):
     """A rule whose layers have targets, so that a probe can measure their discrepancy."""
 
     def targets(self, params: Params, x: Array, y: Array) -> Targets:
-        """Targets of one mini-batch, arguments as for :meth:`Algorithm.step`."""
+        """Targets of one mini-batch, arguments and shapes as for :meth:`Algorithm.step`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +84,10 @@ class Algorithm(ABC):
             sizes: units per layer, from the inputs to the classes.
             initialize: (rng, shape) -> weights in the run's dtype.
             rng: the run's stream for initial weights.
+
+        Returns:
+            By family and layer: at least ``W``, shape ``(sizes[l], sizes[l-1])``, and ``c``,
+            shape ``(sizes[l], 1)``.
         """
         return network.init_forward(sizes, initialize, rng)
 

@@ -39,7 +39,7 @@ class FixedFeedback(Algorithm):
         return {"init": {"name": "glorot"}}
 
     def draw_feedback(self, rng: np.random.Generator, shape: tuple[int, int], dtype: np.dtype) -> Array:
-        """One matrix of fixed feedback, drawn in float64 and rounded to the dtype."""
+        """One matrix of fixed feedback of a shape, drawn in float64 and rounded to the dtype."""
         if self.feedback == "glorot":
             B = Glorot().draw(rng, shape)
         elif self.feedback == "gaussian":

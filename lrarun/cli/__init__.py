@@ -71,7 +71,7 @@ Options that stand here may also stand after the command.
 \b
 Exit codes:
   0    all well
-  1    unexpected failure, or no source of a data set could be reached
+  1    unexpected failure; no data set to be had; doctor found an obstacle
   2    wrong usage, an invalid spec, or a damaged data set
   3    at least one run failed
   4    results that were asked for are missing or incomplete
@@ -92,7 +92,7 @@ def cli() -> None:
     Examples:
       lrarun train experiments/example.yaml
       lrarun table 1
-      lrarun show mnist-lra-e
+      lrarun show mnist-dfa-3 --results results/reference
       lrarun COMMAND --help
     """
 

@@ -34,9 +34,10 @@ TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words, and how wide they
 @click.option("--json", "as_json", is_flag=True, help="Print a list of rows as JSON.")
 def bench(names: tuple[str, ...], depths: tuple[int, ...], optimizers: tuple[str, ...], seconds: float, epochs: bool,
           images: int, jobs: int, vs: str | None, as_json: bool) -> None:
-    """Time training steps, beside the matrix products that they can't do without, and whole epochs.
+    """Time training steps and whole epochs.
 
-    The data set is made up on the spot. All of it takes a few minutes on an idle machine.
+    Steps are timed beside the matrix products that they can't do without. The data set
+    is made up on the spot. All of it takes a few minutes on an idle machine.
 
     \b
     Examples:

@@ -14,10 +14,10 @@ from lrarun.cli.options import results_option
 @click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text", show_default=True,
               help="json has each claim with its comparisons.")
 def claims(results: Path, layout: str) -> None:
-    """Check the paper's claims with paired tests on the test set.
+    """Check the paper's claims by paired tests.
 
-    Exits with 5 if a claim fails, else with 4 if one lacks results. The rules are in
-    docs/verdicts.md.
+    The tests compare mistakes on the test set; docs/verdicts.md has the rules. Exits
+    with 5 if a claim fails, else with 4 if one lacks results.
 
     \b
     Examples:

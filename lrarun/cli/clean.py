@@ -21,10 +21,11 @@ from lrarun.cli.status import wanted_runs
 def clean(
     specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], yes: bool
 ) -> None:
-    """Remove runs that failed or are stale, after showing them; with specs, only theirs.
+    """Remove runs that failed or are stale.
 
-    A run is stale if this version would not make the same of its spec, or if its data
-    set has changed. Asks on a terminal; elsewhere, removes nothing without --yes.
+    Shows them first, and asks on a terminal; elsewhere, removes nothing without --yes.
+    With specs, only their runs. A run is stale if this version would not make the same
+    of its spec, or if its data set has changed.
 
     \b
     Examples:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 SHELLS = ("bash", "zsh", "fish")
+# Click's script for fish ends an offer at its second comma, and with it the words that explain it.
+ALL_COMMAS = ('string split "," ', 'string split --max 1 "," ')
 
 
 @click.command()
@@ -28,4 +30,5 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(kind(cli, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE").source())
+    script = kind(cli, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE").source()
+    click.echo(script.replace(*ALL_COMMAS))

@@ -29,9 +29,9 @@ def data() -> None:
 @data_dir_option
 @quiet_option
 def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
-    """Find data sets on this machine, or download them; both if none is named.
+    """Find data sets here, or download them.
 
-    A training run does the same by itself. Prints where they are. Downloads go into
+    Both, if none is named. A training run does the same by itself. Prints where they are. Downloads go into
     the data folder if one is named, else into the user's cache.
 
     \b
@@ -55,7 +55,9 @@ def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
 @data.command(name="list")
 @data_dir_option
 def list_(data_dir: Path | None) -> None:
-    """Show where each data set is; download nothing.
+    """Show where each data set is.
+
+    Downloads nothing.
 
     \b
     Examples:

@@ -27,8 +27,8 @@ def diff(first: str, second: str, results: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      lrarun diff mnist-lra-e mnist-dtp-sigma
-      lrarun diff results/reference/mnist-rfa-3x256-sgd-s0-ae7130081e mnist-rfa
+      lrarun diff mnist-lra-e-8 mnist-dfa-8
+      lrarun diff results/reference/mnist-rfa-3x256-sgd-s0-ae7130081e mnist-rfa-5
     """
     from lrarun.cli.printing import columns, heading, print_json
     from lrarun.differences import of_provenance, of_results, of_specs

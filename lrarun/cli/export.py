@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.options import results_option
-from lrarun.errors import LrarunError
+from lrarun.errors import LrarunError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
               help="Write to a file, whole or not at all, in place of stdout.")
 @results_option
 def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
-    """Export every epoch of every run as one tidy table.
+    """Export every epoch of every run as a table.
 
     Columns: run id, state, the spec's keys (algorithm, algorithm.beta, ...), epoch, and
-    the log's columns. Errors are in percent, losses in nats, times in seconds.
+    the log's columns. Errors are in percent, losses in nats, times in seconds. Exits
+    with 4 if there are no runs.
 
     \b
     Examples:
@@ -60,5 +61,5 @@ def encoded(frame: pd.DataFrame, layout: str) -> bytes:
     try:
         frame.to_parquet(buffer, engine="pyarrow", index=False)
     except ImportError:
-        raise LrarunError("--format parquet needs pyarrow; install it with: pip install 'pyarrow>=15'") from None
+        raise UsageError("--format parquet needs pyarrow; install it with: pip install 'lrarun[export]'") from None
     return buffer.getvalue()

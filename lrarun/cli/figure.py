@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.completing import spec_files
-from lrarun.cli.options import data_dir_option, quiet_option, results_option, set_option
+from lrarun.cli.options import PICTURES, data_dir_option, quiet_option, results_option, set_option
 
 if TYPE_CHECKING:
     from lrarun.drawing import Drawing
@@ -36,8 +36,9 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
               shell_complete=spec_files,
               help="Show the runs of this spec file in place of the paper's. May be given several times.")
 @set_option
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results/figures"), show_default=True,
-              metavar="PATH", help="Folder to write into, or a file whose name ends in .png or .svg.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="PATH",
+              help="Folder to write into, or a file whose name ends in .png or .svg."
+                   f"  [default: {PICTURES} in the results folder]")
 @click.option("--format", "formats", callback=read_formats, metavar="png,svg",
               help="Formats to write, separated by commas.  [default: both, or what --out says]")
 @data_dir_option
@@ -49,19 +50,21 @@ def figure(
     results: Path,
     files: tuple[Path, ...],
     overrides: tuple[str, ...],
-    out: Path,
+    out: Path | None,
     formats: tuple[str, ...] | None,
     data_dir: Path | None,
     samples: int,
     quiet: bool,
 ) -> None:
-    """Draw Figure 1a, 1b, 2 or 3 of the paper from our runs, as PNG and SVG.
+    """Draw a figure of the paper from our runs.
+
+    As PNG and SVG, into the folder where `lrarun report` looks for pictures.
 
     \b
-    1a  angle between LRA-E's updates and backprop's, from logs with the probe `angle`
-    1b  validation NLL and total discrepancy, from logs with the probe `discrepancy`
-    2   t-SNE of the top hidden layers on the test images, from saved weights
-    3   validation accuracy of DTP and DTP-sigma from three kinds of initial weights
+    1a  angle between LRA-E's updates and backprop's (needs the probe `angle`)
+    1b  validation NLL and total discrepancy (needs the probe `discrepancy`)
+    2   t-SNE of the top hidden layers on the test images (needs weights)
+    3   validation accuracy of DTP and DTP-sigma by kind of initial weights
 
     Prints the files written. Runs that are missing are named, the figure is drawn
     without them, and the exit code is 4. The runs of each figure are trained by
@@ -75,7 +78,7 @@ def figure(
     """
     if overrides and not files:
         raise click.UsageError("--set changes the runs of --spec; give one.")
-    paths = targets(out, number, formats)
+    paths = targets(out or results / PICTURES, number, formats)
     from lrarun.report.figures import check_libraries, save, styled
 
     check_libraries(number)

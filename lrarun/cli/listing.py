@@ -22,9 +22,9 @@ HEADINGS = {
 @click.argument("kind", type=click.Choice(list(HEADINGS)), required=False, metavar="[KIND]")
 @json_option
 def list_(kind: str | None, as_json: bool) -> None:
-    """Print what there is to choose from: all of it, or one kind.
+    """List what a spec can choose from.
 
-    KIND is algorithms, optimizers, init, activations, probes, datasets or experiments.
+    All of it, or one kind: KIND is algorithms, optimizers, init, activations, probes, datasets or experiments.
 
     \b
     Examples:

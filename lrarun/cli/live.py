@@ -50,7 +50,8 @@ class Course:
         return (time.monotonic() - self.started) / done * (self.epochs - self.epoch - self.part)
 
     def __str__(self) -> str:
-        return f"epoch {self.epoch}/{self.epochs}" + ("" if self.error is None else f", error {self.error:.2f} %")
+        error = "" if self.error is None else f", validation error {self.error:.2f} %"
+        return f"epoch {self.epoch}/{self.epochs}{error}"
 
 
 class View(Watcher):
@@ -228,8 +229,16 @@ def left(course: Course) -> str:
     return "" if seconds is None else f"{duration(seconds)} left"
 
 
+def epochs_done(outcome: Outcome) -> str:
+    """How far a run came, in words."""
+    epoch = outcome.result.record.get("epoch", 0) if outcome.result is not None else 0
+    return f"after epoch {epoch}/{outcome.spec.epochs}" if epoch else "in its first epoch"
+
+
 def ending(outcome: Outcome) -> str:
     """How a run ended, in a line."""
+    if outcome.state == "interrupted":
+        return f"{outcome.run_id}: interrupted {epochs_done(outcome)}"
     if outcome.state != "finished" or outcome.result is None:
         return f"{outcome.run_id}: {outcome.state}: {outcome.reason}"
     record = outcome.result.record

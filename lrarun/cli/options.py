@@ -14,6 +14,8 @@ from lrarun.cli.completing import run_ids, spec_files
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+PICTURES = "figures"  # in the results folder: where figures are put, and where the report looks for them
+
 results_option = click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),

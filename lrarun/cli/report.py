@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.completing import spec_files
-from lrarun.cli.options import results_option, set_option
+from lrarun.cli.options import PICTURES, results_option, set_option
 
 if TYPE_CHECKING:
     from lrarun.report.web.page import Contents
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
               default=Path("report.html"), show_default=True, metavar="FILE", help="File to write; - for stdout.")
 @results_option
 @click.option("--figures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
-              help="Folder with PNG and SVG pictures to show.  [default: figures in the results folder, if there]")
+              help=f"Folder with PNG and SVG pictures to show.  [default: {PICTURES} in the results folder, if there]")
 @click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
               shell_complete=spec_files,
               help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def report(
     out: Path, results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]
 ) -> None:
-    """Write one self-contained web page with all results.
+    """Write all results as one web page.
 
     It has the tables with the paper's numbers and verdicts, learning curves, figures,
     the paper's claims, and each run's settings and provenance. It needs no network and
@@ -74,7 +74,7 @@ def pictures(results: Path, figures: Path | None) -> list[Picture]:
     """Those of the folder named, or of the one that ``lrarun figure`` writes into."""
     from lrarun.report.web.pictures import read_pictures
 
-    folder = figures or results / "figures"
+    folder = figures or results / PICTURES
     return read_pictures(folder) if figures or folder.is_dir() else []
 
 

@@ -32,15 +32,16 @@ SCORES = {
               help="Write the learning curve as a picture too (.png, .pdf, .svg); needs matplotlib.")
 @json_option
 def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
-    """Show one run: spec, scores, provenance and learning curve.
+    """Show one run, from spec to learning curve.
 
-    RUN is a run id, the digest at its end, the beginning of either, or a run's folder.
+    With its scores and provenance. RUN is a run id, the digest at its end, the beginning of either, or a run's
+    folder.
 
     \b
     Examples:
-      lrarun show mnist-lra-e
+      lrarun show mnist-lra-e-8
       lrarun show c81132569a --results results/reference
-      lrarun show results/reference/mnist-lra-e-3x256-sgd-s0-c81132569a --plot curve.png
+      lrarun show mnist-rfa-5 --results results/reference --plot curve.png
     """
     from lrarun.cli.printing import print_json
     from lrarun.results import find_result, read_log

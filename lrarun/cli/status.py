@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lrarun.housekeeping import Status
     from lrarun.spec import Spec
 
-HEADERS = ("run", "state", "epoch", "error", "left", "where or why")
+HEADERS = ("run", "state", "epoch", "validation error", "time left", "where or why")
 
 
 @click.command()
@@ -28,9 +28,10 @@ HEADERS = ("run", "state", "epoch", "error", "left", "where or why")
 def status(
     specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], as_json: bool
 ) -> None:
-    """Show how the runs of the given specs stand; without a spec, all that are in the results folder.
+    """Show how runs stand.
 
-    The error is the validation error of the best epoch so far.
+    Those of the given specs; without a spec, all that are in the results folder. The
+    validation error is that of the best epoch so far.
 
     \b
     Examples:

@@ -36,8 +36,9 @@ LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 def table(
     number: str | None, layout: str, results: Path, files: tuple[Path, ...], overrides: tuple[str, ...], compare: bool
 ) -> None:
-    """Print Table 1, 2, 3 or all: ours with the paper's.
+    """Print the tables, ours beside the paper's.
 
+    Table 1, 2 or 3, or all without a number.
     Exits with 4 if results are missing or unfinished; with --compare, with 5 if a test
     error is worse than the paper's.
 

@@ -39,9 +39,10 @@ def train(
     dry_run: bool,
     quiet: bool,
 ) -> None:
-    """Train every run of the given specs; go on with those that were stopped.
+    """Train every run of the given specs.
 
-    Ctrl-C stops cleanly. Exits with 3 if a run failed, diverged or was killed.
+    Goes on with those that were stopped, and leaves finished ones as they are. Ctrl-C
+    stops cleanly. Exits with 3 if a run failed, diverged or was killed.
 
     \b
     Examples:

@@ -214,7 +214,7 @@ def angle(claim: Claim, measured: Measured, _: Products | None) -> Iterator[Comp
 
 
 def widest(part: Comparison, claim: Claim, measured: Measured, key: Key) -> Comparison:
-    """One comparison of :func:`angle`."""
+    """One comparison of :func:`angle`; raises ``Lacking`` without finite angles over so many epochs."""
     curves = measured.curves(key, {}, ["angle_mean", "angle_max"], claim.epochs)
     rows = [row for _, rows in curves for row in rows[: claim.epochs]]
     most = max(row["angle_max"] for row in rows)

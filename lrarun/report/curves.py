@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lrarun.report.layout import legend_below, over_epochs, panels, reference, unique
 from lrarun.report.series import PANEL, Line, layers, legend_names, over_seeds, shared, subject, variants
 from lrarun.report.style import GREY, dataset_title, line_style, look
 from lrarun.results import DIVERGED
@@ -18,27 +19,43 @@ if TYPE_CHECKING:
 
 Titles = Mapping[str, str]
 PAPERS_ANGLE = 11
+MEAN, LARGEST = ", mean over the mini-batches", ", largest of the epoch"
+# The look of what is drawn beside a mean of the same colour.
+THIN: Mapping[str, Any] = {"linewidth": 0.8, "markersize": 3.5, "markerfacecolor": "white", "markeredgewidth": 0.8}
 
 
 def draw_angle(lines: Sequence[Line], titles: Titles) -> Figure:
     """Figure 1(a): mean and largest angle of an epoch's updates to backprop's, in degrees."""
-    figure, (axes,) = panels(1, 1, (5.6, 3.6))
+    figure, (axes,) = panels(1, 1, (5.6, 3.4))
     top = PAPERS_ANGLE * 1.25
     for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
         mean, most = over_seeds(line.runs, "angle_mean"), over_seeds(line.runs, "angle_max")
         if mean.empty:
             continue
-        plot(axes, line, mean, f"{text}, mean over the mini-batches", **keywords)
-        axes.plot(most["high"], color=keywords["color"], linestyle=keywords["linestyle"], linewidth=0.8,
-                  label=f"{text}, largest of the epoch")
+        plot(axes, line, mean, text + MEAN, **keywords)
+        draw_mean(axes, line, most[["high"]].set_axis(["mean"], axis=1), text + LARGEST, **keywords, **THIN)
         top = max(top, 1.08 * most["high"].max())
-    reference(axes, PAPERS_ANGLE, f"paper: at most {PAPERS_ANGLE}°")
+    reference(axes, PAPERS_ANGLE, f"paper: at\nmost {PAPERS_ANGLE}°")
     if top > 90:
         reference(axes, 90, "90°")
-    axes.set(ylim=(0, top), ylabel="angle to backprop's update (degrees)", title=heading(lines))
-    over_epochs(axes, lines)
-    axes.legend(*unique([axes]))
+    axes.set(ylim=(0, top), ylabel="angle to backprop's update (degrees)")
+    axes.set_title(heading(lines), wrap=True)
+    over_epochs(axes, last_epoch(lines))
+    legend_below(figure, *angle_legend(unique([axes])), rows=1)
     return figure
+
+
+def angle_legend(found: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
+    """Handles and texts; with many lines, each rule once, and what its thick and its thin line is."""
+    from matplotlib.lines import Line2D
+
+    thick = [text for text in found if not text.endswith(LARGEST)]
+    if len(thick) == 1:
+        return list(found.values()), list(found)
+    of_each = {MEAN: {"linewidth": 1.4, "marker": "o"}, LARGEST: {"marker": "o", **THIN}}
+    kinds = [Line2D([], [], color=GREY, **how) for how in of_each.values()]
+    return ([found[text] for text in thick] + kinds,
+            [text.removesuffix(MEAN) for text in thick] + [text.removeprefix(", ") for text in of_each])
 
 
 def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
@@ -46,30 +63,32 @@ def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
     figure, (upper, lower) = panels(2, 1, (5.6, 5.0), sharex=True)
     for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
         plot(upper, line, over_seeds(line.runs, "validation_nll"), text, **keywords)
-        plot(lower, line, over_seeds(line.runs, "discrepancy"), f"{text}, all hidden layers", **keywords)
+        plot(lower, line, over_seeds(line.runs, "discrepancy"), text, **keywords)
         if len(lines) == 1:
             draw_layers(lower, line)
-    upper.set(ylim=(0, None), ylabel="validation NLL (nats)", title=heading(lines))
-    lower.set(ylim=(0, None), ylabel="total discrepancy\n(mean over samples)")
-    over_epochs(lower, lines)
-    lower.legend(*unique([lower]))
-    if len(lines) > 1:
-        upper.legend(*unique([upper]))
+    upper.set(ylim=(0, None), ylabel="validation NLL (nats)")
+    upper.set_title(heading(lines), wrap=True)
+    kind = "discrepancy, total and by layer" if len(lines) == 1 else "total discrepancy"
+    lower.set(ylim=(0, None), ylabel=f"{kind}\n(mean over samples)")
+    over_epochs(lower, last_epoch(lines))
+    found = unique([upper, lower])
+    legend_below(figure, list(found.values()), list(found), rows=1)
     return figure
 
 
 def draw_layers(axes: Axes, line: Line) -> None:
-    """Each hidden layer's part of the discrepancy."""
+    """Each hidden layer's part of the discrepancy, marked with its number."""
     for l in range(1, line.spec["depth"] + 1):
         part = over_seeds(line.runs, f"discrepancy_{l}")
-        axes.plot(part["mean"], color=GREY, linestyle=line_style(l), linewidth=1, label=f"hidden layer {l}")
+        draw_mean(axes, line, part, f"hidden layer {l}", rank=l, color=GREY, linestyle=line_style(l), linewidth=1,
+                  marker=f"${l}$", markersize=6, markeredgewidth=0.3)
 
 
 def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
     """Figure 3: validation accuracy in percent, a row per data set and a column per depth."""
     rows = list(dict.fromkeys(line.spec["dataset"] for line in lines))
     columns = sorted({line.spec["depth"] for line in lines})
-    size = (1.2 + 2.7 * len(columns), 1.2 + 2.4 * len(rows))
+    size = (1.2 + 2.7 * len(columns), 0.8 + 2.4 * len(rows))
     figure, axes = panels(len(rows), len(columns), size, sharex=True, sharey="row")
     places = dict(zip(itertools.product(rows, columns), axes))
     drawn = set()
@@ -86,18 +105,15 @@ def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
         if column == columns[0]:
             panel.set_ylabel("validation accuracy (%)")
         if row == rows[-1]:
-            over_epochs(panel, lines)
-    figure.suptitle(seeds_note(lines))
-    legend_below(figure, axes, [text for text, _ in looks(lines, titles, PANEL)])
+            over_epochs(panel, last_epoch(lines))
+    if seeds_note(lines):
+        figure.suptitle(seeds_note(lines), wrap=True)
+    found = unique(axes)
+    # The settings in their order, then what else there is: a panel may lack some.
+    names = [text for text, _ in looks(lines, titles, PANEL)]
+    texts = [*(name for name in dict.fromkeys(names) if name in found), *(text for text in found if text not in names)]
+    legend_below(figure, [found[text] for text in texts], texts)
     return figure
-
-
-def panels(rows: int, columns: int, size: tuple[float, float], **keywords: Any) -> tuple[Figure, list[Axes]]:
-    """A figure of panels, row by row; without pyplot, whose figures live until they are closed."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, list(figure.subplots(rows, columns, squeeze=False, **keywords).flat)
 
 
 def looks(lines: Sequence[Line], titles: Titles, apart: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
@@ -125,7 +141,7 @@ def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **ke
     """One line's mean, with a band where seeds differ and a cross where it diverged."""
     if curve.empty:
         return
-    axes.plot(curve["mean"], label=text, markevery=marked(len(curve), line.spec["epochs"], rank), **keywords)
+    draw_mean(axes, line, curve, text, rank, **keywords)
     if len(line.runs) > 1:
         axes.fill_between(curve.index, curve["low"], curve["high"], color=keywords["color"], alpha=0.15, linewidth=0)
     if any(run.state == DIVERGED for run in line.runs):
@@ -134,26 +150,20 @@ def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **ke
                   linestyle="none", label="diverged")
 
 
+def draw_mean(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
+    """A curve's mean with some markers, all of them where there are few."""
+    axes.plot(curve["mean"], label=text, markevery=marked(len(curve), line.spec["epochs"], rank), **keywords)
+
+
 def marked(length: int, epochs: int, rank: int) -> tuple[int, int]:
     """The first epoch with a marker, from 0, and the step: some ten in all, at other epochs for another rank."""
     step = max(1, epochs // 10)
     return (rank % 3 * step // 3, step) if length > step else (0, 1)
 
 
-def reference(axes: Axes, height: float, text: str) -> None:
-    """A grey line across, named at its right end."""
-    axes.axhline(height, color=GREY, linestyle=(0, (6, 2, 1, 2)), linewidth=1)
-    axes.annotate(text, (1, height), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points",
-                  ha="right", color=GREY)
-
-
-def over_epochs(axes: Axes, lines: Sequence[Line]) -> None:
-    """An axis of whole epochs, as many as the runs are to have."""
-    from matplotlib.ticker import MaxNLocator
-
-    last = max(line.spec["epochs"] for line in lines)
-    axes.set(xlabel="epoch", xlim=(1 - 0.03 * last, 1.03 * last))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
+def last_epoch(lines: Sequence[Line]) -> int:
+    """The last epoch that any run is to have."""
+    return max(line.spec["epochs"] for line in lines)
 
 
 def heading(lines: Sequence[Line]) -> str:
@@ -168,16 +178,3 @@ def seeds_note(lines: Sequence[Line]) -> str:
         return ""
     number = " to ".join(map(str, sorted({min(counts), max(counts)})))
     return f"mean over {number} seeds, bands from the lowest to the highest"
-
-
-def unique(axes: Iterable[Axes]) -> tuple[list[Any], list[str]]:
-    """Handles and texts of the panels' legends, each text once."""
-    found = {text: handle for panel in axes for handle, text in zip(*panel.get_legend_handles_labels())}
-    return list(found.values()), list(found)
-
-
-def legend_below(figure: Figure, axes: Sequence[Axes], names: Sequence[str]) -> None:
-    """One legend for all panels in two rows: the names in their order, then what else there is."""
-    found = {text: handle for handle, text in zip(*unique(axes))}
-    texts = [*(name for name in dict.fromkeys(names) if name in found), *(text for text in found if text not in names)]
-    figure.legend([found[text] for text in texts], texts, loc="outside lower center", ncols=-(-len(texts) // 2))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrarun.report.curves import panels
+from lrarun.report.layout import legend_below, panels
 from lrarun.report.style import CLASS_COLOURS, GREY
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ class Cloud:
 
 
 def choose_images(count: int, samples: int) -> np.ndarray:
-    """Which of ``count`` test images to show, in ascending order: always the same, fewer among more."""
+    """Which of ``count`` test images to show, in ascending order, shape ``(min(samples, count),)``.
+
+    They are always the same, and fewer are among more.
+    """
     order = np.random.default_rng(SEED).permutation(count)
     return np.sort(order[:samples])
 
@@ -73,8 +76,8 @@ def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str
     """
     columns = 2 if len(clouds) > 1 else 1
     rows = -(-len(clouds) // columns)
-    figure, axes = panels(rows, columns, (0.4 + 3.6 * columns, 1.3 + 3.3 * rows))
-    figure.suptitle(title)
+    figure, axes = panels(rows, columns, (0.4 + 3.6 * columns, 0.8 + 3.3 * rows))
+    figure.suptitle(title, wrap=True)
     for panel in axes[len(clouds):]:
         panel.set_visible(False)
     for panel, cloud in zip(axes, clouds):
@@ -90,7 +93,7 @@ def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str
 
 
 def draw_points(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:
-    """The points, and each class's number at the median of its points."""
+    """The points, shape ``(n, 2)``, of classes, shape ``(n,)``, and each class's number at the median of its points."""
     for label in np.unique(labels):
         own = points[labels == label]
         # As pixels also in an SVG, which thousands of circles would make slow to open.
@@ -112,4 +115,4 @@ def legend(figure: Figure, labels: Sequence[int], names: Sequence[str]) -> None:
 
     texts = [f"{label} {names[label]}" if label < len(names) else str(label) for label in labels]
     handles = [Line2D([], [], marker="o", linestyle="none", color=colour(label)) for label in labels]
-    figure.legend(handles, texts, loc="outside lower center", ncols=5, handlelength=1, columnspacing=1.2)
+    legend_below(figure, handles, texts, handlelength=1, columnspacing=1.2)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg")
 # What a file says of itself; a date or a version would make equal figures differ.
-METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": "lrarun"}}
+METADATA: Mapping[str, Mapping[str, str | None]] = {
+    "png": {"Software": None}, "svg": {"Date": None, "Creator": "lrarun"}, "pdf": {"CreationDate": None},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,12 @@ CURVES = {
 }
 
 
-def check_libraries(number: str) -> None:
-    """Raises ``UsageError`` unless what a figure is made with is installed."""
-    needed = {"matplotlib": "matplotlib"} | ({} if number in CURVES else {"sklearn": "scikit-learn"})
+def check_libraries(number: str = "") -> None:
+    """Raises ``UsageError`` unless what pictures, or the figure of a number, are made with is installed."""
+    needed = {"matplotlib": "matplotlib"} | ({"sklearn": "scikit-learn"} if number == "2" else {})
     absent = [name for module, name in needed.items() if importlib.util.find_spec(module) is None]
     if absent:
-        raise UsageError(f"figures need {' and '.join(absent)}; install them with: pip install 'lrarun[plots]'")
+        raise UsageError(f"pictures need {' and '.join(absent)}; install them with: pip install 'lrarun[plots]'")
 
 
 @contextmanager
@@ -72,6 +74,6 @@ def save(figure: Figure, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as file:
-            figure.savefig(file, format=format, metadata=METADATA[format])
+            figure.savefig(file, format=format, metadata=METADATA.get(format))
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror or error}") from error

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lrarun.paper import Key
 from lrarun.report.cells import Settings, by_settings, one_per_seed, settings
 from lrarun.report.paired import Lacking, Mistakes, mistakes_of
-from lrarun.results import DIVERGED, Result
+from lrarun.results import DIVERGED, Result, read_log
 
 # (experiment, changed settings) -> the resolved spec, or None if its rule is not installed.
 Resolve = Callable[[Key, Mapping[str, Any]], Mapping[str, Any] | None]
@@ -72,7 +69,7 @@ class Measured:
         spec = self.spec(key, changed)
         found: dict[Any, tuple[Result, list[Row]]] = {}
         for run in self.of_any_length.get(settings(without_epochs(spec)), ()):
-            rows = read_log(Path(run.folder) / "log.csv", columns)
+            rows: list[Row] = [row for row in read_log(run.folder) if row.keys() >= set(columns)]
             enough = len(rows) >= epochs or (run.state == DIVERGED and rows)
             if enough and len(rows) > len(found.get(run.spec["seed"], (run, []))[1]):
                 found[run.spec["seed"]] = run, rows
@@ -85,17 +82,3 @@ class Measured:
 def without_epochs(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A spec but for its number of epochs."""
     return {name: value for name, value in spec.items() if name != "epochs"}
-
-
-def read_log(path: Path, columns: Iterable[str]) -> list[Row]:
-    """A log's rows, those columns as numbers; empty where there is no such log or column."""
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return [{name: as_number(row[name]) for name in columns} for row in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError):
-        return []
-
-
-def as_number(text: str | None) -> float:
-    """A number of a log; NaN where a row was cut short."""
-    return float(text) if text else math.nan

@@ -49,6 +49,7 @@ GREY = "#666666"
 RC: dict[str, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
+    "figure.titlesize": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
