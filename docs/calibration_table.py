@@ -20,7 +20,7 @@ has its default. The score is the lowest validation error on the 2,000 held-out 
 one standard error is about 0.4 points at 3 %, so that smaller differences mean little.
 The test set plays no part. What was taken from it, and why, is in [choices.md](choices.md).
 """
-PLACES = ("seed", "epochs", "dataset", "depth")
+PLACES = ("seed", "epochs", "depth")
 
 
 def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
