@@ -19,7 +19,7 @@ Array = np.ndarray
 
 # By hidden layers: the first layer's learning rate and the ratio from layer to layer (docs/choices.md).
 # Glorot weights pass on less and less of a nudge, and the more so the rate must grow downwards.
-RATES = {1: (0.2, 0.5), 2: (2.0, 0.1), 3: (8.0, 0.1), 5: (8.0, 0.2), 8: (30.0, 0.35)}
+RATES = {1: (0.2, 0.5), 2: (2.0, 0.1), 3: (4.0, 0.1), 5: (8.0, 0.2), 8: (30.0, 0.35)}
 
 
 @dataclass(frozen=True, kw_only=True)
