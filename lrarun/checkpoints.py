@@ -89,5 +89,6 @@ def _reading(path: Path) -> Iterator[Any]:
             yield archive
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    # RuntimeError: a flipped bit can also turn on encryption, or a way of packing that nothing here unpacks.
+    except (ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise Unreadable(str(error)) from error

@@ -7,6 +7,7 @@ of a folder with the four IDX files under their usual names, or of a ``.npz`` fi
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +160,7 @@ def one_hot(labels: np.ndarray, classes: int, dtype: DTypeLike) -> np.ndarray:
 
 def _own(name: str) -> Path:
     """Where a data set of the user's own is: a folder, or an .npz file."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # of a user who is not here it leaves the ~, which Path's refuses
     if path.is_dir() or (path.suffix == ".npz" and path.exists()):
         return path
     if path.exists():

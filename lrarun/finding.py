@@ -47,7 +47,7 @@ def named_folder(data_dir: str | Path | None) -> Path | None:
     named = data_dir or os.environ.get("LRARUN_DATA_DIR")
     if not named:
         return None
-    folder = Path(named).expanduser()
+    folder = Path(os.path.expanduser(named))
     if os.path.lexists(folder) and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
         raise DataError(f"{folder}: named as the data folder, but is no folder that can be read")
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def load_epochs(path: str | Path = "results") -> pd.DataFrame:
 
 
 def _runs(path: str | Path) -> list[Result]:
-    found = read_results(Path(path).expanduser())
+    found = read_results(Path(os.path.expanduser(path)))
     if not found:
         raise Incomplete(f"no runs in {path}; train some, or name another folder")
     return found

@@ -75,12 +75,13 @@ def _status(
     record = result.record if result is not None else {}
     where, epoch = holder(folder), record.get("epoch", 0)
     state, reason = _state(result, where, staleness)
-    left = spec["epochs"] - epoch if state in (NEW, RUNNING, INTERRUPTED, FAILED) else 0
+    epochs = spec.get("epochs", 0)
+    left = epochs - epoch if state in (NEW, RUNNING, INTERRUPTED, FAILED) else 0
     return Status(
         run_id=folder.name,
         state=state,
         epoch=epoch,
-        epochs=spec["epochs"],
+        epochs=epochs,
         validation_error=record.get("validation_error"),
         test_error=record.get("test_error") if state == FINISHED else None,
         seconds=record.get("seconds", 0.0),

@@ -75,7 +75,7 @@ def read_results(results: Path) -> list[Result]:
     """
     try:
         with os.scandir(results) as entries:
-            folders = sorted(entry.path for entry in entries if entry.is_dir())
+            folders = sorted(entry.path for entry in entries if os.path.isdir(entry.path))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -91,6 +91,8 @@ def _read(folder: Path) -> Result | None:
     """The run in a folder, whatever the folder's name."""
     try:
         record = json.loads((folder / "run.json").read_bytes())
+        if not isinstance(record["spec"], Mapping):
+            raise TypeError("a spec is a mapping")
         return Result(record.get("run_id", folder.name), folder, record["state"], record["spec"], record)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -129,12 +129,13 @@ def make_spec(mapping: Mapping[str, Any]) -> Spec:
 
 
 def load_specs(
-    path: str | Path, overrides: Sequence[str] = (), here: Callable[[str], bool] = lambda dataset: False
+    path: str | Path | Source, overrides: Sequence[str] = (), here: Callable[[str], bool] = lambda dataset: False
 ) -> list[Spec]:
     """The runs of a spec file, in its order; equal ones once.
 
     Args:
-        path: a YAML file; each of its documents is a spec, with its own sweep.
+        path: a YAML file, or what :func:`lrarun.yaml_source.read_source` has read of one; each of its
+            documents is a spec, with its own sweep.
         overrides: ``key=value`` each, replacing what the file gives or sweeps; a key may
             be dotted, and ``sweep.key`` sweeps. A nested key wins over its block.
         here: whether a data set of the user's own has to be on this machine; then it is a
@@ -143,7 +144,7 @@ def load_specs(
     Raises:
         SpecError: with every mistake in the file and the overrides.
     """
-    return _read(read_source(path), overrides, looker(here))
+    return _read(path if isinstance(path, Source) else read_source(path), overrides, looker(here))
 
 
 def _read(source: Source, overrides: Sequence[str], look: Look | None = None) -> list[Spec]:

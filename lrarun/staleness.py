@@ -85,13 +85,20 @@ class Staleness:
 
 def _rule_is_here(result: Result) -> bool:
     """False for a run of a rule that no file or package has: its plugin may just not be named this time."""
+    rule = _rule(result)
+    return rule is None or rule in algorithms()
+
+
+def _rule(result: Result) -> str | None:
+    """The name of the result's rule, or None if its spec does not say."""
     block = result.spec.get("algorithm")
-    return not isinstance(block, Mapping) or block.get("name") in algorithms()
+    name = block.get("name") if isinstance(block, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def rule_changed(result: Result) -> bool:
     """Whether the result is of a rule in a plugin file that now holds something else."""
-    kind = algorithms().get(result.spec["algorithm"]["name"])
+    kind = algorithms().get(_rule(result) or "")
     file = plugins.file_of(kind) if kind else None
     if file is None:
         return False

@@ -17,6 +17,7 @@ import pytest
 from lrarun.algorithms import algorithms
 from lrarun.catalogue import entries
 from lrarun.cli import COMMANDS, cli
+from lrarun.cli.completion import ALL_COMMAS
 from lrarun.optimizers import OPTIMIZERS
 from lrarun.paper import Key
 from tests.fabricate import spec_for, write_run
@@ -124,6 +125,12 @@ def test_what_goes_wrong_is_not_the_shells_business(offered, monkeypatch):
     assert offered("describe", "") == []
 
 
+@pytest.mark.parametrize("words", [["trian", ""], ["data", "fecth", ""], ["trian", "--", "exp"]])
+def test_after_a_mistyped_command_tab_is_no_error(offered, capsys, words):
+    offered(*words)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_asks_by_the_protocol(call, shell):
     code, out, _ = call("completion", shell)
@@ -171,6 +178,10 @@ def test_fish_completes(environment, words, expected):
     script = f"lrarun completion fish | source; complete -C {shlex.quote(' '.join(['lrarun', *words]))}"
     offers = run(["fish", "--no-config"], environment, script).splitlines()
     assert sorted(offer.partition("\t")[0] for offer in offers) == sorted(expected)
+
+
+def test_the_words_of_fish_s_script_that_cut_at_commas_are_still_there_to_be_replaced(call):
+    assert ALL_COMMAS[1] in call("completion", "fish").out
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish")

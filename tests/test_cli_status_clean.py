@@ -127,6 +127,15 @@ def test_a_results_folder_that_is_named_must_be_there_and_the_usual_one_need_not
     assert "lrarun train makes it" in call("status").err
 
 
+@pytest.mark.parametrize("odd", [{}, {"algorithm": "lra-e", "epochs": 3}, {"algorithm": {"name": ["lra-e"]}}])
+def test_a_run_whose_spec_says_too_little_is_stale_and_stops_no_command(results, call, odd):
+    (results / "odd").mkdir()
+    (results / "odd" / "run.json").write_text(json.dumps({"state": "finished", "spec": odd}))
+    assert status_of(results)["odd"]["state"] == "stale"
+    assert "odd" in call("clean", "--results", results).err + call("clean", "--results", results).out
+    assert call("export", "--results", results).code == 0
+
+
 def test_a_folder_where_a_spec_should_be_is_met_with_the_option_for_it(results, call):
     for command in ("status", "clean"):
         code, out, err = call(command, results)

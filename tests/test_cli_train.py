@@ -34,9 +34,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def lrarun(*arguments):
+def lrarun(*arguments, input=None):
     return subprocess.run(
         [sys.executable, "-m", "lrarun", *arguments],
+        input=input,
         env=os.environ | {"PYTHONPATH": ROOT},
         capture_output=True,
         text=True,
@@ -114,6 +115,14 @@ def test_a_results_folder_that_cannot_be_is_one_message_before_anything_begins(f
     assert (code, out) == (2, "")
     assert err.startswith(f"lrarun: {folder / results}: runs cannot be stored there")
     assert err.count("\n") == 1 and "--results" in err
+
+
+def test_a_spec_may_come_through_a_pipe(folder):
+    """Which can be read once; with a data set of the user's own, that is checked too."""
+    done = lrarun("train", "/dev/stdin", "--quiet", input=SMALL + "algorithm: backprop\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = lrarun("train", "/dev/stdin", input=SMALL.replace("50", "300") + "algorithm: backprop\n")
+    assert done.returncode == 2 and "/dev/stdin:5:13: validation must be less than 300" in done.stderr
 
 
 def test_set_changes_every_spec(folder):

@@ -101,6 +101,7 @@ NO_DATA_SETS = {
     "empty": "a folder without IDX files",
     "half": "train-labels-idx1-ubyte: missing",
     "zzz": "unknown data set 'zzz'",
+    "~nobody-of-that-name/digits": "no such folder or file",
 }
 
 
@@ -112,11 +113,12 @@ def test_what_is_no_data_set_is_refused_by_every_command_that_would_train_on_it(
     (machine / "empty").mkdir()
     write(machine / "half", dict([next(iter(contents().items()))]))
     path = spec_file(machine, dataset=name)
+    line = 1 + path.read_text().splitlines().index(f' "dataset": "{name}"')
     before = listing(machine)
     for words in (["validate"], ["train", "--dry-run"], ["train"]):
         code, out, err = call(*words, path)
         assert (code, out) == (2, ""), words
-        assert f"{path}:7:" in err or f"{path}:" in err
+        assert f"{path}:{line}:13: " in err
         assert NO_DATA_SETS[name] in err and '"dataset": ' in err, "the line is shown"
     assert listing(machine) == before
     with pytest.raises(DataError):

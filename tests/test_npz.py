@@ -75,8 +75,14 @@ def test_what_is_wrong_is_said(tmp_path, complaint):
     assert "mine.npz" in str(refusal.value)
 
 
+def encrypted(whole):
+    """A bit of the first entry in the archive's directory says that it is."""
+    at = whole.index(b"PK\1\2") + 8
+    return whole[:at] + bytes([whole[at] | 1]) + whole[at + 1:]
+
+
 @pytest.mark.parametrize("damage", [lambda whole: b"", lambda whole: whole[: len(whole) // 2], lambda whole: b"text",
-                                    lambda whole: whole[:200] + bytes(90) + whole[290:]])
+                                    lambda whole: whole[:200] + bytes(90) + whole[290:], encrypted])
 def test_a_damaged_file_is_refused(tmp_path, damage):
     path = tmp_path / "mine.npz"
     np.savez_compressed(path, **arrays())

@@ -11,15 +11,18 @@ from lrarun.results import find_result, read_log, read_result, read_results
 from lrarun.runs import reason_of
 
 RECORD = {"state": "finished", "spec": {"depth": 3}}
+RECORDS = (("whole", json.dumps(RECORD)), ("torn", json.dumps(RECORD)[:20]), ("odd", "[]"),
+           ("with a list for a spec", json.dumps(RECORD | {"spec": [1]})))
 
 
 def test_a_damaged_record_is_warned_of_and_an_absent_one_is_not(tmp_path, caplog):
-    for name, content in (("whole", json.dumps(RECORD)), ("torn", json.dumps(RECORD)[:20]), ("odd", "[]")):
+    for name, content in RECORDS:
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(content)
     (tmp_path / "foreign").mkdir()
+    (tmp_path / "round").symlink_to("round")
     assert [result.run_id for result in read_results(tmp_path)] == ["whole"]
-    assert {record.args[0] for record in caplog.records} == {"torn", "odd"}
+    assert {record.args[0] for record in caplog.records} == set(dict(RECORDS)) - {"whole"}
     assert read_result(tmp_path / "nowhere") is None
 
 

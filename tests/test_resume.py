@@ -121,7 +121,15 @@ def of_a_wider_network(path):
     checkpoints.save(path, Training(spec, synthetic_dataset(samples=650)).state())
 
 
+def of_unknown_packing(path):
+    """One bit of the first array's entry in the archive's directory, which has no checksum."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 10] ^= 1
+    path.write_bytes(content)
+
+
 DAMAGE = {
+    "a flipped bit in a header": (of_unknown_packing, r"cannot be read \(That compression method"),
     "a flipped bit": (flipped, r"cannot be read \(Bad CRC-32"),
     "a cut": (lambda path: path.write_bytes(path.read_bytes()[:-9]), r"cannot be read \(it is cut short"),
     "none": (lambda path: path.unlink(), "its checkpoint is missing"),

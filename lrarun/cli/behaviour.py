@@ -118,8 +118,9 @@ class SuggestingGroup(click.Group):
 
     def resolve_command(self, ctx, args):
         """The command that is asked for; fails with the nearest name where there is none of that name."""
-        close = nearest(args[0], self.list_commands(ctx))
-        if close and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+        known = self.get_command(ctx, args[0]) is not None or args[0].startswith("-")
+        close = "" if known or ctx.resilient_parsing else nearest(args[0], self.list_commands(ctx))
+        if close:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {close!r}?")
         return super().resolve_command(ctx, args)
 

@@ -79,7 +79,6 @@ def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spe
     for path in specs:
         if path.is_dir():
             raise UsageError(f"{path}: a folder, where a spec file was expected; for the runs in it: --results {path}")
-
     return [spec for path in specs for spec in load_specs(path, overrides)]
 
 

@@ -58,15 +58,16 @@ def train(
     from lrarun.executors import raise_for_failures, train_all
     from lrarun.planning import SKIP, plan, refuse_unwritable
     from lrarun.spec import DATASETS, load_specs
+    from lrarun.yaml_source import read_source
 
-    wanted = [spec for path in specs for spec in load_specs(path, overrides)]
+    sources = [read_source(path) for path in specs]  # once: a pipe has nothing to say twice
+    wanted = [spec for source in sources for spec in load_specs(source, overrides)]
     jobs = plan(wanted, results, force, data_dir)
     refuse_unwritable(jobs, results)
     if not scheduler:  # a cluster's workers may have what is not here
-        needed = {job.spec.dataset for job in jobs if job.action != SKIP}
-        if needed - set(DATASETS):
-            for path in specs:
-                load_specs(path, overrides, here=needed.__contains__)
+        needed = {job.spec.dataset for job in jobs if job.action != SKIP} - set(DATASETS)
+        for source in sources if needed else ():
+            load_specs(source, overrides, here=needed.__contains__)
     if dry_run:
         show_plan(jobs, workers)
         return

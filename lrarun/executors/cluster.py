@@ -9,6 +9,7 @@ another one, a few times (``distributed.scheduler.allowed-failures``).
 
 from __future__ import annotations
 
+import os
 import queue
 import uuid
 from contextlib import ExitStack, suppress
@@ -89,7 +90,7 @@ class Cluster(Backend):
         order = task.Order(
             spec=job.spec.to_dict(),
             run_id=job.run_id,
-            dataset=name if name in DATASETS else str(Path(name).expanduser().resolve()),
+            dataset=name if name in DATASETS else str(Path(os.path.expanduser(name)).resolve()),
             data_dir=self.data_dir,
             results=str(self.results) if self.shared else None,
             marker=str(self._marker),
