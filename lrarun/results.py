@@ -10,6 +10,7 @@ import contextlib
 import csv
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -170,6 +171,17 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     if len(records) < len(rows) - 2:
         LOG.warning("lrarun: %s: log.csv is damaged; %d of its rows can be read", folder.name, len(records))
     return records
+
+
+def as_counted(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors in percent without digits that rounding left: 14.8 for 14.799999999999999; all else as it is."""
+    return {name: _short(value) if name.endswith("_error") and value is not None else value
+            for name, value in measures.items()}
+
+
+def _short(value: float) -> float:
+    short = float(f"{value:.10g}")
+    return short if math.isclose(short, value, rel_tol=1e-14) else value
 
 
 def settings_of_run(spec: Mapping[str, Any]) -> dict[str, Any]:
