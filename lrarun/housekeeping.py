@@ -13,7 +13,7 @@ from lrarun.estimates import Estimates
 from lrarun.files import TEMPORARY
 from lrarun.locks import LOCK, Locked, holder, locked
 from lrarun.provenance import cpu_model
-from lrarun.results import FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_results
+from lrarun.results import FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_results, refuse_reference
 from lrarun.spec import Spec
 from lrarun.staleness import Staleness
 
@@ -175,7 +175,11 @@ def remove(runs: Iterable[Removable], removed: Callable[[Removable], None] = lam
 
     Raises:
         LrarunError: one cannot be removed, or is being trained by now.
+        UsageError: one is among reference results; none is removed.
     """
+    runs = list(runs)
+    for folder in dict.fromkeys(run.folder.parent for run in runs):
+        refuse_reference(folder)
     for run in runs:
         try:
             with locked(run.folder):

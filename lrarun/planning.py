@@ -13,7 +13,9 @@ from lrarun.errors import LrarunError, UsageError
 from lrarun.estimates import Estimates, Work
 from lrarun.locks import existing_part, is_locked, try_folder
 from lrarun.provenance import cpu_model
-from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result, read_results
+from lrarun.results import (
+    DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result, read_results, refuse_reference,
+)
 from lrarun.spec import Spec
 from lrarun.staleness import Staleness
 
@@ -109,8 +111,8 @@ def _going_on(spec: Spec, result: Result, changed: str | None) -> Job:
     epoch, reason = result.record.get("epoch", 0), result.record.get("reason", "")
     stale = f"stale: {changed}"
     if result.state in (FINISHED, DIVERGED):
-        said = f"finished, but {stale}; --force trains it again" if changed else reason or result.state
-        return Job(spec, SKIP, said, epoch)
+        finished = f"finished, but {stale}; lrarun clean removes it, then train makes it anew"
+        return Job(spec, SKIP, finished if changed else reason or result.state, epoch)
     if changed:
         return Job(spec, TRAIN, stale, anew=True)
     said = f"{ENDINGS.get(result.state, result.state)} after epoch {epoch}" + (f" ({reason})" if reason else "")
@@ -127,11 +129,12 @@ def refuse_unwritable(jobs: Iterable[Job], results: Path) -> None:
     """Raises an error if there is something to train and no run could be stored. Changes nothing.
 
     Raises:
-        UsageError: the results folder is no folder, or may not be written.
+        UsageError: the results folder is no folder, may not be written, or holds reference results.
         LrarunError: its disk is full or broken.
     """
     if all(job.action == SKIP for job in jobs):
         return
+    refuse_reference(results)
     folder = existing_part(results)
     try:
         try_folder(folder)

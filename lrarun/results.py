@@ -23,6 +23,8 @@ LOG = logging.getLogger(__name__)
 
 FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED = "finished", "running", "interrupted", "failed", "diverged"
 RENAME = "a run's folder has its id as name: rename it, or move a copy to another place"
+# In a results folder: what is in it, and below it, is published, and no run is written there.
+REFERENCE = "REFERENCE-RESULTS.md"
 STATES = (FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED)
 
 
@@ -50,6 +52,26 @@ class Result:
     def finished(self) -> bool:
         """Whether the run came to its end and has scores."""
         return self.state == FINISHED
+
+
+def is_reference(results: Path) -> bool:
+    """Whether a results folder is marked as one of reference results, itself or a folder that it is in."""
+    return marker(results) is not None
+
+
+def marker(results: Path) -> Path | None:
+    """The file that marks a results folder, or one that it is in, as reference results."""
+    place = results.resolve()
+    files = (folder / REFERENCE for folder in (place, *place.parents))
+    return next(filter(Path.is_file, files), None)
+
+
+def refuse_reference(results: Path) -> None:
+    """Raises ``UsageError`` if a results folder is one of reference results."""
+    mark = marker(results)
+    if mark:
+        raise UsageError(f"{results}: reference results are kept as they are (marked by {mark});"
+                         " name another folder with --results, or leave it out")
 
 
 def read_result(folder: Path) -> Result | None:

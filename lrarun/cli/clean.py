@@ -25,7 +25,8 @@ def clean(
 
     Shows them first, and asks on a terminal; elsewhere, removes nothing without --yes.
     With specs, only their runs. A run is stale if this version would not make the same
-    of its spec, or if its data set has changed.
+    of its spec, or if its data set or its rule's file has changed; train then makes it
+    anew.
 
     \b
     Examples:

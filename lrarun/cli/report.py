@@ -48,11 +48,12 @@ def report(
 
     contents = gather(results, figures, files, overrides)
     write(out, render_page(contents))
-    check_complete(contents.cells, results, files)
+    check_complete(contents.cells, results, files, overrides)
 
 
 def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]) -> Contents:
     """All that the page shows."""
+    from lrarun.cli.claims import with_commands
     from lrarun.cli.table import by_protocol, by_spec
     from lrarun.protocol import resolver, target_products, titles
     from lrarun.report.cells import fill, well_formed
@@ -66,7 +67,7 @@ def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrid
     runs = well_formed(read_results(results))
     wanted = by_spec(files, overrides) if files else by_protocol(runs)
     cells = add_verdicts(fill(runs, wanted, superseded(runs)))
-    checked = check(load_claims(), Measured(runs, resolver()), target_products)
+    checked = check(with_commands(load_claims(), results), Measured(runs, resolver()), target_products)
     return Contents(cells, runs, wanted, titles(), checked, pictures(results, figures))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.behaviour import say
+from lrarun.cli.hints import train_command
 from lrarun.cli.options import (
     check_results, data_dir_option, json_option, optional_specs_argument, results_option, set_option,
 )
@@ -51,7 +52,9 @@ def status(
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     if not rows:
-        hint = "" if results.is_dir() else ", which is not there yet: lrarun train makes it, --results names another"
+        hint = ", which is not there yet: lrarun train makes it, --results names another"
+        if results.is_dir():
+            hint = f"; train some with: {train_command(['experiments/example.yaml'], (), results)}"
         say(f"no runs in {results}{hint}")
         return
     from collections import Counter

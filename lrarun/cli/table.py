@@ -11,6 +11,7 @@ import click
 
 from lrarun.cli.behaviour import say
 from lrarun.cli.completing import spec_files
+from lrarun.cli.hints import command, train_command
 from lrarun.cli.options import results_option, set_option
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def table(
     click.echo((render_comparison if compare else render)(cells, layout), nl=False)
     if not files:
         mention_left_out(runs, wanted, cells)
-    mention_stale(cells, stale)
+    mention_stale(cells, stale, files, overrides, results)
     if compare:
         check_verdicts(cells)
-    check_complete(cells, results, files)
+    check_complete(cells, results, files, overrides)
 
 
 def by_spec(files: Sequence[Path], overrides: Sequence[str]) -> dict[Key, Wanted]:
@@ -124,16 +125,20 @@ def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: p
         example, _ = counts.most_common(1)[0]
         say(
             f"left out: {plural(counts.total(), 'run')} whose settings differ from the paper's protocol"
-            f" (e.g. {example}); show them with --spec"
+            f" (e.g. {example});"
+            " show them by their spec file, such as: lrarun table --spec experiments/quick.yaml"
         )
 
 
-def mention_stale(cells: pd.DataFrame, stale: Mapping[str, str]) -> None:
-    """Says how many of the runs in the cells shown today's version would not make the same, and why."""
+def mention_stale(
+    cells: pd.DataFrame, stale: Mapping[str, str], files: Sequence[Path], overrides: Sequence[str], results: Path
+) -> None:
+    """Says how many of the runs in the cells shown today's version would not make the same, why, and what helps."""
     count = cells["stale"].sum()
     if count:
+        status, clean = (command(name, files, overrides, results) for name in ("status", "clean"))
         say(f"stale: {plural(count, 'run')} in these cells ({', '.join(sorted(set(stale.values())))});"
-            " lrarun status names them, lrarun train --force trains them again")
+            f" {status} names them, {clean} removes them, and lrarun train then trains them again")
 
 
 def check_verdicts(cells: pd.DataFrame) -> None:
@@ -146,7 +151,7 @@ def check_verdicts(cells: pd.DataFrame) -> None:
         raise DoesNotHold(f"{worse} of {plural(len(cells), 'cell')} worse than the paper's")
 
 
-def check_complete(cells: pd.DataFrame, results: Path, files: Sequence[Path]) -> None:
+def check_complete(cells: pd.DataFrame, results: Path, files: Sequence[Path], overrides: Sequence[str]) -> None:
     """Raises ``Incomplete`` if a cell that was asked for lacks a run."""
     from lrarun.errors import Incomplete
 
@@ -157,7 +162,7 @@ def check_complete(cells: pd.DataFrame, results: Path, files: Sequence[Path]) ->
     where = f"{results}" if results.is_dir() else f"{results}, which is no folder"
     raise Incomplete(
         f"{len(lacking)} of {plural(cells['expected'].sum(), 'cell')} missing or unfinished in {where};"
-        f" train them with: lrarun train {' '.join(map(str, names))}"
+        f" train them with: {train_command(names, overrides, results)}"
     )
 
 
