@@ -115,14 +115,21 @@ def _going_on(spec: Spec, result: Result, changed: str | None) -> Job:
         return Job(spec, SKIP, finished if changed else reason or result.state, epoch)
     if changed:
         return Job(spec, TRAIN, stale, anew=True)
-    said = f"{ENDINGS.get(result.state, result.state)} after epoch {epoch}" + (f" ({reason})" if reason else "")
+    ending, cause = ENDINGS.get(result.state, result.state), f" ({reason})" if reason else ""
+    said = f"{ending} {where(epoch, spec.epochs)}{cause}"
     try:
         stored = checkpoints.epoch(result.folder / CHECKPOINT)
     except Unreadable as error:
         return Job(spec, TRAIN, f"starts anew: {error}; {said}")
     if stored is None:
         return Job(spec, TRAIN, f"starts anew: {checkpoints.MISSING}; {said}" if epoch else f"starts again, {said}")
-    return Job(spec, RESUME, f"resumes at epoch {stored + 1} of {spec.epochs}, {said}", stored)
+    why = f"{ending}{cause}" if stored == epoch else said
+    return Job(spec, RESUME, f"goes on {where(stored, spec.epochs)}, {why}", stored)
+
+
+def where(epoch: int, epochs: int) -> str:
+    """How far a run is, in words: ``after epoch 5/8``."""
+    return f"after epoch {epoch}/{epochs}" if epoch else "in its first epoch"
 
 
 def refuse_unwritable(jobs: Iterable[Job], results: Path) -> None:

@@ -25,6 +25,7 @@ FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED = "finished", "running", "inter
 RENAME = "a run's folder has its id as name: rename it, or move a copy to another place"
 # In a results folder: what is in it, and below it, is published, and no run is written there.
 REFERENCE = "REFERENCE-RESULTS.md"
+SHORTEST = 4  # characters of a digest that name a run; fewer would by chance
 STATES = (FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED)
 
 
@@ -151,8 +152,8 @@ def find_result(results: Path, run: str) -> Result:
     every = read_results(results)
     ids = {result.run_id: result for result in every}
     found = [run_id for run_id in ids if run_id.startswith(run) or run_id.endswith(f"-{run}")]
-    # What begins no id may still begin a digest.
-    found = found or [run_id for run_id in ids if run_id.rpartition("-")[2].startswith(run)]
+    if not found and len(run) >= SHORTEST:  # what begins no id may still begin a digest
+        found = [run_id for run_id in ids if run_id.rpartition("-")[2].startswith(run)]
     if len(found) == 1:
         return ids[found[0]]
     if found:

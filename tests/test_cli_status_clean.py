@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from lrarun import housekeeping, runs
 from lrarun.cli import cli
 from lrarun.locks import locked
+from tests.fabricate import write_run
 from tests.small_runs import spec, write_dataset, write_spec
 
 
@@ -105,6 +106,18 @@ def test_a_finished_run_on_a_changed_data_set_is_stale_and_can_go(results, datas
     write_dataset(dataset, seed=8)
     assert status_of(results)[run_id]["state"] == "stale"
     assert run_id in [run.folder.name for run in housekeeping.removable(None, results)]
+
+
+def test_a_long_reason_is_cut_in_tables_and_whole_in_json_and_show(call, dataset, tmp_path):
+    reason = "ValueError: operands could not be broadcast together\n" + "with shapes (1,2) (3,4) " * 9 + "at the end"
+    run = spec(dataset)
+    made = write_run(tmp_path, run.to_dict(), "failed", reason=reason, run_id=run.run_id)
+    made = made.rename(tmp_path / run.run_id)
+    for command in ("status", "clean"):
+        (line,) = [line for line in call(command, "--results", tmp_path).out.splitlines() if made.name in line]
+        assert "ValueError: operands" in line and "at the end" not in line and len(line) < 200
+    assert json.loads(call("status", "--results", tmp_path, "--json").out)[0]["reason"] == reason
+    assert "at the end" in call("show", made).out
 
 
 def test_of_no_results_there_is_nothing_to_say(tmp_path):

@@ -33,6 +33,7 @@ def clean(
       lrarun clean
       lrarun clean experiments/table1.yaml --yes
     """
+    from lrarun.cli.printing import shortened
     from lrarun.housekeeping import removable, remove
 
     wanted = wanted_runs(specs, overrides)
@@ -42,7 +43,7 @@ def clean(
         say("nothing to remove")
         return
     for run in found:
-        click.echo(f"{run.folder.name}  {run.size / 1e6:.1f} MB  {run.reason}")
+        click.echo(f"{run.folder.name}  {run.size / 1e6:.1f} MB  {shortened(run.reason)}")
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             say("nothing was removed; --yes removes these")

@@ -231,8 +231,10 @@ def left(course: Course) -> str:
 
 def epochs_done(outcome: Outcome) -> str:
     """How far a run came, in words."""
+    from lrarun.planning import where
+
     epoch = outcome.result.record.get("epoch", 0) if outcome.result is not None else 0
-    return f"after epoch {epoch}/{outcome.spec.epochs}" if epoch else "in its first epoch"
+    return where(epoch, outcome.spec.epochs)
 
 
 def ending(outcome: Outcome) -> str:

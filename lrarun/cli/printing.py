@@ -48,6 +48,11 @@ def wrapped(text: str, indent: int = 0) -> str:
     )
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The beginning of a text, on one line, cut between words."""
+    return textwrap.shorten(text, most, placeholder=" ...") if len(text) > most or "\n" in text else text
+
+
 def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
     """Rows of two texts, the second wrapped beside the first."""
     rows = list(rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.completing import spec_files
-from lrarun.cli.options import PICTURES, results_option, set_option
+from lrarun.cli.options import PICTURES, check_folder, results_option, set_option
 
 if TYPE_CHECKING:
     from lrarun.report.web.page import Contents
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+@click.option("--out", "-o", callback=check_folder, type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
               default=Path("report.html"), show_default=True, metavar="FILE", help="File to write; - for stdout.")
 @results_option
 @click.option("--figures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
@@ -88,7 +88,6 @@ def write(out: Path, page: str) -> None:
         click.echo(page, nl=False)
         return
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(out, page)
     except OSError as error:
         raise LrarunError(f"{out}: cannot be written: {error.strerror}") from error

@@ -32,7 +32,8 @@ def status(
     """Show how runs stand.
 
     Those of the given specs; without a spec, all that are in the results folder. The
-    validation error is that of the best epoch so far.
+    validation error is that of the best epoch so far. A long reason is cut; --json and
+    lrarun show have all of it.
 
     \b
     Examples:
@@ -87,8 +88,9 @@ def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spe
 
 def cells(row: Status) -> list[str]:
     """A run as a line of the table."""
+    from lrarun.cli.printing import shortened
     from lrarun.estimates import duration
 
     error = "" if row.validation_error is None else f"{row.validation_error:.2f} %"
     left = "" if row.seconds_left == 0 else duration(row.seconds_left)
-    return [row.run_id, row.state, f"{row.epoch}/{row.epochs}", error, left, row.where or row.reason]
+    return [row.run_id, row.state, f"{row.epoch}/{row.epochs}", error, left, row.where or shortened(row.reason)]
