@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from lrarun import housekeeping, runs
 from lrarun.cli import cli
 from lrarun.locks import locked
+from lrarun.spec import make_spec
 from tests.fabricate import write_run
 from tests.small_runs import spec, write_dataset, write_spec
 
@@ -108,9 +109,9 @@ def test_a_finished_run_on_a_changed_data_set_is_stale_and_can_go(results, datas
     assert run_id in [run.folder.name for run in housekeeping.removable(None, results)]
 
 
-def test_a_long_reason_is_cut_in_tables_and_whole_in_json_and_show(call, dataset, tmp_path):
+def test_a_long_reason_is_cut_in_tables_and_whole_in_json_and_show(call, tmp_path):
     reason = "ValueError: operands could not be broadcast together\n" + "with shapes (1,2) (3,4) " * 9 + "at the end"
-    run = spec(dataset)
+    run = make_spec({"algorithm": "lra-e"})
     made = write_run(tmp_path, run.to_dict(), "failed", reason=reason, run_id=run.run_id)
     made = made.rename(tmp_path / run.run_id)
     for command in ("status", "clean"):
