@@ -61,7 +61,7 @@ def table(
     from lrarun.staleness import superseded
 
     runs = well_formed(read_results(results))
-    wanted, stale = by_spec(files, overrides) if files else by_protocol(runs), superseded(runs)
+    wanted, stale = by_spec(specs_in(files, overrides)) if files else by_protocol(runs), superseded(runs)
     cells = choose(add_verdicts(fill(runs, wanted, stale)), number, layout, bool(files))
     click.echo((render_comparison if compare else render)(cells, layout), nl=False)
     if not files:
@@ -72,13 +72,18 @@ def table(
     check_complete(cells, results, files, overrides)
 
 
-def by_spec(files: Sequence[Path], overrides: Sequence[str]) -> dict[Key, Wanted]:
-    """The cells that the runs of spec files fill."""
-    from lrarun.protocol import protocol, titles
-    from lrarun.report.cells import differences, wanted_by
+def specs_in(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, Any]]:
+    """The resolved specs of all runs of spec files."""
     from lrarun.spec import load_specs
 
-    specs = [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
+    return [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
+
+
+def by_spec(specs: Sequence[Mapping[str, Any]]) -> dict[Key, Wanted]:
+    """The cells that the runs of specs fill."""
+    from lrarun.protocol import protocol, titles
+    from lrarun.report.cells import differences, wanted_by
+
     wanted = wanted_by(specs, titles())
     papers = protocol(wanted)
     return {
