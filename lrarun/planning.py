@@ -15,6 +15,7 @@ from lrarun.locks import existing_part, is_locked, try_folder
 from lrarun.provenance import cpu_model
 from lrarun.results import (
     DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result, read_results, refuse_reference,
+    telling,
 )
 from lrarun.spec import Spec
 from lrarun.staleness import Staleness
@@ -38,6 +39,7 @@ class Job:
         anew: forget what the run's folder holds.
         seconds: what is left of it, estimated; None if unknown.
         work: what is left of it in :attr:`Work.cost`'s unit.
+        differs: in what it differs from runs whose ids read like its own, see :func:`lrarun.results.telling`.
     """
 
     spec: Spec
@@ -47,6 +49,7 @@ class Job:
     anew: bool = False
     seconds: float | None = None
     work: float = 0.0
+    differs: str = ""
 
     @property
     def run_id(self) -> str:
@@ -66,9 +69,11 @@ def plan(specs: Iterable[Spec], results: Path, force: bool = False, data_dir: Pa
     found = read_results(results)
     staleness = Staleness(data_dir)
     outdated, estimates = staleness.outdated(found), Estimates(found, cpu_model())
+    wanted = {spec.run_id: spec for spec in specs}
+    apart = telling({run_id: spec.to_dict() for run_id, spec in wanted.items()})
     jobs = []
-    for run_id, spec in {spec.run_id: spec for spec in specs}.items():
-        job = _job(spec, results / run_id, force, staleness)
+    for run_id, spec in wanted.items():
+        job = replace(_job(spec, results / run_id, force, staleness), differs=apart[run_id])
         if job.reason == "new" and run_id in outdated:
             old = outdated[run_id]
             job = replace(job, reason=f"stale: {staleness.reason(old)} ({old.run_id})")

@@ -157,7 +157,9 @@ def find_result(results: Path, run: str) -> Result:
     if len(found) == 1:
         return ids[found[0]]
     if found:
-        raise UsageError("\n".join([f"{run!r} means {len(found)} runs; write more of it:", *listed(found)]))
+        apart = telling({run_id: ids[run_id].spec for run_id in found})
+        lines = [f"{run_id}  {apart[run_id]}".rstrip() for run_id in found]
+        raise UsageError("\n".join([f"{run!r} means {len(found)} runs; write more of it:", *listed(lines)]))
     if not every:
         raise Incomplete(f"no runs in {results}; train some, or name another folder with --results")
     close = nearest(run, ids)
@@ -193,6 +195,24 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     if len(records) < len(rows) - 2:
         LOG.warning("lrarun: %s: log.csv is damaged; %d of its rows can be read", folder.name, len(records))
     return records
+
+
+def telling(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """In what runs differ whose ids read alike but for the digest: ``algorithm.beta=0.05``; empty for the others.
+
+    Args:
+        specs: run id -> resolved spec.
+    """
+    alike: dict[str, list[dict[str, Any]]] = {}
+    settings = {run_id: settings_of_run(spec) for run_id, spec in specs.items()}
+    for run_id, own in settings.items():
+        alike.setdefault(run_id.rpartition("-")[0], []).append(own)
+    return {run_id: _apart(own, alike[run_id.rpartition("-")[0]]) for run_id, own in settings.items()}
+
+
+def _apart(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
+    """The settings that are not the same in all."""
+    return ", ".join(f"{key}={value}" for key, value in own.items() if any(other.get(key) != value for other in others))
 
 
 def settings_of_run(spec: Mapping[str, Any]) -> dict[str, Any]:

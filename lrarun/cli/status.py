@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lrarun.housekeeping import Status
     from lrarun.spec import Spec
 
-HEADERS = ("run", "state", "epoch", "validation error", "time left", "where or why")
+HEADERS = ("run", "differs in", "state", "epoch", "validation error", "time left", "where or why")
 
 
 @click.command()
@@ -32,7 +32,8 @@ def status(
     """Show how runs stand.
 
     Those of the given specs; without a spec, all that are in the results folder. The
-    validation error is that of the best epoch so far. A long reason is cut; --json and
+    validation error is that of the best epoch so far. Where ids read alike, a column says
+    in what the runs differ. A long reason is cut; --json and
     lrarun show have all of it.
 
     \b
@@ -62,7 +63,10 @@ def status(
 
     from tabulate import tabulate
 
-    click.echo(tabulate([cells(row) for row in rows], HEADERS, disable_numparse=True))
+    table = [HEADERS, *map(cells, rows)]
+    if not any(row.differs for row in rows):
+        table = [[*line[:1], *line[2:]] for line in table]
+    click.echo(tabulate(table[1:], table[0], disable_numparse=True))
     counts = Counter(row.state for row in rows)
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
 
@@ -93,4 +97,5 @@ def cells(row: Status) -> list[str]:
 
     error = "" if row.validation_error is None else f"{row.validation_error:.2f} %"
     left = "" if row.seconds_left == 0 else duration(row.seconds_left)
-    return [row.run_id, row.state, f"{row.epoch}/{row.epochs}", error, left, row.where or shortened(row.reason)]
+    where = row.where or shortened(row.reason)
+    return [row.run_id, row.differs, row.state, f"{row.epoch}/{row.epochs}", error, left, where]
