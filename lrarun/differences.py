@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lrarun.results import Result, settings_of_run
+from lrarun.results import Result, as_counted, settings_of_run
 
 SCORES = ("state", "epoch", "best_epoch", "validation_error", "test_error", "train_error", "test_nll", "train_nll",
           "seconds")
@@ -41,7 +41,8 @@ def of_specs(a: Result, b: Result) -> list[Difference]:
 
 def of_results(a: Result, b: Result) -> list[Difference]:
     """What differs in two runs' states and scores (errors in percent, losses in nats)."""
-    return between(*({key: each.record[key] for key in SCORES if key in each.record} for each in (a, b)))
+    scores = ({key: each.record[key] for key in SCORES if key in each.record} for each in (a, b))
+    return between(*map(as_counted, scores))
 
 
 def of_provenance(a: Result, b: Result) -> list[Difference]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from lrarun.errors import Incomplete
-from lrarun.results import Result, read_log, read_results, settings_of_run
+from lrarun.results import Result, as_counted, read_log, read_results, settings_of_run
 
 SCORES = ("best_epoch", "validation_error", "train_error", "test_error", "train_nll", "test_nll", "seconds", "reason")
 
@@ -28,7 +27,7 @@ def load_results(path: str | Path = "results") -> pd.DataFrame:
         Incomplete: there are no runs in the folder.
     """
     runs = _runs(path)
-    rows = [_about(run) | _as_counted({name: run.record.get(name) for name in ("epoch", *SCORES)}) for run in runs]
+    rows = [_about(run) | as_counted({name: run.record.get(name) for name in ("epoch", *SCORES)}) for run in runs]
     return _table(rows, _columns(map(_about, runs), [("epoch", *SCORES)]))
 
 
@@ -43,7 +42,7 @@ def load_epochs(path: str | Path = "results") -> pd.DataFrame:
         Incomplete: there are no runs in the folder.
     """
     logs = [(_about(run), read_log(run.folder)) for run in _runs(path)]
-    rows = [about | _as_counted(record) for about, log in logs for record in log]
+    rows = [about | as_counted(record) for about, log in logs for record in log]
     return _table(rows, _columns((about for about, _ in logs), [("epoch",), *(log[0] for _, log in logs if log)]))
 
 
@@ -56,17 +55,6 @@ def _runs(path: str | Path) -> list[Result]:
 
 def _about(run: Result) -> dict[str, Any]:
     return {"run_id": run.run_id, "state": run.state} | settings_of_run(run.spec)
-
-
-def _as_counted(measures: Mapping[str, Any]) -> dict[str, Any]:
-    """The errors in percent without digits that rounding left: 14.8 for 14.799999999999999; all else as it is."""
-    return {name: _short(value) if name.endswith("_error") and value is not None else value
-            for name, value in measures.items()}
-
-
-def _short(value: float) -> float:
-    short = float(f"{value:.10g}")
-    return short if math.isclose(short, value, rel_tol=1e-14) else value
 
 
 def _columns(settings: Iterable[Iterable[str]], measures: Iterable[Iterable[str]]) -> list[str]:

@@ -10,6 +10,7 @@ import contextlib
 import csv
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -207,12 +208,27 @@ def telling(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     settings = {run_id: settings_of_run(spec) for run_id, spec in specs.items()}
     for run_id, own in settings.items():
         alike.setdefault(run_id.rpartition("-")[0], []).append(own)
-    return {run_id: _apart(own, alike[run_id.rpartition("-")[0]]) for run_id, own in settings.items()}
+    varied = {name: _varied(group) for name, group in alike.items()}
+    return {
+        run_id: ", ".join(f"{key}={value}" for key, value in own.items() if key in varied[run_id.rpartition("-")[0]])
+        for run_id, own in settings.items()
+    }
 
 
-def _apart(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
-    """The settings that are not the same in all."""
-    return ", ".join(f"{key}={value}" for key, value in own.items() if any(other.get(key) != value for other in others))
+def _varied(group: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The keys that have not one value in all."""
+    return {key for own in group for key in own.keys() | group[0].keys() if own.get(key) != group[0].get(key)}
+
+
+def as_counted(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors in percent without digits that rounding left: 14.8 for 14.799999999999999; all else as it is."""
+    return {name: _short(value) if name.endswith("_error") and value is not None else value
+            for name, value in measures.items()}
+
+
+def _short(value: float) -> float:
+    short = float(f"{value:.10g}")
+    return short if math.isclose(short, value, rel_tol=1e-14) else value
 
 
 def settings_of_run(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,6 +136,15 @@ def test_a_run_does_not_differ_from_itself(call, results):
     assert code == 0 and out.count("the same") == 3
 
 
+def test_digits_that_rounding_left_are_no_difference(call, results):
+    path = results / IDS[1] / "run.json"
+    record = json.loads(path.read_text())
+    for digits, keys in ((3.0000000000000004, []), (3.01, ["test_error"])):
+        path.write_text(json.dumps(record | {"test_error": digits}))
+        told = json.loads(call("diff", IDS[0], IDS[1], "--json").out)
+        assert [each["key"] for each in told["result"]] == keys
+
+
 @pytest.mark.parametrize("command", [["show", "nothing"], ["diff", IDS[0], "nothing"]])
 def test_a_run_that_is_not_there_exits_4(call, results, command):
     code, out, err = call(*command)

@@ -425,3 +425,14 @@ def test_points_near_one_another_stay_so_and_come_out_the_same_again():
     np.testing.assert_array_equal(points, embedding.embed(values))
     distances = np.linalg.norm(points[:, None] - points, axis=-1) + np.diag([np.inf] * 80)
     assert ((distances.argmin(axis=1) < 40) == (np.arange(80) < 40)).all()
+
+
+def test_a_class_with_an_empty_middle_has_its_number_where_it_is_densest():
+    """A ring with a dense spot has its median in its empty middle."""
+    rng = np.random.default_rng(0)
+    turn = rng.uniform(0, 2 * np.pi, 200)
+    spot = [10, 0] + 0.1 * rng.normal(size=(80, 2))
+    ring = np.concatenate([10 * np.column_stack([np.cos(turn), np.sin(turn)]), spot])
+    assert np.hypot(*(embedding.densest(ring) - [10, 0])) < 1
+    assert np.hypot(*embedding.densest(rng.normal(size=(100, 2)))) < 1
+    assert embedding.densest(np.array([[3.0, 4.0]])).tolist() == [3, 4]
