@@ -101,7 +101,7 @@ def test_a_picture_is_drawn_or_what_is_missing_is_said(call, results, tmp_path):
 def test_a_picture_or_a_table_is_not_written_into_a_folder_that_is_not_there(call, results, tmp_path):
     there = tmp_path / "no" / "such"
     for command in (["show", "mnist-lra", "--plot", there / "x.svg"], ["export", "--out", there / "x.csv"],
-                    ["report", "--out", there / "x.html"], ["figure", "1a", "--out", there / "x.svg"]):
+                    ["report", "--out", there / "x.html"]):
         done = call(*command)
         assert (done.code, done.out) == (2, "") and f"{there} is no folder" in done.err
     assert not (tmp_path / "no").exists()

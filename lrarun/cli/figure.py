@@ -10,7 +10,7 @@ import click
 
 from lrarun.cli.completing import spec_files
 from lrarun.cli.hints import train_command
-from lrarun.cli.options import PICTURES, check_folder, data_dir_option, quiet_option, results_option, set_option
+from lrarun.cli.options import PICTURES, data_dir_option, quiet_option, results_option, set_option
 
 if TYPE_CHECKING:
     from lrarun.drawing import Drawing
@@ -37,7 +37,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
               shell_complete=spec_files,
               help="Show the runs of this spec file in place of the paper's. May be given several times.")
 @set_option
-@click.option("--out", type=click.Path(path_type=Path), metavar="PATH", callback=check_folder,
+@click.option("--out", type=click.Path(path_type=Path), metavar="PATH",
               help="Folder to write into, or a file whose name ends in .png or .svg."
                    f"  [default: {PICTURES} in the results folder]")
 @click.option("--format", "formats", callback=read_formats, metavar="png,svg",

@@ -21,9 +21,9 @@ MEANINGS = {
     "missing": "there is no run",
 }
 RULE = (
-    "The tolerance is what chance in the choice of the test images (at 95 %), the paper's rounding and, from two seeds"
-    " on, the spread over seeds may do; with one seed, whose spread is unknown, a difference counts as better or worse"
-    " only beyond twice the tolerance, and up to that as inconclusive."
+    "The tolerance is how far chance in the choice of the test images (at 95 %), the paper's rounding and, from two"
+    " seeds on, the spread over seeds may set two numbers apart. With one seed the spread is unknown: a difference"
+    " counts as better or worse only beyond twice the tolerance, and up to that as inconclusive."
 )
 
 
