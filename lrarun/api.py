@@ -9,7 +9,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from lrarun import datasets, runs
-from lrarun.results import Result
+from lrarun.results import Result, refuse_reference
 from lrarun.runs import Hooks
 from lrarun.spec import Spec, make_spec
 
@@ -41,10 +41,12 @@ def train(
     Raises:
         SpecError: the spec is not valid.
         DataError, FetchError: the data set is damaged, or can't be had.
-        UsageError: the spec holds out more validation samples than the data set has.
+        UsageError: the spec holds out more validation samples than the data set has, or the
+            results folder holds reference results.
         lrarun.runs.Stopped: ``hooks.stop`` asked for it.
         lrarun.errors.LrarunError: another process is training this run.
     """
+    refuse_reference(Path(results))
     made = spec if isinstance(spec, Spec) else make_spec(spec)
     with threadpool_limits(1, user_api="blas"):
         return runs.run(made, datasets.load(made.dataset, data_dir), Path(results), hooks, force)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lrarun import datasets
+from lrarun import datasets, plugins
 from lrarun.activations import ACTIVATIONS
 from lrarun.algorithms import algorithms
 from lrarun.algorithms.base import Algorithm
@@ -154,14 +154,18 @@ def _first_sentence(text: str) -> str:
 
 
 def _about_file(path: Path) -> str:
-    """The number of a spec file's runs and its first comment, or what is wrong with it."""
+    """The number of a spec file's runs and its first comment, or what is wrong with it, or what it needs."""
+    rule = path.with_suffix(".py")  # where an experiment with a rule of its own has it
     try:
         count = len(load_specs(path))
+        start = f"{count} run{'s' * (count != 1)}"
     except SpecError as error:
-        return f"not valid: {error.problems[0].message}"
+        if not rule.is_file() or rule.absolute() in plugins.files():
+            return f"not valid: {error.problems[0].message}"
+        start = f"needs --plugin {rule}"
     comments = [line.lstrip("# ").rstrip() for line in _first_comment(path)]
     sentence = _first_sentence("\n".join(comments))
-    return f"{count} run{'s' * (count != 1)}{': ' * bool(sentence)}{sentence}"
+    return f"{start}{': ' * bool(sentence)}{sentence}"
 
 
 def _first_comment(path: Path) -> Iterator[str]:

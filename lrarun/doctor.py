@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lrarun.errors import LrarunError
+from lrarun.extras import how_to_install
 from lrarun.locks import existing_part, try_folder
 
 OK, NOTE, BAD = "ok", "note", "bad"
@@ -224,5 +225,5 @@ def extra_installed(extra: str) -> Check:
     name = f"extra {extra}"
     if missing:
         text = f"for {purpose}: {', '.join(missing)} not installed"
-        return Check(name, NOTE, text, f"pip install {' '.join(missing)}")
+        return Check(name, NOTE, text, how_to_install(extra))
     return Check(name, OK, f"for {purpose}")

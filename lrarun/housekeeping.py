@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from lrarun.estimates import Estimates
 from lrarun.files import TEMPORARY
 from lrarun.locks import LOCK, Locked, holder, locked
 from lrarun.provenance import cpu_model
-from lrarun.results import FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_results
+from lrarun.results import FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_results, refuse_reference, telling
 from lrarun.spec import Spec
 from lrarun.staleness import Staleness
 
@@ -35,6 +35,7 @@ class Status:
         seconds_left: estimated; 0 if nothing is left, None if unknown.
         where: the process that trains it, in words; empty if none does.
         reason: why it failed, diverged, was stopped, or is stale.
+        differs: in what it differs from the others shown whose ids read like its own.
     """
 
     run_id: str
@@ -47,6 +48,7 @@ class Status:
     seconds_left: float | None = None
     where: str = ""
     reason: str = ""
+    differs: str = ""
 
 
 def statuses(specs: Iterable[Spec] | None, results: Path, data_dir: Path | None = None) -> list[Status]:
@@ -63,9 +65,10 @@ def statuses(specs: Iterable[Spec] | None, results: Path, data_dir: Path | None 
         wanted = {result.run_id: result.spec for result in found}
     else:
         wanted = {spec.run_id: spec.to_dict() for spec in specs}
-    by_id = {result.run_id: result for result in found}
+    by_id, apart = {result.run_id: result for result in found}, telling(wanted)
     return [
-        _status(results / run_id, spec, by_id.get(run_id), estimates, staleness) for run_id, spec in wanted.items()
+        replace(_status(results / run_id, spec, by_id.get(run_id), estimates, staleness), differs=apart[run_id])
+        for run_id, spec in wanted.items()
     ]
 
 
@@ -175,7 +178,11 @@ def remove(runs: Iterable[Removable], removed: Callable[[Removable], None] = lam
 
     Raises:
         LrarunError: one cannot be removed, or is being trained by now.
+        UsageError: one is among reference results; none is removed.
     """
+    runs = list(runs)
+    for folder in dict.fromkeys(run.folder.parent for run in runs):
+        refuse_reference(folder)
     for run in runs:
         try:
             with locked(run.folder):

@@ -13,7 +13,10 @@ from lrarun.errors import LrarunError, UsageError
 from lrarun.estimates import Estimates, Work
 from lrarun.locks import existing_part, is_locked, try_folder
 from lrarun.provenance import cpu_model
-from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result, read_results
+from lrarun.results import (
+    DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result, read_results, refuse_reference,
+    telling,
+)
 from lrarun.spec import Spec
 from lrarun.staleness import Staleness
 
@@ -36,6 +39,7 @@ class Job:
         anew: forget what the run's folder holds.
         seconds: what is left of it, estimated; None if unknown.
         work: what is left of it in :attr:`Work.cost`'s unit.
+        differs: in what it differs from runs whose ids read like its own, see :func:`lrarun.results.telling`.
     """
 
     spec: Spec
@@ -45,6 +49,7 @@ class Job:
     anew: bool = False
     seconds: float | None = None
     work: float = 0.0
+    differs: str = ""
 
     @property
     def run_id(self) -> str:
@@ -64,9 +69,11 @@ def plan(specs: Iterable[Spec], results: Path, force: bool = False, data_dir: Pa
     found = read_results(results)
     staleness = Staleness(data_dir)
     outdated, estimates = staleness.outdated(found), Estimates(found, cpu_model())
+    wanted = {spec.run_id: spec for spec in specs}
+    apart = telling({run_id: spec.to_dict() for run_id, spec in wanted.items()})
     jobs = []
-    for run_id, spec in {spec.run_id: spec for spec in specs}.items():
-        job = _job(spec, results / run_id, force, staleness)
+    for run_id, spec in wanted.items():
+        job = replace(_job(spec, results / run_id, force, staleness), differs=apart[run_id])
         if job.reason == "new" and run_id in outdated:
             old = outdated[run_id]
             job = replace(job, reason=f"stale: {staleness.reason(old)} ({old.run_id})")
@@ -109,29 +116,37 @@ def _going_on(spec: Spec, result: Result, changed: str | None) -> Job:
     epoch, reason = result.record.get("epoch", 0), result.record.get("reason", "")
     stale = f"stale: {changed}"
     if result.state in (FINISHED, DIVERGED):
-        said = f"finished, but {stale}; --force trains it again" if changed else reason or result.state
-        return Job(spec, SKIP, said, epoch)
+        finished = f"finished, but {stale}; lrarun clean removes it, then train makes it anew"
+        return Job(spec, SKIP, finished if changed else reason or result.state, epoch)
     if changed:
         return Job(spec, TRAIN, stale, anew=True)
-    said = f"{ENDINGS.get(result.state, result.state)} after epoch {epoch}" + (f" ({reason})" if reason else "")
+    ending, cause = ENDINGS.get(result.state, result.state), f" ({reason})" if reason else ""
+    said = f"{ending} {where(epoch, spec.epochs)}{cause}"
     try:
         stored = checkpoints.epoch(result.folder / CHECKPOINT)
     except Unreadable as error:
         return Job(spec, TRAIN, f"starts anew: {error}; {said}")
     if stored is None:
         return Job(spec, TRAIN, f"starts anew: {checkpoints.MISSING}; {said}" if epoch else f"starts again, {said}")
-    return Job(spec, RESUME, f"resumes at epoch {stored + 1} of {spec.epochs}, {said}", stored)
+    why = f"{ending}{cause}" if stored == epoch else said
+    return Job(spec, RESUME, f"goes on {where(stored, spec.epochs)}, {why}", stored)
+
+
+def where(epoch: int, epochs: int) -> str:
+    """How far a run is, in words: ``after epoch 5/8``."""
+    return f"after epoch {epoch}/{epochs}" if epoch else "in its first epoch"
 
 
 def refuse_unwritable(jobs: Iterable[Job], results: Path) -> None:
     """Raises an error if there is something to train and no run could be stored. Changes nothing.
 
     Raises:
-        UsageError: the results folder is no folder, or may not be written.
+        UsageError: the results folder is no folder, may not be written, or holds reference results.
         LrarunError: its disk is full or broken.
     """
     if all(job.action == SKIP for job in jobs):
         return
+    refuse_reference(results)
     folder = existing_part(results)
     try:
         try_folder(folder)

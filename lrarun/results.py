@@ -24,6 +24,9 @@ LOG = logging.getLogger(__name__)
 
 FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED = "finished", "running", "interrupted", "failed", "diverged"
 RENAME = "a run's folder has its id as name: rename it, or move a copy to another place"
+# In a results folder: what is in it, and below it, is published, and no run is written there.
+REFERENCE = "REFERENCE-RESULTS.md"
+SHORTEST = 4  # characters of a digest that name a run; fewer would by chance
 STATES = (FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED)
 
 
@@ -51,6 +54,26 @@ class Result:
     def finished(self) -> bool:
         """Whether the run came to its end and has scores."""
         return self.state == FINISHED
+
+
+def is_reference(results: Path) -> bool:
+    """Whether a results folder is marked as one of reference results, itself or a folder that it is in."""
+    return marker(results) is not None
+
+
+def marker(results: Path) -> Path | None:
+    """The file that marks a results folder, or one that it is in, as reference results."""
+    place = results.resolve()
+    files = (folder / REFERENCE for folder in (place, *place.parents))
+    return next(filter(Path.is_file, files), None)
+
+
+def refuse_reference(results: Path) -> None:
+    """Raises ``UsageError`` if a results folder is one of reference results."""
+    mark = marker(results)
+    if mark:
+        raise UsageError(f"{results}: reference results are kept as they are (marked by {mark});"
+                         " name another folder with --results, or leave it out")
 
 
 def read_result(folder: Path) -> Result | None:
@@ -130,12 +153,14 @@ def find_result(results: Path, run: str) -> Result:
     every = read_results(results)
     ids = {result.run_id: result for result in every}
     found = [run_id for run_id in ids if run_id.startswith(run) or run_id.endswith(f"-{run}")]
-    # What begins no id may still begin a digest.
-    found = found or [run_id for run_id in ids if run_id.rpartition("-")[2].startswith(run)]
+    if not found and len(run) >= SHORTEST:  # what begins no id may still begin a digest
+        found = [run_id for run_id in ids if run_id.rpartition("-")[2].startswith(run)]
     if len(found) == 1:
         return ids[found[0]]
     if found:
-        raise UsageError("\n".join([f"{run!r} means {len(found)} runs; write more of it:", *listed(found)]))
+        apart = telling({run_id: ids[run_id].spec for run_id in found})
+        lines = [f"{run_id}  {apart[run_id]}".rstrip() for run_id in found]
+        raise UsageError("\n".join([f"{run!r} means {len(found)} runs; write more of it:", *listed(lines)]))
     if not every:
         raise Incomplete(f"no runs in {results}; train some, or name another folder with --results")
     close = nearest(run, ids)
@@ -171,6 +196,28 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     if len(records) < len(rows) - 2:
         LOG.warning("lrarun: %s: log.csv is damaged; %d of its rows can be read", folder.name, len(records))
     return records
+
+
+def telling(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """In what runs differ whose ids read alike but for the digest: ``algorithm.beta=0.05``; empty for the others.
+
+    Args:
+        specs: run id -> resolved spec.
+    """
+    alike: dict[str, list[dict[str, Any]]] = {}
+    settings = {run_id: settings_of_run(spec) for run_id, spec in specs.items()}
+    for run_id, own in settings.items():
+        alike.setdefault(run_id.rpartition("-")[0], []).append(own)
+    varied = {name: _varied(group) for name, group in alike.items()}
+    return {
+        run_id: ", ".join(f"{key}={value}" for key, value in own.items() if key in varied[run_id.rpartition("-")[0]])
+        for run_id, own in settings.items()
+    }
+
+
+def _varied(group: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The keys that have not one value in all."""
+    return {key for own in group for key in own.keys() | group[0].keys() if own.get(key) != group[0].get(key)}
 
 
 def as_counted(measures: Mapping[str, Any]) -> dict[str, Any]:

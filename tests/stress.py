@@ -218,7 +218,7 @@ def cluster(runs: int, file: Path, undisturbed: Path, folder: Path) -> None:
     try:
         from distributed import LocalCluster
     except ImportError:
-        say("  left out: dask.distributed is not installed (pip install '.[cluster]')")
+        say("  left out: dask.distributed is not installed (pip install -e '.[cluster]')")
         return
     os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
     results, chance = folder / "cluster", random.Random(5)

@@ -105,6 +105,18 @@ def test_a_data_set_of_ones_own_is_described_by_what_is_in_it(tmp_path, monkeypa
     assert "3 classes" in about.text
 
 
+def test_an_experiment_with_a_rule_of_its_own_says_which_plugin_it_needs(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text("# Of mine.\nalgorithm: my-rule\n")
+    (entry,) = catalogue.entries("experiments", tmp_path)
+    assert entry.summary.startswith("not valid: ")
+    (tmp_path / "mine.py").write_text("")
+    (entry,) = catalogue.entries("experiments", tmp_path)
+    assert entry.summary == f"needs --plugin {tmp_path / 'mine.py'}: Of mine"
+    monkeypatch.setenv("LRARUN_PLUGINS", str(tmp_path / "mine.py"))
+    (entry,) = catalogue.entries("experiments", tmp_path)
+    assert entry.summary.startswith("not valid: "), "what was named is of no help"
+
+
 def test_experiments_are_listed_with_their_runs_or_what_is_wrong(tmp_path):
     (tmp_path / "two.yaml").write_text("# Both seeds (Lee et al. 2015). More.\nalgorithm: dtp\nsweep: {seed: [0, 1]}\n")
     (tmp_path / "bad.yaml").write_text("algorithm: dpt\n")

@@ -56,4 +56,4 @@ def test_mistakes_are_named(capsys, wrong, hint):
 def test_without_pytorch_it_says_how_to_get_it(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     code, printed = lrarun(capsys, *QUICK, "--vs", "torch")
-    assert code == 2 and "lrarun[bench]" in printed.err
+    assert code == 2 and "pip install -e '.[bench]'" in printed.err

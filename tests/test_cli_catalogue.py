@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,16 @@ from lrarun.algorithms import algorithms
 from lrarun.catalogue import KINDS
 from lrarun.cli.listing import HEADINGS
 from tests.tiny_data import contents, write
+
+
+def test_a_list_with_long_names_is_no_narrow_column(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    out = call("list", "experiments").out
+    assert "needs --plugin experiments/angle/transposed.py" in out
+    lines = out.splitlines()[1:]
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 3 * sum(line.strip().endswith(".yaml") for line in lines)
 
 
 def test_the_list_has_every_kind_and_its_json_the_same_names(call):

@@ -91,11 +91,27 @@ def test_a_picture_is_drawn_or_what_is_missing_is_said(call, results, tmp_path):
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        assert code == 2 and "pip install 'lrarun[plots]'" in err and not (tmp_path / "curve.svg").exists()
+        assert code == 2 and "pip install -e '.[plots]'" in err and not (tmp_path / "curve.svg").exists()
         return
     assert code == 0 and (tmp_path / "curve.svg").read_text().startswith("<?xml")
     code, _, err = call("show", "mnist-lra", "--plot", "curve.xyz")
     assert code == 2 and ".png" in err and not (tmp_path / "curve.xyz").exists()
+
+
+def test_a_picture_or_a_table_is_not_written_into_a_folder_that_is_not_there(call, results, tmp_path):
+    there = tmp_path / "no" / "such"
+    for command in (["show", "mnist-lra", "--plot", there / "x.svg"], ["export", "--out", there / "x.csv"],
+                    ["report", "--out", there / "x.html"]):
+        done = call(*command)
+        assert (done.code, done.out) == (2, "") and f"{there} is no folder" in done.err
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_digest_is_meant_from_its_fourth_character_on(call, results):
+    digest = IDS[2].rpartition("-")[2]
+    assert call("show", digest[:4]).code == 0
+    for few in (digest[:1], digest[:3]):
+        assert call("show", few).code == call("diff", few, few).code == 4
 
 
 def test_diff_names_what_differs_and_nothing_else(call, results):

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from lrarun import housekeeping, runs
 from lrarun.cli import cli
 from lrarun.locks import locked
-from tests.small_runs import spec, write_dataset, write_spec
+from lrarun.spec import make_spec
+from tests.fabricate import write_run
+from tests.small_runs import SMALL, spec, write_dataset, write_spec
 
 
 @pytest.fixture
@@ -107,10 +109,47 @@ def test_a_finished_run_on_a_changed_data_set_is_stale_and_can_go(results, datas
     assert run_id in [run.folder.name for run in housekeeping.removable(None, results)]
 
 
+def test_a_long_reason_is_cut_in_tables_and_whole_in_json_and_show(call, tmp_path):
+    reason = "ValueError: operands could not be broadcast together\n" + "with shapes (1,2) (3,4) " * 9 + "at the end"
+    run = make_spec({"algorithm": "lra-e"})
+    made = write_run(tmp_path, run.to_dict(), "failed", reason=reason, run_id=run.run_id)
+    made = made.rename(tmp_path / run.run_id)
+    for command in ("status", "clean"):
+        (line,) = [line for line in call(command, "--results", tmp_path).out.splitlines() if made.name in line]
+        assert "ValueError: operands" in line and "at the end" not in line and len(line) < 200
+    assert json.loads(call("status", "--results", tmp_path, "--json").out)[0]["reason"] == reason
+    assert "at the end" in call("show", made).out
+
+
+def test_runs_of_a_sweep_are_told_apart_by_what_it_varied(call, dataset, tmp_path):
+    path = tmp_path / "sweep.yaml"
+    sweep = {"algorithm.beta": [0.05, 0.1], "seed": [0, 1], "epochs": [1, 2]}
+    small = {key: value for key, value in SMALL.items() if key != "epochs"}
+    path.write_text(json.dumps({**small, "dataset": dataset, "algorithm": "lra-e", "sweep": sweep}))
+    rows = json.loads(call("status", path, "--results", tmp_path, "--json").out)
+    assert sorted(row["differs"] for row in rows) == sorted(
+        f"algorithm.beta={beta}, epochs={epochs}" for epochs in (1, 2) for beta in (0.05, 0.1) for _ in range(2))
+    for command in (["status", path], ["train", path, "--dry-run"]):
+        lines = [line for line in call(*command, "--results", tmp_path).out.splitlines() if "small.npz" in line]
+        assert len(lines) == 8 and all(sum(row["differs"] in line for row in rows) == 2 for line in lines)
+    told = call("train", path, "--results", tmp_path / "r", "--jobs", "1").err
+    assert told.count("(algorithm.beta=0.05, epochs=1): finished") == 2
+    ambiguous = call("show", "small", "--results", tmp_path / "r").err
+    assert ambiguous.count("algorithm.beta=0.05, epochs=1") == 2
+
+
+def test_runs_that_read_differently_are_not_told_apart_further(call, results, dataset, tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(json.dumps({**SMALL, "dataset": dataset, "sweep": {"algorithm": ["lra-e", "dfa"], "seed": [0, 1]}}))
+    assert all(row["differs"] == "" for row in json.loads(call("status", path, "--json").out))
+    assert "differs" not in call("status", path).out
+
+
 def test_of_no_results_there_is_nothing_to_say(tmp_path):
     assert json.loads(invoke("status", "--results", tmp_path, "--json").stdout) == []
     shown = invoke("status", "--results", tmp_path)
-    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "", f"no runs in {tmp_path}\n")
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert shown.stderr.startswith(f"no runs in {tmp_path}; train some with: lrarun train ")
     assert "nothing to remove" in invoke("clean", "--results", tmp_path).stderr
     assert invoke("status", "--results", tmp_path, "--set", "epochs=3").exit_code == 2
 

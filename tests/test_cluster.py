@@ -145,5 +145,5 @@ def test_an_address_where_nothing_answers_is_said(tmp_path, monkeypatch):
 
 def test_without_dask_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match=r"pip install 'lrarun\[cluster\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e '.\[cluster\]'"):
         train_all([], tmp_path, scheduler="tcp://127.0.0.1:9")

@@ -312,7 +312,7 @@ def test_a_missing_library_names_the_extra(lrarun, tmp_path, monkeypatch):
     write_figure1(tmp_path / "r")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     code, out, err = lrarun("1a", "--results", tmp_path / "r", "--out", tmp_path / "out")
-    assert (code, out) == (2, "") and "matplotlib" in err and "pip install 'lrarun[plots]'" in err
+    assert (code, out) == (2, "") and "matplotlib" in err and "pip install -e '.[plots]'" in err
     assert not (tmp_path / "out").exists()
 
 

@@ -90,7 +90,8 @@ def folder(machine):
     """A copy of the project as a user has it, the reference results also as their own; and what examples name."""
     here = machine / "work"
     shutil.copytree(ROOT / "experiments", here / "experiments")
-    shutil.copytree(ROOT / "results" / "reference", here / "results", ignore=shutil.ignore_patterns("calibration"))
+    left_out = shutil.ignore_patterns("calibration", "*.md")
+    shutil.copytree(ROOT / "results" / "reference", here / "results", ignore=left_out)
     (here / "results" / "reference").symlink_to(here / "results")
     for name in ("my.yaml", "mine.yaml"):
         (here / name).write_text("{algorithm: dtp}" if name == "mine.yaml" else "{algorithm: lra-e}")

@@ -59,7 +59,7 @@ def test_a_run_that_goes_on_and_one_that_fails_are_said(capsys):
 
 def test_a_run_that_starts_anew_is_said_so_and_not_to_resume(capsys):
     view, (job,) = live.Lines(), jobs(1)
-    job = replace(job, action="resume", reason="resumes at epoch 41 of 100", epoch=40)
+    job = replace(job, action="resume", reason="goes on after epoch 40/100", epoch=40)
     view.planned([job], 1)
     view.lost(job, "its checkpoint cannot be read (Bad CRC-32)")
     view.begun(job, 0)

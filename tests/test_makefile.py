@@ -116,7 +116,10 @@ def test_a_failed_install_leaves_no_stamp_and_says_what_to_do(tmp_path):
 
 def test_reproduce_trains_and_then_prints(tmp_path):
     venv = installed(tmp_path)
-    assert make("reproduce", "QUICK=1", f"VENV={venv}", "RESULTS=out").returncode == 0
+    done = make("reproduce", "QUICK=1", f"VENV={venv}", "RESULTS=out")
+    assert done.returncode == 0
+    assert "lrarun report --spec experiments/quick.yaml --results out" in done.stderr
+    assert "make reproduce" in done.stderr and "lrarun" not in done.stdout
     assert calls(venv) == [
         "-m lrarun train experiments/quick.yaml --results out",
         "-m lrarun table 1 --spec experiments/quick.yaml --results out",

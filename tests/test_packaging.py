@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import configparser
 import importlib
+import os
 import re
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 import yaml
 
 import lrarun
+from lrarun.extras import how_to_install
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "lrarun"
@@ -101,3 +105,22 @@ def test_one_oldest_python_everywhere():
     assert set(re.findall(r"sys\.version_info < \(3, (\d+)\)", makefile)) == {oldest}
     assert SETUP["mypy"]["python_version"] == f"3.{oldest}"
     assert f"Python 3.{oldest} or newer" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_extras_are_installed_by_the_same_words_everywhere():
+    """As an editable install, from the repository: all else replaces what make installed, or is no package at all."""
+    pages = [*(ROOT / "lrarun").rglob("*.py"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    said = [line.strip() for page in pages for line in page.read_text(encoding="utf-8").splitlines()
+            if re.search(r"pip install.*\[", line)]
+    assert len(said) > 3
+    assert all(re.search(r"pip install -e '\.\[", line) for line in said), said
+
+
+def test_the_command_that_installs_an_extra_is_for_the_python_that_runs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for executable in (sys.executable, str(tmp_path / ".venv" / "bin" / "python")):
+        monkeypatch.setattr(sys, "executable", executable)
+        command = shlex.split(how_to_install("plots").partition(" (")[0])
+        assert command[1:] == ["-m", "pip", "install", "-e", ".[plots]"]
+        assert os.path.abspath(shutil.which(command[0]) or command[0]) == executable
+    assert command[0] == ".venv/bin/python"

@@ -53,10 +53,9 @@ def test_a_run_that_nobody_began_is_new(run, tmp_path):
     [
         ("finished", {"epoch": 10}, "skip", "finished"),
         ("diverged", {"epoch": 2, "reason": "the loss is not finite"}, "skip", "the loss is not finite"),
-        ("interrupted", {"epoch": 4}, "resume", "resumes at epoch 5 of 10, was interrupted after epoch 4"),
-        ("running", {"epoch": 4}, "resume", "resumes at epoch 5 of 10, was killed after epoch 4"),
-        ("failed", {"epoch": 4, "reason": "disk full"}, "resume",
-         "resumes at epoch 5 of 10, failed after epoch 4 (disk full)"),
+        ("interrupted", {"epoch": 4}, "resume", "goes on after epoch 4/10, was interrupted"),
+        ("running", {"epoch": 4}, "resume", "goes on after epoch 4/10, was killed"),
+        ("failed", {"epoch": 4, "reason": "disk full"}, "resume", "goes on after epoch 4/10, failed (disk full)"),
     ],
 )
 def test_each_state_has_its_action_and_reason(run, tmp_path, state, more, action, said):
@@ -72,8 +71,15 @@ def test_without_a_checkpoint_a_run_starts_anew_and_that_is_said(run, tmp_path, 
     write(tmp_path, run, "failed", epoch=epoch, reason="disk full")
     job = only(run, tmp_path)
     assert (job.action, job.epoch) == ("train", 0)
-    start = "starts anew: its checkpoint is missing;" if epoch else "starts again,"
-    assert job.reason == f"{start} failed after epoch {epoch} (disk full)"
+    said = "starts anew: its checkpoint is missing; failed after epoch 4/10" if epoch else (
+        "starts again, failed in its first epoch")
+    assert job.reason == f"{said} (disk full)"
+
+
+def test_a_run_that_was_stopped_in_its_first_epoch_does_not_go_on_after_epoch_0(run, tmp_path):
+    checkpoints.save(write(tmp_path, run, "interrupted", epoch=0) / "checkpoint.npz", {"progress": {"epoch": 0}})
+    job = only(run, tmp_path)
+    assert (job.action, job.reason) == ("resume", "goes on in its first epoch, was interrupted")
 
 
 def test_a_checkpoint_says_where_a_run_goes_on_and_a_damaged_one_that_it_does_not(run, tmp_path):
@@ -82,14 +88,14 @@ def test_a_checkpoint_says_where_a_run_goes_on_and_a_damaged_one_that_it_does_no
     checkpoints.save(checkpoint, {"progress": {"epoch": 7}, "params": {"W": {1: np.zeros(99)}}})
     job = only(run, tmp_path)
     assert (job.action, job.epoch) == ("resume", 7)
-    assert job.reason == "resumes at epoch 8 of 10, was killed after epoch 9"
+    assert job.reason == "goes on after epoch 7/10, was killed after epoch 9/10"
     whole = checkpoint.read_bytes()
     for damaged, why in ((whole[:-30], "cut short or overwritten"), (b"", "cut short"), (b"x" * 999, "overwritten")):
         checkpoint.write_bytes(damaged)
         job = only(run, tmp_path)
         assert (job.action, job.epoch, job.anew) == ("train", 0, False)
         assert job.reason.startswith("starts anew: its checkpoint cannot be read (") and why in job.reason
-        assert job.reason.endswith("; was killed after epoch 9")
+        assert job.reason.endswith("; was killed after epoch 9/10")
 
 
 def test_a_results_folder_that_cannot_be_written_is_refused_at_once(run, tmp_path, monkeypatch):

@@ -158,8 +158,9 @@ def test_a_run_of_an_edited_rule_is_stale_and_not_taken_for_a_current_one(traine
     assert "stale" not in lrarun("status").out
     file.write_text(RULE + "# edited\n")
     assert "its rule's file has changed since" in lrarun("status").out
-    assert "--force" in lrarun("train", "mine.yaml", "--dry-run").out
-    assert lrarun("train", "mine.yaml", "--jobs", "1", "--force", "--quiet").code == 0
+    assert "lrarun clean removes it" in lrarun("train", "mine.yaml", "--dry-run").out
+    assert lrarun("clean", "mine.yaml", "--yes", "--quiet").code == 0
+    assert lrarun("train", "mine.yaml", "--jobs", "1", "--quiet").code == 0
     assert "stale" not in lrarun("status").out
 
 

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from lrarun.paper import Key
+from lrarun.report.cells import Wanted
 from lrarun.report.claims import Checked, Claim, Comparison
 from lrarun.report.web.page import render_page
 from lrarun.report.web.pictures import Picture
@@ -60,6 +61,27 @@ def test_only_tables_are_wider_than_the_screen_and_they_scroll(page, tmp_path, w
     assert found["width"] == width and found["page"] <= width
     assert found["outside"] == [] and found["captions"] == 0
     assert found["styles"] == (["auto"] if width == PHONE else [])
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_cells_that_nobody_asked_for_make_the_page_no_wider(tmp_path, width):
+    wanted = {BACKPROP: Wanted(spec_for(BACKPROP))}
+    found = look(render_page(contents([], wanted)), "return page.documentElement.scrollWidth;", tmp_path, width)
+    assert found <= width
+
+
+def test_the_names_and_their_heading_stay_in_sight_while_a_table_is_scrolled(page, tmp_path):
+    found = look(page, """
+        const box = page.querySelector(".scroll:has(.paper)");
+        const cells = [box.querySelector("thead th"), box.querySelector("tbody th")];
+        const before = cells.map(one => one.getBoundingClientRect().left);
+        box.scrollLeft = 200;
+        const at = cells[0].getBoundingClientRect();
+        const top = page.elementFromPoint(at.left + 5, at.top + at.height / 2);
+        return [box.scrollLeft, before, cells.map(one => one.getBoundingClientRect().left), top === cells[0]];
+    """, tmp_path, PHONE)  # fmt: skip
+    scrolled, before, after, on_top = found
+    assert scrolled == 200 and before == after and on_top
 
 
 def test_switches_isolate_curves_and_can_be_undone_without_a_script(page, tmp_path):

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from lrarun.report.web.page import Contents, render_page
 from lrarun.report.web.pictures import LARGEST, read_pictures
 from lrarun.report.web.runs_section import RUNS
 from lrarun.results import Result, read_results
-from tests.fabricate import protocol, spec_for, write_all, write_log, write_run
+from tests.fabricate import protocol, spec_for, write_all, write_log, write_predictions, write_run
 from tests.pages import parse
 from tests.test_cli_table import lrarun, spec_of  # noqa: F401
 
@@ -402,6 +403,7 @@ def test_a_record_of_the_wrong_kind_is_shown_as_far_as_it_can_be(record):
 def test_the_command_writes_one_file_and_says_which(lrarun, tmp_path):  # noqa: F811
     write_all(tmp_path / "results", spec_of=spec_of)
     out = tmp_path / "new" / "report.html"
+    out.parent.mkdir()
     code, said, err = lrarun("report", "--results", tmp_path / "results", "--out", out)
     assert (code, said, err) == (0, f"{out}\n", "")
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
@@ -421,16 +423,67 @@ def test_a_spec_and_its_figures_can_be_shown(lrarun, tmp_path):  # noqa: F811
     (tmp_path / "results" / "figures").mkdir()
     (tmp_path / "results" / "figures" / "figure-3.png").write_bytes(b"x")
     out = tmp_path / "report.html"
-    code, _, _ = lrarun("report", "--results", tmp_path / "results", "--spec", tmp_path / "my.yaml", "--out", out)
+    command = ("report", "--results", tmp_path / "results", "--spec", tmp_path / "my.yaml", "--out", out)
+    assert lrarun(*command)[0] == 0
+    assert parse(out.read_text()).all("img") == [], "of other runs"
+    assert lrarun(*command, "--figures", tmp_path / "results" / "figures")[0] == 0
     tree = parse(out.read_text())
-    assert code == 0 and len(tree.all("table", class_="paper")) == 1 and len(tree.all("img")) == 1
+    assert len(tree.all("table", class_="paper")) == 1 and len(tree.all("img")) == 1
     assert "epochs 1 instead of 100" in tree.one("section", id="tables").text
     assert "8.00" in tree.one("section", id="tables").text
 
 
+def test_a_page_of_a_spec_is_of_its_runs_alone(lrarun, tmp_path):  # noqa: F811
+    write_all(tmp_path / "results", spec_of=spec_of)
+    for seed, epochs in ((0, 1), (1, 1), (0, 2)):
+        run = write_run(tmp_path / "results", spec_of(BACKPROP, seed=seed, epochs=epochs), test_error=8.0,
+                        train_error=9.0)
+        write_log(run, validation_error=[9.0])
+    (tmp_path / "my.yaml").write_text("{algorithm: backprop, epochs: 1}")
+    out = tmp_path / "report.html"
+    assert lrarun("report", "--results", tmp_path / "results", "--spec", tmp_path / "my.yaml", "--out", out)[0] == 0
+    tree = parse(out.read_text())
+    assert [one.one("code").text for one in tree.all("details", class_="run")] == ["run-46"]
+    assert "1 run, finished" in tree.one("section", id="runs").text and "my.yaml" in tree.one("header").text
+    assert len(tree.one("section", id="curves").all("figure")) == 1
+    parts = [section.attributes["id"] for section in tree.all("section")]
+    assert parts == ["tables", "curves", "runs"], "there are no claims about it, and no figures"
+    assert [link.attributes["href"] for link in tree.one("nav").all("a")] == [f"#{part}" for part in parts]
+    assert lrarun("report", "--results", tmp_path / "results", "--out", out)[0] == 0
+    assert len(parse(out.read_text()).all("details", class_="run")) == 49
+
+
+def test_claims_that_a_specs_runs_speak_of_are_on_its_page(lrarun, tmp_path):  # noqa: F811
+    for name, error in (("Backprop", 3.0), ("LRA-E", 2.0), ("DTP", 2.5)):
+        optimizer = "rmsprop" if name == "DTP" else "sgd"
+        folder = write_run(tmp_path / "results", spec_of(Key("mnist", name, 3, optimizer)), test_error=error)
+        write_predictions(folder, np.arange(10_000) < 100 * error)
+    (tmp_path / "my.yaml").write_text("{sweep: {algorithm: [backprop, lra-e]}}")
+    out = tmp_path / "report.html"
+    assert lrarun("report", "--results", tmp_path / "results", "--spec", tmp_path / "my.yaml", "--out", out)[0] == 0
+    section = parse(out.read_text()).one("section", id="claims")
+    (claim,) = section.all("details")
+    compared = [row.one("th").text for row in claim.one("tbody").all("tr")]
+    assert compared == ["LRA-E below Backprop, 3 layers, MNIST"] and "over 1 comparison." in section.text
+
+
+def test_of_no_comparison_nothing_is_said_to_be_corrected():
+    claim = Claim("id", "It does", "Table 1", "some runs", "lower", "LRA-E", [3])
+    parts = [Comparison("A below C", lacking=f"a run of {name}") for name in "ABCDEFGHIJKLMN"]
+    section = parse(render_page(contents([], checked=[Checked(claim, parts)]))).one("section", id="claims")
+    assert "Holm" not in section.text
+    assert all(f"a run of {name}" in section.text for name in "ABCDEFGHIJKLMN") and "more" not in section.text
+
+
+def test_the_page_says_by_itself_when_a_number_counts_as_the_papers(page):
+    section = parse(page).one("section", id="tables")
+    told = section.one("dl", class_="meanings").text + section.one("p", class_="rule").text
+    assert "tolerance" in told and "twice" in told and "it takes more seeds, unfinished runs" not in told
+
+
 @pytest.mark.parametrize("arguments, code", [
     (["--figures", "nowhere"], 2), (["--set", "epochs=1"], 2), (["--spec", "nowhere.yaml"], 2),
-    (["--out", "/proc/no/report.html"], 1), (["--out", "."], 2),
+    (["--out", "/proc/report.html"], 1), (["--out", "no/report.html"], 2), (["--out", "."], 2),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_said_and_leaves_nothing(lrarun, tmp_path, monkeypatch, arguments, code):  # noqa: F811
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ from lrarun.bench.timing import Task, alternate
 from lrarun.costs import products_of
 from lrarun.datasets import Dataset
 from lrarun.errors import UsageError
+from lrarun.extras import how_to_install
 from lrarun.spec import Spec, make_spec
 from lrarun.training import Training
 
@@ -87,7 +88,7 @@ def check_torch() -> None:
     try:
         import torch
     except ImportError:
-        raise UsageError("--vs torch needs PyTorch: pip install 'lrarun[bench]'") from None
+        raise UsageError(f"--vs torch needs PyTorch; install it with: {how_to_install('bench')}") from None
     torch.set_num_threads(1)
 
 

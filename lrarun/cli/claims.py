@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.hints import command, remark
 from lrarun.cli.options import results_option
+
+if TYPE_CHECKING:
+    from lrarun.report.claims import Checked, Claim
+
+TRAIN = "lrarun train "  # how a claim that needs runs says so
 
 
 @click.command()
@@ -33,13 +42,30 @@ def claims(results: Path, layout: str) -> None:
     from lrarun.results import read_results
 
     measured = Measured(well_formed(read_results(results)), resolver())
-    checked = check(load_claims(), measured, target_products)
+    checked = check(with_commands(load_claims(), results), measured, target_products)
     click.echo(render_claims(checked, layout), nl=False)
-    conclude([(one.claim.id, one.verdict) for one in checked])
+    conclude([(one.claim.id, one.verdict) for one in checked], remark(specs_needed(checked), results))
 
 
-def conclude(verdicts: list[tuple[str, str]]) -> None:
-    """Raises what gives the exit code that the verdicts ask for."""
+def specs_needed(checked: Sequence[Checked]) -> list[str]:
+    """The spec files of the runs that claims lack."""
+    from lrarun.report.claims import MISSING
+
+    texts = [one.claim.needs for one in checked if one.verdict == MISSING and one.claim.needs.startswith(TRAIN)]
+    return list(dict.fromkeys(word for text in texts for word in text.removeprefix(TRAIN).split()))
+
+
+def with_commands(claims: Sequence[Claim], results: Path) -> list[Claim]:
+    """The claims, with what provides their results as it is to be typed here."""
+    return [
+        replace(claim, needs=command("train", claim.needs.removeprefix(TRAIN).split(), (), results))
+        if claim.needs.startswith(TRAIN) else claim
+        for claim in claims
+    ]
+
+
+def conclude(verdicts: list[tuple[str, str]], more: str) -> None:
+    """Raises what gives the exit code that the verdicts ask for; ``more`` is said of what is missing."""
     from lrarun.errors import DoesNotHold, Incomplete
     from lrarun.report.claims import FAILS, MISSING
 
@@ -48,4 +74,4 @@ def conclude(verdicts: list[tuple[str, str]]) -> None:
     if failed:
         raise DoesNotHold(f"{len(failed)} of {len(verdicts)} claims fail: {', '.join(failed)}")
     if missing:
-        raise Incomplete(f"{len(missing)} of {len(verdicts)} claims lack results")
+        raise Incomplete(f"{len(missing)} of {len(verdicts)} claims lack results{more}")

@@ -25,13 +25,15 @@ def clean(
 
     Shows them first, and asks on a terminal; elsewhere, removes nothing without --yes.
     With specs, only their runs. A run is stale if this version would not make the same
-    of its spec, or if its data set has changed.
+    of its spec, or if its data set or its rule's file has changed; train then makes it
+    anew.
 
     \b
     Examples:
       lrarun clean
       lrarun clean experiments/table1.yaml --yes
     """
+    from lrarun.cli.printing import shortened
     from lrarun.housekeeping import removable, remove
 
     wanted = wanted_runs(specs, overrides)
@@ -41,7 +43,7 @@ def clean(
         say("nothing to remove")
         return
     for run in found:
-        click.echo(f"{run.folder.name}  {run.size / 1e6:.1f} MB  {run.reason}")
+        click.echo(f"{run.folder.name}  {run.size / 1e6:.1f} MB  {shortened(run.reason)}")
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             say("nothing was removed; --yes removes these")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.options import results_option
+from lrarun.cli.options import check_folder, results_option
 from lrarun.errors import LrarunError, UsageError
+from lrarun.extras import how_to_install
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--format", "layout", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
               help="parquet needs pyarrow.")
 @click.option("--runs", "by_run", is_flag=True, help="One row per run, with its final scores, in place of its epochs.")
-@click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+@click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", callback=check_folder,
               help="Write to a file, whole or not at all, in place of stdout.")
 @results_option
 def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
@@ -61,5 +62,5 @@ def encoded(frame: pd.DataFrame, layout: str) -> bytes:
     try:
         frame.to_parquet(buffer, engine="pyarrow", index=False)
     except ImportError:
-        raise UsageError("--format parquet needs pyarrow; install it with: pip install 'lrarun[export]'") from None
+        raise UsageError(f"--format parquet needs pyarrow; install it with: {how_to_install('export')}") from None
     return buffer.getvalue()

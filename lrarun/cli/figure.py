@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.completing import spec_files
+from lrarun.cli.hints import train_command
 from lrarun.cli.options import PICTURES, data_dir_option, quiet_option, results_option, set_option
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def check_complete(
         return
     for line in drawing.lacking:
         click.echo(line, err=True)
-    names = " ".join([*map(str, files), *(f"--set {override}" for override in overrides)])
+    train = train_command(files or [f"experiments/figure{number[0]}.yaml"], overrides, results)
     count = f"{len(drawing.lacking)} run{'s' * (len(drawing.lacking) > 1)}"
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"
-    raise Incomplete(f"{count} missing or incomplete in {results}, {outcome}; train with:"
-                     f" lrarun train {names or f'experiments/figure{number[0]}.yaml'}")
+    raise Incomplete(f"{count} missing or incomplete in {results}, {outcome}; train with: {train}")

@@ -72,10 +72,10 @@ class View(Watcher):
                  + (f"; {processes(workers)}" if self.total and workers and workers > 1 else ""))
         for job in jobs:
             if job.action == SKIP and "stale" in job.reason:
-                self.say(f"{job.run_id}: {job.reason}")
+                self.say(f"{name(job)}: {job.reason}")
 
     def lost(self, job: Job, reason: str) -> None:
-        self.say(f"{job.run_id}: starts anew: {reason}")
+        self.say(f"{name(job)}: starts anew: {reason}")
 
     def begun(self, job: Job, epoch: int) -> None:
         self.to_come.pop(job.run_id, None)
@@ -100,7 +100,7 @@ class View(Watcher):
     def ended(self, job: Job, outcome: Outcome) -> None:
         self.courses.pop(job.run_id, None)
         self.to_come.pop(job.run_id, None)
-        self.say(f"[{self.done}/{self.total}] {ending(outcome)}")
+        self.say(f"[{self.done}/{self.total}] {ending(outcome, name(job))}")
 
     @property
     def done(self) -> int:
@@ -128,7 +128,7 @@ class Lines(View):
         super().begun(job, epoch)
         self._said[job.run_id] = (time.monotonic(), 10 * epoch // job.spec.epochs)
         if job.run_id not in self._lost:
-            self.say(f"{job.run_id}: " + (f"goes on after epoch {epoch}/{job.spec.epochs}" if epoch else job.reason))
+            self.say(f"{name(job)}: " + (f"goes on after epoch {epoch}/{job.spec.epochs}" if epoch else job.reason))
 
     def epoch(self, job: Job, record: Mapping[str, Any]) -> None:
         super().epoch(job, record)
@@ -137,7 +137,7 @@ class Lines(View):
         milestone = 10 * course.epoch // course.epochs > tenths and now - last > MILESTONE_SECONDS
         if course.epoch < course.epochs and (milestone or now - last > LINE_SECONDS):
             self._said[job.run_id] = (now, 10 * course.epoch // course.epochs)
-            self.say(f"{job.run_id}: {course}, {left(course)}")
+            self.say(f"{name(job)}: {course}, {left(course)}")
 
 
 class Live(View):
@@ -176,10 +176,10 @@ class Live(View):
         for course in courses:
             bar = ProgressBar(course.epochs, course.epoch + course.part, width=20)
             error = "" if course.error is None else f"{course.error:.2f} %"
-            table.add_row(course.job.run_id, bar, f"{course.epoch}/{course.epochs}", error, left(course))
+            table.add_row(name(course.job, short=True), bar, f"{course.epoch}/{course.epochs}", error, left(course))
         shown = max(0, min(WAITING_SHOWN, self.console.height - len(courses) - 3))
         for job in to_come[:shown]:
-            table.add_row(job.run_id, "", f"{job.epoch}/{job.spec.epochs}", "", "to come", style="dim")
+            table.add_row(name(job, short=True), "", f"{job.epoch}/{job.spec.epochs}", "", "to come", style="dim")
         rest = f" ({len(to_come) - shown} more to come)" if len(to_come) > shown else ""
         table.add_row(f"{self.done} of {runs(self.total)} done{rest}", "", "", "", self._left(courses, to_come))
         return table
@@ -204,6 +204,13 @@ def view(quiet: bool) -> AbstractContextManager[Watcher]:
 
     console = Console(stderr=True)
     return nullcontext(Lines()) if console.is_dumb_terminal else Live(console)
+
+
+def name(job: Job, short: bool = False) -> str:
+    """A run's id and, where others read alike, in what it differs; that in place of the digest if it is to be short."""
+    if not job.differs:
+        return job.run_id
+    return f"{job.run_id.rpartition('-')[0] if short else job.run_id} ({job.differs})"
 
 
 def runs(count: int) -> str:
@@ -231,16 +238,18 @@ def left(course: Course) -> str:
 
 def epochs_done(outcome: Outcome) -> str:
     """How far a run came, in words."""
+    from lrarun.planning import where
+
     epoch = outcome.result.record.get("epoch", 0) if outcome.result is not None else 0
-    return f"after epoch {epoch}/{outcome.spec.epochs}" if epoch else "in its first epoch"
+    return where(epoch, outcome.spec.epochs)
 
 
-def ending(outcome: Outcome) -> str:
-    """How a run ended, in a line."""
+def ending(outcome: Outcome, name: str) -> str:
+    """How a run of that name ended, in a line."""
     if outcome.state == "interrupted":
-        return f"{outcome.run_id}: interrupted {epochs_done(outcome)}"
+        return f"{name}: interrupted {epochs_done(outcome)}"
     if outcome.state != "finished" or outcome.result is None:
-        return f"{outcome.run_id}: {outcome.state}: {outcome.reason}"
+        return f"{name}: {outcome.state}: {outcome.reason}"
     record = outcome.result.record
-    return (f"{outcome.run_id}: finished, test error {record['test_error']:.2f} %,"
+    return (f"{name}: finished, test error {record['test_error']:.2f} %,"
             f" train error {record['train_error']:.2f} % (epoch {record['best_epoch']})")

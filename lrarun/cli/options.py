@@ -60,6 +60,13 @@ set_option = click.option(
 )
 
 
+def check_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """An option's file, unless the folder that it would be written into is not there."""
+    if path is not None and str(path) != "-" and not path.parent.is_dir():
+        raise click.BadParameter(f"{path.parent} is no folder; make it, or name another place.")
+    return path
+
+
 def check_results(results: Path) -> None:
     """Raises ``Incomplete`` if the user named a results folder that is not there; that the usual one is not is fine."""
     ctx = click.get_current_context()

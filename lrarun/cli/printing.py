@@ -48,10 +48,17 @@ def wrapped(text: str, indent: int = 0) -> str:
     )
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The beginning of a text, on one line, cut between words."""
+    return textwrap.shorten(text, most, placeholder=" ...") if len(text) > most or "\n" in text else text
+
+
 def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
-    """Rows of two texts, the second wrapped beside the first."""
+    """Rows of two texts, the second wrapped beside the first, or below it where that would leave it too little room."""
     rows = list(rows)
     first = max((len(row[0]) for row in rows), default=0) + indent + 2
+    if first > width() // 2:
+        return "\n".join(f"{' ' * indent}{name}\n{wrapped(text, indent + 4)}".rstrip() for name, text in rows)
     lines = []
     for name, text in rows:
         body = textwrap.wrap(text, max(20, width() - first), break_long_words=False, break_on_hyphens=False) or [""]

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lrarun.cli.completing import spec_files
-from lrarun.cli.options import PICTURES, results_option, set_option
+from lrarun.cli.options import PICTURES, check_folder, results_option, set_option
 
 if TYPE_CHECKING:
+    from lrarun.report.claims import Checked
+    from lrarun.results import Result
     from lrarun.report.web.page import Contents
     from lrarun.report.web.pictures import Picture
 
 
 @click.command()
-@click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+@click.option("--out", "-o", callback=check_folder, type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
               default=Path("report.html"), show_default=True, metavar="FILE", help="File to write; - for stdout.")
 @results_option
 @click.option("--figures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
-              help=f"Folder with PNG and SVG pictures to show.  [default: {PICTURES} in the results folder, if there]")
+              help="Folder with PNG and SVG pictures to show."
+                   f"  [default: {PICTURES} in the results folder, if there; with --spec, none]")
 @click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
               shell_complete=spec_files,
-              help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
+              help="Show the runs of this spec file alone, not the paper's protocol. May be given several times.")
 @set_option
 def report(
     out: Path, results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]
@@ -48,34 +52,57 @@ def report(
 
     contents = gather(results, figures, files, overrides)
     write(out, render_page(contents))
-    check_complete(contents.cells, results, files)
+    check_complete(contents.cells, results, files, overrides)
 
 
 def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]) -> Contents:
     """All that the page shows."""
-    from lrarun.cli.table import by_protocol, by_spec
+    from lrarun.cli.claims import with_commands
+    from lrarun.cli.table import by_protocol, by_spec, specs_in
     from lrarun.protocol import resolver, target_products, titles
     from lrarun.report.cells import fill, well_formed
     from lrarun.report.claims import check, load_claims
     from lrarun.report.measured import Measured
     from lrarun.report.verdicts import add_verdicts
     from lrarun.report.web.page import Contents
+    from lrarun.report.web.pictures import read_pictures
     from lrarun.results import read_results
     from lrarun.staleness import superseded
 
     runs = well_formed(read_results(results))
-    wanted = by_spec(files, overrides) if files else by_protocol(runs)
+    specs = specs_in(files, overrides)
+    if files:
+        runs = runs_of(specs, runs)
+    wanted = by_spec(specs) if files else by_protocol(runs)
     cells = add_verdicts(fill(runs, wanted, superseded(runs)))
-    checked = check(load_claims(), Measured(runs, resolver()), target_products)
-    return Contents(cells, runs, wanted, titles(), checked, pictures(results, figures))
+    checked = check(with_commands(load_claims(), results), Measured(runs, resolver()), target_products)
+    if files:
+        checked = [one for one in checked if speaks_of_runs(one)]
+    shown = read_pictures(figures) if figures else [] if files else pictures(results)
+    return Contents(cells, runs, wanted, titles(), checked, shown, tuple(map(str, files)))
 
 
-def pictures(results: Path, figures: Path | None) -> list[Picture]:
-    """Those of the folder named, or of the one that ``lrarun figure`` writes into."""
+def speaks_of_runs(one: Checked) -> bool:
+    """Whether a claim says something about the runs that there are."""
+    from lrarun.report.cells import MISSING
+
+    return one.claim.kind != "products" and any(part.verdict != MISSING for part in one.comparisons)
+
+
+def runs_of(specs: Sequence[Mapping[str, Any]], runs: Sequence[Result]) -> list[Result]:
+    """The runs of specs, whatever their probes."""
+    from lrarun.report.cells import settings
+
+    wanted = {(settings(spec), spec["seed"]) for spec in specs}
+    return [run for run in runs if (settings(run.spec), run.spec["seed"]) in wanted]
+
+
+def pictures(results: Path) -> list[Picture]:
+    """Those of the folder that ``lrarun figure`` writes into."""
     from lrarun.report.web.pictures import read_pictures
 
-    folder = figures or results / PICTURES
-    return read_pictures(folder) if figures or folder.is_dir() else []
+    folder = results / PICTURES
+    return read_pictures(folder) if folder.is_dir() else []
 
 
 def write(out: Path, page: str) -> None:
@@ -87,7 +114,6 @@ def write(out: Path, page: str) -> None:
         click.echo(page, nl=False)
         return
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(out, page)
     except OSError as error:
         raise LrarunError(f"{out}: cannot be written: {error.strerror}") from error

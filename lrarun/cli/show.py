@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrarun.cli.options import json_option, results_option, run_argument
+from lrarun.cli.options import check_folder, json_option, results_option, run_argument
 
 if TYPE_CHECKING:
     from lrarun.results import Result
@@ -28,7 +28,7 @@ SCORES = {
 @click.command()
 @run_argument("run")
 @results_option
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", callback=check_folder,
               help="Write the learning curve as a picture too (.png, .pdf, .svg); needs matplotlib.")
 @json_option
 def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.behaviour import say
+from lrarun.cli.hints import train_command
 from lrarun.cli.options import (
     check_results, data_dir_option, json_option, optional_specs_argument, results_option, set_option,
 )
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from lrarun.housekeeping import Status
     from lrarun.spec import Spec
 
-HEADERS = ("run", "state", "epoch", "validation error", "time left", "where or why")
+HEADERS = ("run", "differs in", "state", "epoch", "validation error", "time left", "where or why")
 
 
 @click.command()
@@ -31,7 +32,9 @@ def status(
     """Show how runs stand.
 
     Those of the given specs; without a spec, all that are in the results folder. The
-    validation error is that of the best epoch so far.
+    validation error is that of the best epoch so far. Where ids read alike, a column says
+    in what the runs differ. A long reason is cut; --json and
+    lrarun show have all of it.
 
     \b
     Examples:
@@ -51,14 +54,19 @@ def status(
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     if not rows:
-        hint = "" if results.is_dir() else ", which is not there yet: lrarun train makes it, --results names another"
+        hint = ", which is not there yet: lrarun train makes it, --results names another"
+        if results.is_dir():
+            hint = f"; train some with: {train_command(['experiments/example.yaml'], (), results)}"
         say(f"no runs in {results}{hint}")
         return
     from collections import Counter
 
     from tabulate import tabulate
 
-    click.echo(tabulate([cells(row) for row in rows], HEADERS, disable_numparse=True))
+    table = [HEADERS, *map(cells, rows)]
+    if not any(row.differs for row in rows):
+        table = [[*line[:1], *line[2:]] for line in table]
+    click.echo(tabulate(table[1:], table[0], disable_numparse=True))
     counts = Counter(row.state for row in rows)
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
 
@@ -84,8 +92,10 @@ def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spe
 
 def cells(row: Status) -> list[str]:
     """A run as a line of the table."""
+    from lrarun.cli.printing import shortened
     from lrarun.estimates import duration
 
     error = "" if row.validation_error is None else f"{row.validation_error:.2f} %"
     left = "" if row.seconds_left == 0 else duration(row.seconds_left)
-    return [row.run_id, row.state, f"{row.epoch}/{row.epochs}", error, left, row.where or row.reason]
+    where = row.where or shortened(row.reason)
+    return [row.run_id, row.differs, row.state, f"{row.epoch}/{row.epochs}", error, left, where]

@@ -11,6 +11,7 @@ import click
 
 from lrarun.cli.behaviour import say
 from lrarun.cli.completing import spec_files
+from lrarun.cli.hints import command, train_command
 from lrarun.cli.options import results_option, set_option
 
 if TYPE_CHECKING:
@@ -60,24 +61,29 @@ def table(
     from lrarun.staleness import superseded
 
     runs = well_formed(read_results(results))
-    wanted, stale = by_spec(files, overrides) if files else by_protocol(runs), superseded(runs)
+    wanted, stale = by_spec(specs_in(files, overrides)) if files else by_protocol(runs), superseded(runs)
     cells = choose(add_verdicts(fill(runs, wanted, stale)), number, layout, bool(files))
     click.echo((render_comparison if compare else render)(cells, layout), nl=False)
     if not files:
         mention_left_out(runs, wanted, cells)
-    mention_stale(cells, stale)
+    mention_stale(cells, stale, files, overrides, results)
     if compare:
         check_verdicts(cells)
-    check_complete(cells, results, files)
+    check_complete(cells, results, files, overrides)
 
 
-def by_spec(files: Sequence[Path], overrides: Sequence[str]) -> dict[Key, Wanted]:
-    """The cells that the runs of spec files fill."""
-    from lrarun.protocol import protocol, titles
-    from lrarun.report.cells import differences, wanted_by
+def specs_in(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, Any]]:
+    """The resolved specs of all runs of spec files."""
     from lrarun.spec import load_specs
 
-    specs = [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
+    return [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
+
+
+def by_spec(specs: Sequence[Mapping[str, Any]]) -> dict[Key, Wanted]:
+    """The cells that the runs of specs fill."""
+    from lrarun.protocol import protocol, titles
+    from lrarun.report.cells import differences, wanted_by
+
     wanted = wanted_by(specs, titles())
     papers = protocol(wanted)
     return {
@@ -124,16 +130,20 @@ def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: p
         example, _ = counts.most_common(1)[0]
         say(
             f"left out: {plural(counts.total(), 'run')} whose settings differ from the paper's protocol"
-            f" (e.g. {example}); show them with --spec"
+            f" (e.g. {example});"
+            " show them by their spec file, such as: lrarun table --spec experiments/quick.yaml"
         )
 
 
-def mention_stale(cells: pd.DataFrame, stale: Mapping[str, str]) -> None:
-    """Says how many of the runs in the cells shown today's version would not make the same, and why."""
+def mention_stale(
+    cells: pd.DataFrame, stale: Mapping[str, str], files: Sequence[Path], overrides: Sequence[str], results: Path
+) -> None:
+    """Says how many of the runs in the cells shown today's version would not make the same, why, and what helps."""
     count = cells["stale"].sum()
     if count:
+        status, clean = (command(name, files, overrides, results) for name in ("status", "clean"))
         say(f"stale: {plural(count, 'run')} in these cells ({', '.join(sorted(set(stale.values())))});"
-            " lrarun status names them, lrarun train --force trains them again")
+            f" {status} names them, {clean} removes them, and lrarun train then trains them again")
 
 
 def check_verdicts(cells: pd.DataFrame) -> None:
@@ -146,7 +156,7 @@ def check_verdicts(cells: pd.DataFrame) -> None:
         raise DoesNotHold(f"{worse} of {plural(len(cells), 'cell')} worse than the paper's")
 
 
-def check_complete(cells: pd.DataFrame, results: Path, files: Sequence[Path]) -> None:
+def check_complete(cells: pd.DataFrame, results: Path, files: Sequence[Path], overrides: Sequence[str]) -> None:
     """Raises ``Incomplete`` if a cell that was asked for lacks a run."""
     from lrarun.errors import Incomplete
 
@@ -157,7 +167,7 @@ def check_complete(cells: pd.DataFrame, results: Path, files: Sequence[Path]) ->
     where = f"{results}" if results.is_dir() else f"{results}, which is no folder"
     raise Incomplete(
         f"{len(lacking)} of {plural(cells['expected'].sum(), 'cell')} missing or unfinished in {where};"
-        f" train them with: lrarun train {' '.join(map(str, names))}"
+        f" train them with: {train_command(names, overrides, results)}"
     )
 
 

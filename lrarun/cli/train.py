@@ -89,8 +89,10 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     from lrarun.planning import RESUME, TRAIN, total_seconds
 
     for job in jobs:
-        estimate = "" if job.seconds is None else f" (about {duration(job.seconds)})"
-        click.echo(f"{job.run_id}  {job.action}: {job.reason}{estimate if job.action in (TRAIN, RESUME) else ''}")
+        known = job.seconds is not None and job.action in (TRAIN, RESUME)
+        estimate = f" (about {duration(job.seconds)})" if known else ""
+        differs = f"  [{job.differs}]" if job.differs else ""
+        click.echo(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}")
     left = [job for job in jobs if job.action in (TRAIN, RESUME)]
     if not left:
         click.echo("nothing to train")

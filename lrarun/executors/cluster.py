@@ -20,6 +20,7 @@ from lrarun.errors import LrarunError, UsageError
 from lrarun.executors import task
 from lrarun.executors.backend import Backend, Busy, Ended, Hear, Message
 from lrarun.executors.scheduling import KILLED
+from lrarun.extras import how_to_install
 from lrarun.files import write_atomic
 from lrarun.locks import Locked, locked
 from lrarun.planning import Job
@@ -156,7 +157,7 @@ def _connect(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError:
-        raise UsageError("--scheduler needs Dask, which is not installed: pip install 'lrarun[cluster]'") from None
+        raise UsageError(f"--scheduler needs Dask; install it with: {how_to_install('cluster')}") from None
     try:
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

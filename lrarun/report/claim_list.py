@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -53,12 +54,19 @@ def tally(verdicts: Sequence[str]) -> str:
 
 def as_text(checked: Sequence[Checked]) -> str:
     """Every claim with its comparisons, then how many hold."""
-    foot = (
-        f"{len(checked)} claims: {tally([one.verdict for one in checked])}. Test errors in percent, ours vs ours,"
-        f" [n] over n seeds; the paper's in parentheses. p two-sided, Holm-corrected over"
-        f" {comparisons_made(checked)} comparisons; the rules are in docs/verdicts.md."
-    )
-    return "\n\n".join([*map(claim_text, checked), textwrap.fill(foot, WIDTH)]) + "\n"
+    parts = [f"{len(checked)} claims: {tally([one.verdict for one in checked])}."]
+    if any(part.verdict != MISSING for one in checked for part in one.comparisons):
+        seeds = ", [n] over n seeds" if over_seeds(checked) else ""
+        parts.append(f"Test errors in percent, ours vs ours{seeds}; the paper's in parentheses.")
+    if comparisons_made(checked):
+        parts.append(f"p two-sided, Holm-corrected over {comparisons_made(checked)} comparisons.")
+    parts.append("The rules are in docs/verdicts.md.")
+    return "\n\n".join([*map(claim_text, checked), textwrap.fill(" ".join(parts), WIDTH)]) + "\n"
+
+
+def over_seeds(checked: Sequence[Checked]) -> bool:
+    """Whether a number says over how many seeds it is."""
+    return any(re.search(r"\[\d+\]", part.numbers) for one in checked for part in one.comparisons)
 
 
 def claim_text(one: Checked) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrarun.errors import UsageError
+from lrarun.extras import how_to_install
 from lrarun.files import atomic
 from lrarun.report.curves import draw_angle, draw_discrepancy, draw_initial_weights
 from lrarun.report.series import Line
@@ -52,7 +53,7 @@ def check_libraries(number: str = "") -> None:
     needed = {"matplotlib": "matplotlib"} | ({"sklearn": "scikit-learn"} if number == "2" else {})
     absent = [name for module, name in needed.items() if importlib.util.find_spec(module) is None]
     if absent:
-        raise UsageError(f"pictures need {' and '.join(absent)}; install them with: pip install 'lrarun[plots]'")
+        raise UsageError(f"pictures need {' and '.join(absent)}; install them with: {how_to_install('plots')}")
 
 
 @contextmanager

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from lrarun.report.cells import MISSING
 from lrarun.report.claim_list import comparisons_made, p_text, tally
 from lrarun.report.claims import Checked, Comparison
-from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
+from lrarun.report.web.markup import Html, badge, caption, heads, plural, scrolled, tag
 
 HEADS = ("Comparison", "Verdict", "Ours", "Paper", "p")
-LACKING = 8
 
 
 def claims_section(checked: Sequence[Checked]) -> Html:
     """All claims, each to be opened."""
+    made = comparisons_made(checked)
+    corrected = f"; p values are two-sided and Holm-corrected over {plural(made, 'comparison')}" if made else ""
     intro = (
-        f"{len(checked)} claims: {tally([one.verdict for one in checked])}. Each is a set of comparisons, tested on"
-        f" our own runs; p values are two-sided and Holm-corrected over {comparisons_made(checked)} comparisons."
-        " The rules are in docs/verdicts.md."
+        f"{plural(len(checked), 'claim')}: {tally([one.verdict for one in checked])}. Each is a set of comparisons,"
+        f" tested on our own runs{corrected}. The rules are in docs/verdicts.md."
     )
     return tag("div", tag("p", intro), *(claim_details(one, f"claim-{at}") for at, one in enumerate(checked)))
 
@@ -47,5 +47,4 @@ def lacking(one: Checked) -> Html:
     missing = list(dict.fromkeys(part.lacking for part in one.comparisons if part.verdict == MISSING))
     if not missing:
         return Html("")
-    more = f", and {len(missing) - LACKING} more" if len(missing) > LACKING else ""
-    return tag("p", f"Missing: {'; '.join(missing[:LACKING])}{more}. Needs: {one.claim.needs}.")
+    return tag("p", f"Missing: {'; '.join(missing)}. Needs: {one.claim.needs}.")

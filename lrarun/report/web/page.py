@@ -18,7 +18,7 @@ from lrarun.report.verdicts import VERDICTS
 from lrarun.report.web.claims_section import claims_section
 from lrarun.report.web.curves import panels
 from lrarun.report.web.curves_section import curves_section, curves_style
-from lrarun.report.web.markup import Html, badge, tag, text
+from lrarun.report.web.markup import Html, badge, join, tag, text
 from lrarun.report.web.pictures import Picture, pictures_section
 from lrarun.report.web.runs_section import runs_section, tally
 from lrarun.report.web.tables_section import tables_section
@@ -26,6 +26,8 @@ from lrarun.results import Result
 
 # The browser itself then refuses to run or to load anything, whatever a result's text holds.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+# Id -> heading, in the page's order.
+PARTS = {"tables": "Tables", "curves": "Learning curves", "figures": "Figures", "claims": "Claims", "runs": "Runs"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Contents:
         titles: name -> title of rules that the paper does not have.
         checked: the paper's claims.
         pictures: to be shown as they are.
+        only: what the page is confined to, the names of spec files; empty for a page of all there is.
     """
 
     cells: pd.DataFrame
@@ -47,24 +50,26 @@ class Contents:
     titles: Mapping[str, str]
     checked: Sequence[Checked] = ()
     pictures: Sequence[Picture] = ()
+    only: Sequence[str] = ()
 
 
 def render_page(contents: Contents) -> str:
     """The report as an HTML document that refers to nothing outside of it."""
     runs, wanted, titles = contents.runs, contents.wanted, contents.titles
     shown = panels(runs, wanted, titles)
-    sections = [
-        section("tables", "Tables", tables_section(contents.cells)),
-        section("curves", "Learning curves", curves_section(shown)),
-        section("figures", "Figures", pictures_section(contents.pictures)),
-        section("claims", "Claims", claims_section(contents.checked)),
-        section("runs", "Runs", runs_section(runs, wanted, titles)),
-    ]
+    parts = {
+        "tables": tables_section(contents.cells),
+        "curves": curves_section(shown),
+        "figures": pictures_section(contents.pictures) if contents.pictures or not contents.only else None,
+        "claims": claims_section(contents.checked) if contents.checked or not contents.only else None,
+        "runs": runs_section(runs, wanted, titles),
+    }
+    made = {id: part for id, part in parts.items() if part is not None}
     body = tag(
         "body",
         tag("a", "Skip to the tables", href="#tables", class_="skip"),
-        header(contents),
-        tag("main", *sections),
+        header(contents, list(made)),
+        tag("main", *(section(id, PARTS[id], part) for id, part in made.items())),
         tag("footer", tag("p", f"Made by lrarun {__version__}. Errors in percent. This page loads and runs nothing.")),
     )
     return f"<!DOCTYPE html>\n{tag('html', head(curves_style(shown)), body, lang='en')}\n"
@@ -86,16 +91,17 @@ def head(curves: str) -> Html:
     )
 
 
-def header(contents: Contents) -> Html:
+def header(contents: Contents, parts: Sequence[str]) -> Html:
     """What the page is, where its parts are, and how the results stand."""
-    links = [("tables", "Tables"), ("curves", "Learning curves"), ("figures", "Figures"), ("claims", "Claims"),
-             ("runs", "Runs")]  # fmt: skip
+    links = [tag("li", tag("a", PARTS[id], href=f"#{id}")) for id in parts]
+    names = join((tag("code", name) for name in contents.only), ", ")
     return tag(
         "header",
         tag("h1", "Learning rules beside backprop: our results and the paper's"),
         tag("p", "The experiments of Ororbia and Mali, ", tag("cite", "Biologically Motivated Algorithms for"
             " Propagating Local Target Representations"), ", run again with lrarun."),
-        tag("nav", tag("ul", *(tag("li", tag("a", name, href=f"#{id}")) for id, name in links)), aria_label="Sections"),
+        tag("p", "Shown are the runs of ", names, " alone.") if contents.only else "",
+        tag("nav", tag("ul", *links), aria_label="Sections"),
         summary(contents),
     )  # fmt: skip
 

@@ -35,8 +35,10 @@ def runs_section(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: M
 
 
 def tally(runs: Iterable[Result]) -> str:
-    """``40 runs: 38 finished, 2 diverged``."""
+    """``40 runs: 38 finished, 2 diverged``; ``1 run, finished``; ``2 runs, all finished``."""
     counts = Counter(run.state for run in runs)
+    if len(counts) == 1:
+        return f"{plural(counts.total(), 'run')}, {'all ' * (counts.total() > 1)}{next(iter(counts))}"
     known = [*STATES, *sorted(str(state) for state in counts.keys() - set(STATES))]
     return f"{plural(counts.total(), 'run')}: {', '.join(f'{counts[s]:,} {s}' for s in known if counts[s])}"
 

@@ -14,19 +14,24 @@ from lrarun.report.web.markup import Html, badge, caption, heads, hidden, scroll
 
 NOTHING = "–"
 MEANINGS = {
-    "reproduced": "within chance of the printed number",
-    "better": "a lower error than printed, beyond chance",
-    "worse": "a higher error than printed, beyond chance, or every run diverged",
-    "inconclusive": "it takes more seeds, unfinished runs, or the paper's protocol",
+    "reproduced": "the test error is the printed one, within the tolerance",
+    "better": "a lower error than printed, by more than chance",
+    "worse": "a higher error than printed, by more than chance, or every run diverged",
+    "inconclusive": "not to be told: too few seeds, a run that has not finished, or settings that are not the paper's",
     "missing": "there is no run",
 }
+RULE = (
+    "The tolerance is how far chance in the choice of the test images (at 95 %), the paper's rounding and, from two"
+    " seeds on, the spread over seeds may set two numbers apart. With one seed the spread is unknown: a difference"
+    " counts as better or worse only beyond twice the tolerance, and up to that as inconclusive."
+)
 
 
 def tables_section(cells: pd.DataFrame) -> Html:
     """Each table that has cells asked for, and below it the verdicts' arithmetic."""
     numbers = [number for number, table in cells.groupby("table") if table["expected"].any()]
     parts = [part for number in numbers for part in one_table(number, cells[cells["table"] == number])]
-    return tag("div", *parts, meanings())
+    return tag("div", *parts, meanings(), tag("p", RULE, class_="rule"))
 
 
 def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
