@@ -2,7 +2,7 @@
 
     RESULTS/<run id>/
         spec.yaml              the resolved spec, every default written out
-        run.json               state, scores, spec and provenance
+        run.json               state, scores, spec and provenance; of a failed run the traceback
         log.csv                one row per epoch
         checkpoint.npz         while the run is not finished
         parameters.npz         of the epoch with the lowest validation error
@@ -20,7 +20,6 @@ import io
 import json
 import shutil
 import time
-import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +30,8 @@ import numpy as np
 from lrarun import checkpoints
 from lrarun.checkpoints import CHECKPOINT, Unreadable
 from lrarun.datasets import Dataset
-from lrarun.errors import LrarunError, UsageError
+from lrarun.errors import UsageError
+from lrarun.failures import reason_of, traceback_of
 from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, write_atomic
 from lrarun.hooks import Hooks
 from lrarun.locks import LOCK, Locked, locked
@@ -102,17 +102,6 @@ def _running(result: Result | None) -> bool:
     return result is not None and result.state == RUNNING
 
 
-def reason_of(error: BaseException) -> str:
-    """An error in words: its own where it was made to be read, else with its kind before it. Names no folder."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror + (f": {Path(error.filename).name}" if isinstance(error.filename, str) else "")
-    if isinstance(error, LrarunError):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
-
-
 def forget(folder: Path) -> None:
     """Empties a run's folder.
 
@@ -163,9 +152,9 @@ class _Session:
             self._log(error.record)
             self._write(DIVERGED, reason=str(error))
             (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a rule that calls sys.exit has failed, whatever code it gives
             with suppress(OSError):  # on a full disk: it must not hide what went wrong
-                self._write(FAILED, reason=reason_of(error))
+                self._write(FAILED, reason=reason_of(error, self.spec.algorithm), **_kept(error))
             raise
         return self._result()
 
@@ -263,6 +252,11 @@ class _Session:
         self.record |= {"state": state, **more}
         # A power failure may cost what is written per epoch: the checkpoint does without it.
         write_atomic(self.folder / RUN, json.dumps(self.record, indent=2) + "\n", durable=state != RUNNING)
+
+
+def _kept(error: BaseException) -> dict[str, Any]:
+    lines = traceback_of(error)
+    return {"traceback": lines} if lines else {}
 
 
 def _row(values: Any) -> str:

@@ -20,11 +20,12 @@ from lrarun.errors import LrarunError, UsageError
 from lrarun.executors import task
 from lrarun.executors.backend import Backend, Busy, Ended, Hear, Message
 from lrarun.executors.scheduling import KILLED
+from lrarun.failures import reason_of
 from lrarun.files import write_atomic
 from lrarun.locks import Locked, locked
 from lrarun.planning import Job
 from lrarun.results import FAILED, INTERRUPTED
-from lrarun.runs import RUN, forget, reason_of
+from lrarun.runs import RUN, forget
 from lrarun.sources import Progress
 from lrarun.spec import DATASETS
 
