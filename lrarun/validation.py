@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from lrarun.located import Node, Problems, shown
+from lrarun.located import Node, Place, Problems, Source, node_of, shown
 from lrarun.settings import UnknownName, nearest, settings_of
 
 
@@ -77,6 +77,15 @@ def _report(detail: Any, entries: Mapping[str, Node], what: str, known: list[str
         if isinstance(node.value, list) and isinstance(step, int):
             node = node.value[step]
     problems.add(node.place, f"{name} {_complaint(detail, node)}")
+
+
+def bad_default(kind: type) -> str | None:
+    """What is wrong with the default of one of a dataclass's settings, or None if each is a value that it allows."""
+    problems, nowhere = Problems(), Source("", "")
+    for field in settings_of(kind):
+        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        settings_in(kind, {field.name: node_of(default, Place(nowhere, 0))}, "a rule", problems)
+    return f"the default of {problems.error().problems[0].message}" if problems else None
 
 
 def unknown_key(name: str, what: str, known: list[str]) -> str:

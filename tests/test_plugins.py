@@ -73,6 +73,18 @@ BROKEN = {
     "no name": (re.sub(r"    name: .*\n", "", RULE), "SignSymmetry lacks a name"),
     "no title": (re.sub(r"    title: .*\n", "", RULE), "SignSymmetry lacks a title"),
     "no dataclass": (re.sub(r"@dataclass.*\n", "", RULE), r"@dataclass\(frozen=True, kw_only=True\) is missing"),
+    "no rng": (RULE.replace("grads, rng)", "grads)"),
+               r"SignSymmetry: step must be step\(self, params, x, y, grads, rng\), not step\(self, .*, grads\)$"),
+    "a carry that step does not take": (RULE.replace("    def step", "    def carry(self, sizes, samples, dtype):\n"
+                                                     "        return None\n\n    def step"),
+                                        r"step must be step\(self, params, x, y, grads, rng, carried=None\), not"),
+    "a field without default": (re.sub(r"scale: float = .*", "scale: float", RULE),
+                                r"rule\.py: SignSymmetry: the field 'scale' has no default"),
+    "a default out of its range": (RULE.replace("setting(0.05", "setting(-1"),
+                                   r"rule\.py: SignSymmetry: the default of scale must be greater than 0, not -1"),
+    "a default of another type": (RULE.replace("setting(0.05", "setting('small'"),
+                                  "the default of scale must be a number, not the text 'small'"),
+    "a type that is none": (RULE.replace("scale: float", "scale: 'flaot'"), "types can't be used: NameError: .*flaot"),
     "a name that is taken": (RULE.replace('"sign-symmetry"', '"rfa"'), "two learning rules are named 'rfa'"),
 }
 
