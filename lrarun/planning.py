@@ -19,7 +19,7 @@ from lrarun.staleness import Staleness
 
 TRAIN, RESUME, SKIP, WAIT = "train", "resume", "skip", "wait"
 # How a run that is not finished came to its end; one that was left without a word was killed with its process.
-ENDINGS = {RUNNING: "was killed", INTERRUPTED: "was interrupted", FAILED: "failed"}
+ENDINGS = {RUNNING: "was killed", INTERRUPTED: "was interrupted", FAILED: "failed", DIVERGED: "diverged"}
 FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -107,12 +107,12 @@ def _job(spec: Spec, folder: Path, force: bool, staleness: Staleness) -> Job:
 
 def _going_on(spec: Spec, result: Result, changed: str | None) -> Job:
     epoch, reason = result.record.get("epoch", 0), result.record.get("reason", "")
-    stale = f"stale: {changed}"
-    if result.state in (FINISHED, DIVERGED):
-        said = f"finished, but {stale}; --force trains it again" if changed else reason or result.state
-        return Job(spec, SKIP, said, epoch)
+    if changed and result.state != FINISHED:
+        return Job(spec, TRAIN, f"{ENDINGS.get(result.state, result.state)}, and is stale: {changed}", anew=True)
     if changed:
-        return Job(spec, TRAIN, stale, anew=True)
+        return Job(spec, SKIP, f"finished, but stale: {changed}; --force trains it again", epoch)
+    if result.state in (FINISHED, DIVERGED):
+        return Job(spec, SKIP, reason or result.state, epoch)
     said = f"{ENDINGS.get(result.state, result.state)} after epoch {epoch}" + (f" ({reason})" if reason else "")
     try:
         stored = checkpoints.epoch(result.folder / CHECKPOINT)

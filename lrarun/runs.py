@@ -38,6 +38,7 @@ from lrarun.locks import LOCK, Locked, locked
 from lrarun.provenance import provenance
 from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result
 from lrarun.spec import NUMBERS_VERSION, Spec
+from lrarun.staleness import rule_changed
 from lrarun.training import Diverged, Training
 
 LOG, RUN = "log.csv", "run.json"
@@ -51,8 +52,8 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
     """Trains one run, or goes on with it, and returns what its folder then says.
 
     A finished run is returned as it is unless ``force``, which starts it anew; so is a
-    diverged one, since it would diverge again. One that was stopped on a data set with
-    another content is started anew too.
+    diverged one, since it would diverge again. Of a data set with another content, or of a
+    rule whose file was edited since, a run that is not finished is started anew.
 
     Args:
         spec: what to train.
@@ -71,12 +72,18 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
     with locked(folder):
         remove_temporaries(folder)
         before = read_result(folder)
-        if before is not None and before.state in (FINISHED, DIVERGED) and not force:
+        changed = before is not None and _changed(before, dataset)
+        over = (FINISHED,) if changed else (FINISHED, DIVERGED)
+        if before is not None and before.state in over and not force:
             (folder / CHECKPOINT).unlink(missing_ok=True)  # of a process killed at its last moment
             return before
-        if force or (before is not None and before.record.get("dataset_sha256") != dataset.fingerprint):
+        if force or changed:
             _clear(folder)
         return _Session(spec, dataset, folder, hooks).run()
+
+
+def _changed(before: Result, dataset: Dataset) -> bool:
+    return before.record.get("dataset_sha256") != dataset.fingerprint or rule_changed(before)
 
 
 def tidy(folder: Path) -> None:

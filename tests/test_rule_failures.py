@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lrarun import plugins, runs
+from lrarun import datasets, plugins, runs
+from lrarun.algorithms import algorithms
 from lrarun.runs import reason_of
 from tests.own_rule import RETURN, RULE, WRITE, line_of, with_mistake
-from tests.small_runs import write_dataset, write_spec
+from tests.small_runs import spec, write_dataset, write_spec
 
 FILE = "sign_symmetry.py"
 
@@ -105,3 +106,44 @@ def test_a_failure_after_a_checkpoint_goes_on_from_it(train, monkeypatch):
     wrong = with_mistake(RETURN, f"assert next(steps) < 20\n        {RETURN}")
     done = train("import itertools\n\nsteps = itertools.count()\n" + wrong)
     assert done.code == 3 and "AssertionError" in done.err and "from the last checkpoint." in done.err
+
+
+DIVERGES = with_mistake(WRITE, WRITE.replace("delta", "delta * np.inf"))
+
+
+def test_a_diverged_run_is_trained_again_once_its_rule_is_mended(train, call):
+    done = train(DIVERGES)
+    assert done.code == 3 and "diverged: the loss is not finite in epoch 1" in done.err
+    done = train(DIVERGES)
+    assert done.code == 3 and "diverged: the loss is not finite in epoch 1" in done.err and "stale" not in done.err
+    done = train(RULE)
+    assert done.code == 0 and record()["state"] == "finished"
+    assert "diverged, and is stale: its rule's file has changed since" in done.err
+    assert len((Path("results") / record()["run_id"] / "log.csv").read_text().splitlines()) == 3
+
+
+def test_a_finished_run_of_an_edited_rule_is_left_alone(train):
+    train(RULE)
+    before = record()
+    done = train(DIVERGES)
+    assert done.code == 0 and "finished, but stale" in done.err and record() == before
+
+
+@pytest.mark.parametrize("state", ("interrupted", "diverged"))
+def test_a_run_of_an_edited_rule_does_not_go_on_from_what_the_other_left(plugin, tmp_path, state):
+    """Also where nothing is planned, as from Python."""
+    dataset = datasets.load(write_dataset(tmp_path / "own.npz", samples=200))
+    plugin(DIVERGES if state == "diverged" else RULE)
+    small = spec(str(tmp_path / "own.npz"), "sign-symmetry", epochs=2)
+    if state == "diverged":
+        runs.run(small, dataset, tmp_path)
+    else:
+        with pytest.raises(runs.Stopped):
+            runs.run(small, dataset, tmp_path, runs.Hooks(stop=lambda: True))
+    assert runs.read_result(tmp_path / small.run_id).state == state
+    plugin(RULE + "# edited\n")
+    algorithms()
+    small = spec(str(tmp_path / "own.npz"), "sign-symmetry", epochs=2)
+    begun = []
+    again = runs.run(small, dataset, tmp_path, runs.Hooks(started=begun.append))
+    assert again.state == "finished" and begun == [0] and "resumed" not in again.record
