@@ -25,7 +25,7 @@ from lrarun.algorithms.base import Algorithm
 from lrarun.demands import Look, check_data, looker
 from lrarun.errors import SpecError
 from lrarun.initializers import Glorot, Initializer, get_initializer
-from lrarun.located import Node, Place, Problems, Source, node_of
+from lrarun.located import Node, Place, Problems, Source, node_of, shown
 from lrarun.optimizers import SGD, Optimizer, get_optimizer
 from lrarun.probes import get_probe
 from lrarun.settings import setting, settings_of
@@ -117,7 +117,10 @@ def make_spec(mapping: Mapping[str, Any]) -> Spec:
 
     Raises:
         SpecError: with every mistake; lines count in the mapping's YAML.
+        TypeError: it is no mapping.
     """
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"a spec is a mapping, not {shown(mapping)}; lrarun.load_specs reads a spec file")
     try:
         text = dump(dict(mapping))
     except (yaml.YAMLError, RecursionError) as error:

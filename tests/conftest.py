@@ -66,7 +66,9 @@ def plugin(tmp_path, monkeypatch):
         algorithms.cache_clear()
         return tmp_path / file
 
-    monkeypatch.delenv(plugins.VARIABLE, raising=False)
+    monkeypatch.setenv(plugins.VARIABLE, "")  # so that it is put back whoever sets it meanwhile
+    monkeypatch.delenv(plugins.VARIABLE)
+    algorithms.cache_clear()
     monkeypatch.chdir(tmp_path)
     yield name
     for module in set(sys.modules) - held:
