@@ -92,7 +92,8 @@ def setting_text(setting: Setting) -> str:
     from lrarun.catalogue import allowed
     from lrarun.cli.printing import flow, wrapped
 
-    lines = [f"  {click.style(setting.name, bold=True)}  {allowed(setting)}, default {flow(setting.default)}"]
+    default = "no default" if setting.default is None and setting.choices else f"default {flow(setting.default)}"
+    lines = [f"  {click.style(setting.name, bold=True)}  {allowed(setting)}, {default}"]
     lines.append(wrapped(setting.help, 6))
     if setting.paper:
         lines.append(wrapped(f"paper: {setting.paper}", 6))
