@@ -57,7 +57,7 @@ def train(
         lrarun.errors.LrarunError: another process is training this run.
     """
     made = spec if isinstance(spec, Spec) else _read(spec)
-    dataset = datasets.load(made.dataset, data_dir)
+    dataset = datasets.load_to_train(made.dataset, data_dir)
     with threadpool_limits(1, user_api="blas"):
         result = runs.run(made, dataset, Path(results), hooks, force)
     changed = Staleness(fingerprints={made.dataset: dataset.fingerprint}).changed(result)

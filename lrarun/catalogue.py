@@ -289,11 +289,11 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
 
 def _own_dataset(name: str) -> Description:
     data = datasets.load(name)
-    arrays = ("train_images", "train_labels", "test_images", "test_labels")
     files = {}
-    for key in arrays:
+    for key in ("train_images", "train_labels", "test_images", "test_labels"):
         array = getattr(data, key)
-        files[key] = {"shape": list(array.shape), "bytes": array.nbytes, "sha256": ""}
+        files[key] = {"shape": list(array.shape), "bytes": array.nbytes, "sha256": "",
+                      "range": [array.min().item(), array.max().item()]}
     text = f"A data set of your own with {data.classes} classes. SHA-256 of its content: {data.fingerprint}"
     return Description("data set", name, data.name, text, files=files, folder=str(Path(name).absolute()),
                        key="dataset")

@@ -132,7 +132,8 @@ def make_spec(mapping: Mapping[str, Any]) -> Spec:
 
 
 def load_specs(
-    path: str | Path | Source, overrides: Sequence[str] = (), here: Callable[[str], bool] = lambda dataset: False
+    path: str | Path | Source, overrides: Sequence[str] = (), here: Callable[[str], bool] = lambda dataset: False,
+    whole: bool = False,
 ) -> list[Spec]:
     """The runs of a spec file, in its order; equal ones once.
 
@@ -143,11 +144,12 @@ def load_specs(
             be dotted, and ``sweep.key`` sweeps. A nested key wins over its block.
         here: whether a data set of the user's own has to be on this machine; then it is a
             mistake if it is not, or if it has too few samples. By default, that is not looked at.
+        whole: whether such a data set is read to its end, as for training; else only its headers are.
 
     Raises:
         SpecError: with every mistake in the file and the overrides.
     """
-    return _read(path if isinstance(path, Source) else read_source(path), overrides, looker(here))
+    return _read(path if isinstance(path, Source) else read_source(path), overrides, looker(here, whole))
 
 
 def _read(source: Source, overrides: Sequence[str], look: Look | None = None) -> list[Spec]:
