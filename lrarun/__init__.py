@@ -4,8 +4,8 @@ The package reproduces the experiments of Ororbia and Mali, *Biologically
 Motivated Algorithms for Propagating Local Target Representations* (AAAI 2019).
 
 What most scripts need can be had from the package itself, and is imported when it is
-first used: ``train``, ``make_spec``, ``load_specs``, ``load_results``, ``load_epochs``,
-``Spec``, ``Result``. See docs/api.md.
+first used: ``train``, ``make_spec``, ``load_specs``, ``load_plugin``, ``load_results``,
+``load_epochs``, ``Spec``, ``Result``. See docs/api.md.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _EXPORTS = {
     "Result": "lrarun.results",
     "Spec": "lrarun.spec",
     "load_epochs": "lrarun.frames",
+    "load_plugin": "lrarun.api",
     "load_results": "lrarun.frames",
     "load_specs": "lrarun.spec",
     "make_spec": "lrarun.spec",

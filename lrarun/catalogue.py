@@ -6,6 +6,7 @@ settings from the dataclasses' fields. Nothing is written down twice.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import typing
@@ -188,7 +189,7 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
         DataError: it is a path, and not that of a sound data set.
     """
     if name == "spec":
-        return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=described_settings(Spec))]
+        return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=_keys_of_a_spec())]
     registries = {kind: _registry(kind) for kind in KINDS if kind != "experiments"}
     found = [_describe(kind, name, table[name], data_dir) for kind, table in registries.items() if name in table]
     if not found and (name.endswith(".npz") or Path(name).is_dir()):
@@ -239,6 +240,27 @@ def described_settings(kind: type) -> tuple[Setting, ...]:
     return tuple(_setting(each, hints[each.name]) for each in settings_of(kind))
 
 
+def _keys_of_a_spec() -> tuple[Setting, ...]:
+    """Every key, in the order of a resolved spec, and ``sweep``."""
+    plain = {each.name: each for each in described_settings(Spec)}
+    chosen = {
+        "algorithm": _choice("algorithms", None, "the learning rule; must be given"),
+        "optimizer": _choice("optimizers", Spec.optimizer.name, "how the weights are updated; some rules have another"
+                             " default (lrarun describe RULE)"),
+        "init": _choice("init", Spec.init.name, "how the weights are drawn at first; some rules have another default"),
+        "probes": _choice("probes", [], "what to measure beside the errors: a list, of names or of mappings"),
+        "sweep": Setting("sweep", "mapping from keys to lists of values", (), {}, {}, "{seed: [0, 1, 2]}, for example:"
+                         " the runs are the product of the lists; a key may be dotted, as algorithm.beta", ""),
+    }
+    return tuple((plain | chosen)[name] for name in [*(each.name for each in dataclasses.fields(Spec)), "sweep"])
+
+
+def _choice(kind: str, default: Any, help: str) -> Setting:
+    """A key whose value is a name, or a mapping of the name and the settings that go with it."""
+    written = "NAME, or {name: NAME, SETTING: ...}; lrarun describe NAME has the settings"
+    return Setting(KEYS[kind], "", tuple(_registry(kind)), default, {}, f"{help}. {written}", "")
+
+
 def _setting(each: Any, hint: Any) -> Setting:
     choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
     words = "" if choices else TYPES.get(hint) or str(hint).replace("typing.", "")
@@ -271,11 +293,11 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
 
 def _own_dataset(name: str) -> Description:
     data = datasets.load(name)
-    arrays = ("train_images", "train_labels", "test_images", "test_labels")
     files = {}
-    for key in arrays:
+    for key in ("train_images", "train_labels", "test_images", "test_labels"):
         array = getattr(data, key)
-        files[key] = {"shape": list(array.shape), "bytes": array.nbytes, "sha256": ""}
+        files[key] = {"shape": list(array.shape), "bytes": array.nbytes, "sha256": "",
+                      "range": [array.min().item(), array.max().item()]}
     text = f"A data set of your own with {data.classes} classes. SHA-256 of its content: {data.fingerprint}"
     return Description("data set", name, data.name, text, files=files, folder=str(Path(name).absolute()),
                        key="dataset")

@@ -7,6 +7,7 @@ of a folder with the four IDX files under their usual names, or of a ``.npz`` fi
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from lrarun.randomness import stream
 from lrarun.settings import UnknownName
 from lrarun.sources import Progress
 
+LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 # What messages call each part of a data set, by the IDX file that holds it.
 IDX_NAMES = {file: file for file in FILES}
@@ -73,6 +75,22 @@ def load(name: str, data_dir: str | Path | None = None, progress: Progress | Non
     if path.is_dir():
         return _from_idx(path.resolve().name, path, finding.own(path))
     return _from_npz(path)
+
+
+def load_to_train(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Dataset:
+    """As :func:`load`, with a warning if the images look like bytes that were stored as floats and not scaled.
+
+    Raises:
+        DataError, FetchError: as :func:`load`.
+    """
+    dataset = load(name, data_dir, progress)
+    images = dataset.train_images
+    # Values below 0 are of someone who has standardised them; a little above 1, of rounding.
+    if images.dtype.kind == "f" and images.min() >= 0 and images.max() > 1.01:
+        LOG.warning("lrarun: %s: the images are floats from %.6g to %.6g, and floats are used as they are. Rules expect"
+                    " 0 to 1: divide by %.6g, or store unsigned bytes, which are divided by 255",
+                    name, images.min(), images.max(), images.max())
+    return dataset
 
 
 def training_samples(name: str) -> int:

@@ -16,12 +16,13 @@ from lrarun.settings import nearest
 Look = Callable[[str], int | DataError | None]
 
 
-def looker(here: Callable[[str], bool]) -> Look:
+def looker(here: Callable[[str], bool], whole: bool = False) -> Look:
     """What finds out how many training images a data set has, or why it is none; None if that is not asked.
 
     Args:
         here: whether a data set of the user's own has to be on this machine. Its files' headers
             are read then, once. Of a published one the size is known; nothing is downloaded.
+        whole: whether its files are read to their end, as for training.
     """
 
     @functools.cache
@@ -29,6 +30,8 @@ def looker(here: Callable[[str], bool]) -> Look:
         if name not in PUBLISHED and not here(name):
             return None
         try:
+            if whole and name not in PUBLISHED:
+                return len(datasets.load_to_train(name).train_labels)
             return datasets.training_samples(name)
         except DataError as error:
             return error

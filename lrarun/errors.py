@@ -38,15 +38,17 @@ def _excerpt(line: str, column: int) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a spec file; lines and columns count from 1, in characters."""
+    """One mistake in a spec file; lines and columns count from 1, in characters, and are None of a file as a whole."""
 
     file: str
-    line: int
-    column: int
+    line: int | None
+    column: int | None
     message: str
     snippet: str = ""
 
     def __str__(self) -> str:
+        if self.line is None or self.column is None:
+            return f"{self.file}: {self.message}"
         place = f"{self.file}:{self.line}:{self.column}: {self.message}"
         if not self.snippet.strip():
             return place

@@ -33,9 +33,13 @@ class Source:
     def _starts(self) -> list[int]:
         return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
 
+    def line(self, offset: int) -> int:
+        """The line of an offset, from 1."""
+        return bisect_right(self._starts, offset)
+
     def problem(self, offset: int, message: str) -> Problem:
         """The mistake at an offset into the text, as line, column and snippet."""
-        line = bisect_right(self._starts, offset)
+        line = self.line(offset)
         start = self._starts[line - 1]
         snippet = _LINE_BREAK.split(self.text[start:], maxsplit=1)[0]
         return Problem(self.name, line, offset - start + 1, message, snippet)
@@ -50,7 +54,7 @@ class Place(NamedTuple):
     @property
     def line(self) -> int:
         """The line in the source, from 1."""
-        return self.source.problem(self.offset, "").line
+        return self.source.line(self.offset)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lrarun.staleness import Staleness
 
 TRAIN, RESUME, SKIP, WAIT = "train", "resume", "skip", "wait"
 # How a run that is not finished came to its end; one that was left without a word was killed with its process.
-ENDINGS = {RUNNING: "was killed", INTERRUPTED: "was interrupted", FAILED: "failed"}
+ENDINGS = {RUNNING: "was killed", INTERRUPTED: "was interrupted", FAILED: "failed", DIVERGED: "diverged"}
 FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -114,13 +114,15 @@ def _job(spec: Spec, folder: Path, force: bool, staleness: Staleness) -> Job:
 
 def _going_on(spec: Spec, result: Result, changed: str | None) -> Job:
     epoch, reason = result.record.get("epoch", 0), result.record.get("reason", "")
-    stale = f"stale: {changed}"
-    if result.state in (FINISHED, DIVERGED):
-        finished = f"finished, but {stale}; lrarun clean removes it, then train makes it anew"
-        return Job(spec, SKIP, finished if changed else reason or result.state, epoch)
+    ending = ENDINGS.get(result.state, result.state)
+    if changed and result.state != FINISHED:
+        return Job(spec, TRAIN, f"{ending}, and is stale: {changed}", anew=True)
     if changed:
-        return Job(spec, TRAIN, stale, anew=True)
-    ending, cause = ENDINGS.get(result.state, result.state), f" ({reason})" if reason else ""
+        advice = "lrarun clean removes it, then train makes it anew"
+        return Job(spec, SKIP, f"finished, but stale: {changed}; {advice}", epoch)
+    if result.state in (FINISHED, DIVERGED):
+        return Job(spec, SKIP, reason or result.state, epoch)
+    cause = f" ({reason})" if reason else ""
     said = f"{ending} {where(epoch, spec.epochs)}{cause}"
     try:
         stored = checkpoints.epoch(result.folder / CHECKPOINT)

@@ -2,7 +2,7 @@
 
     RESULTS/<run id>/
         spec.yaml              the resolved spec, every default written out
-        run.json               state, scores, spec and provenance
+        run.json               state, scores, spec and provenance; of a failed run the traceback
         log.csv                one row per epoch
         checkpoint.npz         while the run is not finished
         parameters.npz         of the epoch with the lowest validation error
@@ -20,7 +20,6 @@ import io
 import json
 import shutil
 import time
-import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,13 +30,15 @@ import numpy as np
 from lrarun import checkpoints
 from lrarun.checkpoints import CHECKPOINT, Unreadable
 from lrarun.datasets import Dataset
-from lrarun.errors import LrarunError, UsageError
+from lrarun.errors import UsageError
+from lrarun.failures import reason_of, traceback_of
 from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, write_atomic
 from lrarun.hooks import Hooks
 from lrarun.locks import LOCK, Locked, locked
 from lrarun.provenance import provenance
 from lrarun.results import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result
 from lrarun.spec import NUMBERS_VERSION, Spec
+from lrarun.staleness import rule_changed
 from lrarun.training import Diverged, Training
 
 LOG, RUN = "log.csv", "run.json"
@@ -51,8 +52,8 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
     """Trains one run, or goes on with it, and returns what its folder then says.
 
     A finished run is returned as it is unless ``force``, which starts it anew; so is a
-    diverged one, since it would diverge again. One that was stopped on a data set with
-    another content is started anew too.
+    diverged one, since it would diverge again. Of a data set with another content, or of a
+    rule whose file was edited since, a run that is not finished is started anew.
 
     Args:
         spec: what to train.
@@ -71,12 +72,18 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
     with locked(folder):
         remove_temporaries(folder)
         before = read_result(folder)
-        if before is not None and before.state in (FINISHED, DIVERGED) and not force:
+        changed = before is not None and _changed(before, dataset)
+        over = (FINISHED,) if changed else (FINISHED, DIVERGED)
+        if before is not None and before.state in over and not force:
             (folder / CHECKPOINT).unlink(missing_ok=True)  # of a process killed at its last moment
             return before
-        if force or (before is not None and before.record.get("dataset_sha256") != dataset.fingerprint):
+        if force or changed:
             _clear(folder)
         return _Session(spec, dataset, folder, hooks).run()
+
+
+def _changed(before: Result, dataset: Dataset) -> bool:
+    return before.record.get("dataset_sha256") != dataset.fingerprint or rule_changed(before)
 
 
 def tidy(folder: Path) -> None:
@@ -100,17 +107,6 @@ def mark_interrupted(folder: Path, reason: str) -> None:
 
 def _running(result: Result | None) -> bool:
     return result is not None and result.state == RUNNING
-
-
-def reason_of(error: BaseException) -> str:
-    """An error in words: its own where it was made to be read, else with its kind before it. Names no folder."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror + (f": {Path(error.filename).name}" if isinstance(error.filename, str) else "")
-    if isinstance(error, LrarunError):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
 
 
 def forget(folder: Path) -> None:
@@ -163,9 +159,9 @@ class _Session:
             self._log(error.record)
             self._write(DIVERGED, reason=str(error))
             (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a rule that calls sys.exit has failed, whatever code it gives
             with suppress(OSError):  # on a full disk: it must not hide what went wrong
-                self._write(FAILED, reason=reason_of(error))
+                self._write(FAILED, reason=reason_of(error, self.spec.algorithm), **_kept(error))
             raise
         return self._result()
 
@@ -263,6 +259,11 @@ class _Session:
         self.record |= {"state": state, **more}
         # A power failure may cost what is written per epoch: the checkpoint does without it.
         write_atomic(self.folder / RUN, json.dumps(self.record, indent=2) + "\n", durable=state != RUNNING)
+
+
+def _kept(error: BaseException) -> dict[str, Any]:
+    lines = traceback_of(error)
+    return {"traceback": lines} if lines else {}
 
 
 def _row(values: Any) -> str:

@@ -42,10 +42,10 @@ def settings_of(kind: type) -> list[dataclasses.Field]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name closest to a mistyped one, or None if none is close."""
-    names = sorted(known)
-    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    """The known name closest to a mistyped one, whatever its capitals, or None if none is close."""
+    names = {each.lower(): each for each in sorted(known)}
+    matches = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    return names[matches[0]] if matches else None
 
 
 class UnknownName(KeyError):

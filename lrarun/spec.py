@@ -24,13 +24,14 @@ from lrarun.algorithms import algorithms, get_algorithm
 from lrarun.algorithms.base import Algorithm
 from lrarun.demands import Look, check_data, looker
 from lrarun.errors import SpecError
+from lrarun.hints import add_missing_name, unknown_spec_key
 from lrarun.initializers import Glorot, Initializer, get_initializer
-from lrarun.located import Node, Place, Problems, Source, node_of
+from lrarun.located import Node, Place, Problems, Source, node_of, shown
 from lrarun.optimizers import SGD, Optimizer, get_optimizer
 from lrarun.probes import get_probe
 from lrarun.settings import setting, settings_of
 from lrarun.sweeps import BLOCKS, MAX_RUNS, block, expand, read_overrides
-from lrarun.validation import look_up, said, settings_in, unknown_key
+from lrarun.validation import look_up, said, settings_in, sweep_hint
 from lrarun.yaml_source import dump, parse, read_source
 
 # Raised whenever the engine gives other numbers for the same spec, so that old results aren't taken for new.
@@ -117,7 +118,10 @@ def make_spec(mapping: Mapping[str, Any]) -> Spec:
 
     Raises:
         SpecError: with every mistake; lines count in the mapping's YAML.
+        TypeError: it is no mapping.
     """
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"a spec is a mapping, not {shown(mapping)}; lrarun.load_specs reads a spec file")
     try:
         text = dump(dict(mapping))
     except (yaml.YAMLError, RecursionError) as error:
@@ -129,7 +133,8 @@ def make_spec(mapping: Mapping[str, Any]) -> Spec:
 
 
 def load_specs(
-    path: str | Path | Source, overrides: Sequence[str] = (), here: Callable[[str], bool] = lambda dataset: False
+    path: str | Path | Source, overrides: Sequence[str] = (), here: Callable[[str], bool] = lambda dataset: False,
+    whole: bool = False,
 ) -> list[Spec]:
     """The runs of a spec file, in its order; equal ones once.
 
@@ -140,11 +145,12 @@ def load_specs(
             be dotted, and ``sweep.key`` sweeps. A nested key wins over its block.
         here: whether a data set of the user's own has to be on this machine; then it is a
             mistake if it is not, or if it has too few samples. By default, that is not looked at.
+        whole: whether such a data set is read to its end, as for training; else only its headers are.
 
     Raises:
         SpecError: with every mistake in the file and the overrides.
     """
-    return _read(path if isinstance(path, Source) else read_source(path), overrides, looker(here))
+    return _read(path if isinstance(path, Source) else read_source(path), overrides, looker(here, whole))
 
 
 def _read(source: Source, overrides: Sequence[str], look: Look | None = None) -> list[Spec]:
@@ -175,7 +181,7 @@ def _build(entries: Mapping[str, Node], document: Node, look: Look, problems: Pr
         problems.add(document.place, "the key 'algorithm' is missing: it says which learning rule to train with")
     filled = {**entries, **_fill(entries, document.place)}
     own = {field.name: filled[field.name] for field in settings_of(Spec) if field.name in filled}
-    values = settings_in(Spec, own, "a spec", problems)
+    values = settings_in(Spec, own, "a spec", problems, "")
     check_data(own, values, look, problems)
     given = own.get("activation")
     activation = given and look_up(get_activation, given, "activation", problems)
@@ -192,7 +198,7 @@ def _check_keys(entries: Mapping[str, Node], problems: Problems) -> None:
         if dot and head in BLOCKS:
             problems.add(node.where, f"write {head}: {{{rest}: ...}}; dotted keys are for sweep and --set")
         elif key not in known or key == "sweep":
-            problems.add(node.where, unknown_key(key, "a spec", known))
+            problems.add(node.where, unknown_spec_key(key, known, entries))
 
 
 def _fill(entries: Mapping[str, Node], place: Place) -> dict[str, Node]:
@@ -249,16 +255,18 @@ def _read_block(key: str, node: Node, problems: Problems, more: Mapping[str, Any
         more: arguments of the object beside its settings.
     """
     if not isinstance(node.value, dict):
-        problems.add(node.place, f"{key} must be a name or a mapping with a name, not {said(node)}")
+        what = f"{key} must be a name or a mapping with a name, not {said(node)}"
+        problems.add(node.place, what + (sweep_hint(key, node) if key in BLOCKS else ""))
         return None
     if "name" not in node.value:
-        problems.add(node.where, f"{key} needs a name")
+        add_missing_name(key, node, problems)
         return None
     kind = look_up(GETTERS[key], node.value["name"], f"{key}'s name", problems)
     if kind is None:
         return None
     own = {name: part for name, part in node.value.items() if name != "name"}
-    settings = settings_in(kind, own, f"{key} {node.value['name'].value!r}", problems)
+    swept = f"{key}." if key in BLOCKS else None
+    settings = settings_in(kind, own, f"{key} {node.value['name'].value!r}", problems, swept)
     try:
         return None if settings is None else kind(**settings, **(more or {}))
     except ValueError as error:
@@ -271,7 +279,8 @@ def _read_probes(node: Node | None, algorithm: Algorithm | None, problems: Probl
     if node is None:
         return ()
     if not isinstance(node.value, list):
-        problems.add(node.place, f"probes must be a list, not {said(node)}")
+        hint = f"; write probes: [{node.value}]" if isinstance(node.value, str) else ""
+        problems.add(node.place, f"probes must be a list, not {said(node)}{hint}")
         return ()
     probes: dict[str, Any] = {}
     for part in node.value:

@@ -30,12 +30,13 @@ class Staleness:
 
     Args:
         data_dir: where data sets are looked for, as for :func:`lrarun.datasets.load`.
+        fingerprints: of data sets that are loaded already, by the name that a spec has for them.
     """
 
-    def __init__(self, data_dir: Path | None = None):
+    def __init__(self, data_dir: Path | None = None, fingerprints: Mapping[str, str] | None = None):
         self.data_dir = data_dir
         self._complete: dict[Shape, bool] = {}
-        self._fingerprints: dict[str, str | None] = {}
+        self._fingerprints: dict[str, str | None] = dict(fingerprints or {})
 
     def current_id(self, result: Result) -> str | None:
         """The run id that the result's own spec gets now; None if it is no valid spec any more."""

@@ -17,6 +17,7 @@ import numpy as np
 from lrarun import datasets
 from lrarun.datasets import Dataset
 from lrarun.errors import UsageError
+from lrarun.first_step import FirstStep, loss_of
 from lrarun.losses import nll
 from lrarun.memory import Packed, aligned_empty, pack
 from lrarun.network import Params
@@ -85,6 +86,7 @@ class Training:
         largest = min(spec.batch_size, len(self.train_index))
         self._pixels = aligned_empty((largest, dataset.train_images.shape[1]), self.dtype)
         self._one_hot = np.eye(dataset.classes, dtype=self.dtype)
+        self._looked = False  # at what the rule does in its first step
         self.epoch = self.batch = 0
         self.nll_sum = self.seconds = 0.0
         self.best_epoch, self.best_error = 0, np.inf
@@ -113,6 +115,7 @@ class Training:
 
         Raises:
             Diverged: if a loss is no longer a finite number.
+            BadRule: the rule's first step does not do what a step must.
         """
         started = time.perf_counter()
         order = stream(self.spec.seed, "order", self.epoch).permutation(self.train_index)
@@ -134,14 +137,19 @@ class Training:
         index = order[self.batch * size : (self.batch + 1) * size]
         x = datasets.columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
         y = self._one_hot.take(self.dataset.train_labels[index], axis=1)
+        first = None if self._looked else FirstStep(self.algorithm, self.params, self.grads)
         if self.carry is None:
             record = self.algorithm.step(self.params, x, y, self.grads, self.noise)
         else:
             record = self._carrying_step(index, x, y)
+        loss = loss_of(self.algorithm, record)
+        if first is not None:
+            first.check(self.params)
+            self._looked = True
         for observer in self.observers:
             observer.after_step(self.params, x, y, self.grads, self.batch)
         self.optimizer.update(self.params, self.grads, self.optimizer_state)
-        self.nll_sum += float(record["nll"]) * len(index)
+        self.nll_sum += loss * len(index)
         self.batch += 1
 
     def _carrying_step(self, index: Array, x: Array, y: Array) -> dict[str, Array]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from lrarun.located import Node, Problems, shown
+from lrarun.located import Node, Place, Problems, Source, node_of, shown
 from lrarun.settings import UnknownName, nearest, settings_of
 
 
@@ -45,13 +45,16 @@ def model_of(kind: type) -> type[BaseModel]:
     return create_model(kind.__name__, __config__=_STRICT, **fields)
 
 
-def settings_in(kind: type, entries: Mapping[str, Node], what: str, problems: Problems) -> dict[str, Any] | None:
+def settings_in(
+    kind: type, entries: Mapping[str, Node], what: str, problems: Problems, swept: str | None = None
+) -> dict[str, Any] | None:
     """The value of each setting of a dataclass; defaults where the entries are silent.
 
     Args:
         entries: nodes by setting.
         what: what messages call the dataclass, for example ``optimizer 'adam'``.
         problems: takes every mistake: unknown names, wrong types, values out of bounds.
+        swept: what stands before a setting's name where it is swept; None if it cannot be.
 
     Returns:
         The settings, or None if there was a mistake.
@@ -61,22 +64,35 @@ def settings_in(kind: type, entries: Mapping[str, Node], what: str, problems: Pr
         made = model.model_validate({key: node.plain() for key, node in entries.items()})
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            _report(detail, entries, what, list(model.model_fields), problems)
+            _report(detail, entries, what, kind, swept, problems)
         return None
     return {name: getattr(made, name) for name in model.model_fields}
 
 
-def _report(detail: Any, entries: Mapping[str, Node], what: str, known: list[str], problems: Problems) -> None:
+def _report(
+    detail: Any, entries: Mapping[str, Node], what: str, kind: type, swept: str | None, problems: Problems
+) -> None:
     name = str(detail["loc"][0])
     node = entries[name]
     if detail["type"] == "extra_forbidden":
-        problems.add(node.where, unknown_key(name, what, known))
+        named = ["name"] if hasattr(kind, "name") else []
+        problems.add(node.where, unknown_key(name, what, [*named, *model_of(kind).model_fields]))
         return
+    hint = sweep_hint(swept + name, node) if swept is not None and isinstance(node.value, list) else ""
     for step in detail["loc"][1:]:
         # Beyond the items of a list, pydantic's path names the members of a union.
         if isinstance(node.value, list) and isinstance(step, int):
             node = node.value[step]
-    problems.add(node.place, f"{name} {_complaint(detail, node)}")
+    problems.add(node.place, f"{name} {_complaint(detail, node)}{hint}")
+
+
+def bad_default(kind: type) -> str | None:
+    """What is wrong with the default of one of a dataclass's settings, or None if each is a value that it allows."""
+    problems, nowhere = Problems(), Source("", "")
+    for field in settings_of(kind):
+        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        settings_in(kind, {field.name: node_of(default, Place(nowhere, 0))}, "a rule", problems)
+    return f"the default of {problems.error().problems[0].message}" if problems else None
 
 
 def unknown_key(name: str, what: str, known: list[str]) -> str:
@@ -111,14 +127,16 @@ def _complaint(detail: Any, node: Node) -> str:
         words, bound = _BOUNDS[kind]
         return f"must be {words} {detail['ctx'][bound]:.10g}, not {got}"
     if kind == "literal_error":
-        close = nearest(str(node.value), _choices(detail))
-        hint = f"; did you mean {close!r}?" if close else ""
-        return f"must be {detail['ctx']['expected']}, not {got}{hint}"
+        return f"must be {detail['ctx']['expected']}, not {got}"
     return f"is not valid: {detail['msg']} (it is {got})"
 
 
-def _choices(detail: Any) -> list[str]:
-    return [word.strip("' ") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
+def sweep_hint(key: str, node: Node) -> str:
+    """What to write in place of a list where one value is wanted; nothing where there is no list."""
+    if not isinstance(node.value, list) or not node.value:
+        return ""
+    values = ", ".join("..." if isinstance(part.value, (list, dict)) else str(part.value) for part in node.value)
+    return f"; for a run of each, write sweep: {{{key}: [{values if len(values) < 60 else '...'}]}}"
 
 
 def said(node: Node) -> str:

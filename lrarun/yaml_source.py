@@ -23,7 +23,7 @@ from yaml.reader import Reader
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from lrarun.errors import SpecError
+from lrarun.errors import Problem, SpecError
 from lrarun.located import Node, Place, Problems, Source, shown
 
 MAX_BYTES = 2**20
@@ -31,6 +31,7 @@ MAX_DEPTH = 32
 MAX_ALIASES = 100
 MAX_NODES = 50_000
 MAX_DIGITS = 100
+NO_COLON = "could not find expected ':'"
 
 
 def read_source(path: str | Path) -> Source:
@@ -45,9 +46,10 @@ def read_source(path: str | Path) -> Source:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _unreadable(name, f"cannot be read: {reason}") from None
+        raise SpecError([Problem(name, None, None, f"cannot be read: {reason}")]) from None
     if len(content) > MAX_BYTES:
-        raise _unreadable(name, f"is larger than {MAX_BYTES // 2**20} MiB: this is no spec")
+        what = f"is larger than {MAX_BYTES // 2**20} MiB: this is no spec"
+        raise Problems().fatal(Place(Source(name, ""), 0), what)
     try:
         return Source(name, content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -55,10 +57,6 @@ def read_source(path: str | Path) -> Source:
         text = error.object.decode("utf-8", "replace")
         offset = len(error.object[: error.start].decode("utf-8"))
         raise Problems().fatal(Place(Source(name, text), offset), "not UTF-8: save the file as UTF-8") from None
-
-
-def _unreadable(name: str, what: str) -> SpecError:
-    return Problems().fatal(Place(Source(name, ""), 0), what)
 
 
 class _CoreSchema(BaseResolver):
@@ -150,14 +148,23 @@ def parse(source: Source, problems: Problems, start: int = 0) -> list[Node]:
         while loader.check_node():
             documents.append(loader.get_node())
     except yaml.MarkedYAMLError as error:
-        raise problems.fatal(loader.place(error.problem_mark), _syntax(error)) from None
+        raise problems.fatal(loader.place(_mark(error)), _syntax(error)) from None
     except (yaml.YAMLError, ValueError, OverflowError):
         # PyYAML lets these escape for "\UFFFFFFFF" and for %YAML with thousands of digits.
         raise problems.fatal(loader.place(None), "not YAML: a number or an escape out of range") from None
     return [_Converter(loader, problems).convert(document) for document in documents]
 
 
+def _mark(error: yaml.MarkedYAMLError) -> yaml.Mark | None:
+    """Where a mistake is: of a key without a colon, its line and not the next one, where that is found out."""
+    return error.context_mark if error.problem == NO_COLON else error.problem_mark
+
+
 def _syntax(error: yaml.MarkedYAMLError) -> str:
+    if error.problem == NO_COLON:
+        return "not YAML: a colon and a space are missing here, as in KEY: VALUE"
+    if error.problem == "mapping values are not allowed here":
+        return f"not YAML: {error.problem}: there is a second colon, or the line before lacks one"
     if "'\\t'" in str(error.problem):
         return "a tab can't indent or separate here: use spaces"
     return "not YAML: " + " ".join(part for part in (error.context, error.problem) if part)

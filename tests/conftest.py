@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +15,13 @@ from lrarun import THREAD_VARIABLES
 # As the command line does, before NumPy loads: results are compared bit by bit with those of other processes.
 os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 
+from lrarun import plugins  # noqa: E402
+from lrarun.algorithms import algorithms  # noqa: E402
 from lrarun.cli import main  # noqa: E402
 from lrarun.published import PUBLISHED  # noqa: E402
 
 from .fakes import Server  # noqa: E402
+from .own_rule import RULE  # noqa: E402
 from .tiny_data import published  # noqa: E402
 
 # A busy machine makes any single example slow; how long the tests take is looked at as a whole.
@@ -48,6 +52,29 @@ def call(capsys, monkeypatch):
         return Outcome(end.value.code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """A function that names a plugin file with some content, for one test."""
+    held = set(sys.modules)
+
+    def name(content=RULE, file="sign_symmetry.py"):
+        (tmp_path / file).write_text(content)
+        before = os.environ.get(plugins.VARIABLE, "")
+        monkeypatch.setenv(plugins.VARIABLE, os.pathsep.join(filter(None, [before, str(tmp_path / file)])))
+        algorithms.cache_clear()
+        return tmp_path / file
+
+    monkeypatch.setenv(plugins.VARIABLE, "")  # so that it is put back whoever sets it meanwhile
+    monkeypatch.delenv(plugins.VARIABLE)
+    algorithms.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    yield name
+    for module in set(sys.modules) - held:
+        if module.startswith("lrarun.plugins."):
+            del sys.modules[module]
+    algorithms.cache_clear()
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import doctest
+import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +16,13 @@ import pandas as pd
 import pytest
 
 import lrarun
-from lrarun.errors import Incomplete
+from lrarun import plugins
+from lrarun.errors import Incomplete, SpecError, UsageError
 from lrarun.paper import Key
 from tests import fabricate
 from tests.fabricate import spec_for, write_run
+from tests.own_rule import RULE
+from tests.small_runs import write_dataset
 
 ROOT = Path(__file__).parent.parent
 ROW = {"train_nll": 0.5, "validation_nll": 0.625, "validation_error": 12.5, "seconds": 1.25}
@@ -154,18 +157,90 @@ def test_a_file_that_cannot_be_written_is_said_to_be_one(call, results, tmp_path
     assert code == 1 and "xxx: cannot be written" in err and "Traceback" not in err
 
 
-def code_of(page):
-    return "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
-
-
-def test_the_examples_of_the_page_run_as_printed(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_examples_of_the_page_run_as_printed(tmp_path, plugin):
+    """To the letter, as ``python -m doctest docs/api.md`` compares them."""
     page = ROOT / "docs" / "api.md"
-    test = doctest.DocTestParser().get_doctest(code_of(page), {}, page.name, str(page), 0)
+    test = doctest.DocTestParser().get_doctest(page.read_text(encoding="utf-8"), {}, page.name, str(page), 0)
     assert len(test.examples) > 20
     told = []
-    doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL).run(test, out=told.append)
+    doctest.DocTestRunner().run(test, out=told.append)
     assert not told, "".join(told)
+
+
+def small(path):
+    """A spec of one short run, on a data set in a folder."""
+    write_dataset(path / "own.npz", samples=200)
+    return {"dataset": str(path / "own.npz"), "depth": 1, "width": 8, "epochs": 1, "validation": 50,
+            "algorithm": "backprop"}
+
+
+def test_a_path_is_the_one_run_of_its_file(tmp_path):
+    spec = small(tmp_path)
+    for file in (tmp_path / "one.yaml", str(tmp_path / "one.yaml")):
+        Path(file).write_text(json.dumps(spec))
+        assert lrarun.train(file, tmp_path / "results").run_id == lrarun.make_spec(spec).run_id
+    (tmp_path / "two.yaml").write_text(json.dumps(spec | {"sweep": {"seed": [0, 1]}}))
+    with pytest.raises(UsageError, match=r"two\.yaml: 2 runs, and train takes one: .*load_specs\('.*two\.yaml'\)"):
+        lrarun.train(tmp_path / "two.yaml", tmp_path / "results")
+    with pytest.raises(SpecError, match="none.yaml.*No such file"):
+        lrarun.train("none.yaml", tmp_path / "results")
+
+
+@pytest.mark.parametrize("wrong", (3, None, ["algorithm: lra-e"], b"mine.yaml"))
+def test_what_is_no_spec_is_refused_with_what_one_is(wrong):
+    with pytest.raises(TypeError, match="a spec is a mapping, not .*; lrarun.load_specs reads a spec file"):
+        lrarun.train(wrong)
+
+
+def test_make_spec_of_a_path_says_what_reads_one():
+    with pytest.raises(TypeError, match="'mine.yaml'; lrarun.load_specs reads a spec file"):
+        lrarun.make_spec("mine.yaml")
+
+
+@pytest.fixture
+def rule(plugin, tmp_path):
+    """The file of a rule that nothing has named."""
+    (tmp_path / "sign_symmetry.py").write_text(RULE)
+    return tmp_path / "sign_symmetry.py"
+
+
+def test_a_rule_of_ones_own_is_known_once_its_file_is_loaded(rule, tmp_path):
+    spec = small(tmp_path) | {"algorithm": "sign-symmetry"}
+    with pytest.raises(SpecError, match="unknown algorithm"):
+        lrarun.train(spec, tmp_path / "results")
+    assert lrarun.load_plugin("sign_symmetry.py") == ["sign-symmetry"]
+    assert lrarun.load_plugin(rule) == ["sign-symmetry"], "once more is no other rule of that name"
+    made = lrarun.train(spec, tmp_path / "results")
+    assert made.record["provenance"]["plugins"] == plugins.digests() and made.state == "finished"
+    program = f"import lrarun; print(lrarun.make_spec({spec!r}).run_id)"
+    there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/",
+                           env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert there.stdout.strip() == made.run_id, "processes that this one starts know it"
+
+
+def test_an_edited_rule_is_taken_when_it_is_loaded_again(rule, tmp_path, caplog):
+    lrarun.load_plugin(rule)
+    spec = small(tmp_path) | {"algorithm": "sign-symmetry"}
+    made = lrarun.train(spec, tmp_path / "results")
+    rule.write_text(RULE.replace('"mean")', '"sum")'))
+    assert lrarun.train(spec, tmp_path / "results").record == made.record and not caplog.records
+    lrarun.load_plugin(rule)
+    assert lrarun.train(spec, tmp_path / "results").record == made.record
+    assert "finished, but stale: its rule's file has changed since; force=True" in caplog.text
+    again = lrarun.train(spec, tmp_path / "results", force=True)
+    assert again.record["train_nll"] != made.record["train_nll"]
+    assert again.record["provenance"]["plugins"] == {rule.name: hashlib.sha256(rule.read_bytes()).hexdigest()}
+
+
+@pytest.mark.parametrize("content, phrase", [(None, "there is no such file"), ("x = 1", "no learning rule in it")])
+def test_a_file_that_cannot_be_loaded_is_not_known_afterwards(rule, content, phrase):
+    other = rule.with_name("other.py")
+    if content:
+        other.write_text(content)
+    lrarun.load_plugin(rule)
+    with pytest.raises(UsageError, match=phrase):
+        lrarun.load_plugin(other)
+    assert lrarun.make_spec({"algorithm": "sign-symmetry"}).algorithm.name == "sign-symmetry"
 
 
 def test_a_run_trained_from_python_is_the_run_of_the_command(tmp_path, monkeypatch):

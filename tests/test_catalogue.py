@@ -123,3 +123,18 @@ def test_experiments_are_listed_with_their_runs_or_what_is_wrong(tmp_path):
     bad, two = catalogue.entries("experiments", tmp_path)
     assert two.summary == "2 runs: Both seeds (Lee et al. 2015)"
     assert bad.summary.startswith("not valid: ") and "dtp" in bad.summary
+
+
+def test_every_key_of_a_spec_is_described_with_what_it_can_be():
+    """In the order of a resolved spec; each choice is one that a spec takes, and each default what a silent one has."""
+    (about,) = catalogue.describe("spec")
+    silent = make_spec({"algorithm": "lra-e", "init": {"name": "glorot"}}).to_dict()
+    assert [each.name for each in about.settings] == [*silent, "sweep"]
+    for each in about.settings:
+        if each.name not in ("algorithm", "sweep"):
+            held = silent[each.name]
+            assert each.default == (held["name"] if isinstance(held, dict) else held), each.name
+        for choice in each.choices:
+            value = [choice] if each.name == "probes" else choice
+            assert make_spec({"algorithm": "lra-e", each.name: value})
+    assert set(dict((each.name, each.choices) for each in about.settings)["algorithm"]) == set(algorithms())

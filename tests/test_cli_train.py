@@ -105,6 +105,12 @@ def test_a_dry_run_counts_on_no_more_processes_than_there_are_cores(folder, call
     assert ("take turns" in told[100_000]) == (own < 7)
 
 
+@pytest.mark.parametrize("wrong", ["x", "1.5", ""])
+def test_jobs_that_are_no_number_are_refused_in_plain_words(folder, call, wrong):
+    code, _, err = call("train", "one.yaml", "--jobs", wrong)
+    assert code == 2 and f"{wrong!r} is not a valid whole number" in err
+
+
 @pytest.mark.parametrize("results", ["own.npz/results", "/proc/results"])
 @pytest.mark.parametrize("more", [[], ["--dry-run"], ["--jobs", "2"]])
 def test_a_results_folder_that_cannot_be_is_one_message_before_anything_begins(folder, call, results, more):

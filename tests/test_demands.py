@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -124,6 +125,77 @@ def test_what_is_no_data_set_is_refused_by_every_command_that_would_train_on_it(
     with pytest.raises(DataError):
         datasets.load(name)
     assert load_specs(path), "who only reads results needs no data set"
+
+
+def nan_pixel(parts):
+    parts["train_images"] = parts["train_images"] / np.float32(255)
+    parts["train_images"].flat[-1] = np.nan
+
+
+def with_label(which, value):
+    def change(parts):
+        parts[which] = parts[which].astype(np.int64)
+        parts[which][-1] = value
+
+    return change
+
+
+DAMAGE = {
+    "a NaN pixel": (nan_pixel, "train_images holds NaN or infinity"),
+    "a negative label": (with_label("train_labels", -1), r"train_labels goes from -1 to .*; labels are 0 to 255"),
+    "a large label": (with_label("train_labels", 300), r"train_labels goes from 0 to 300; labels are 0 to 255"),
+    "a class of the test set alone": (with_label("test_labels", 9), "a test label is 9"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_data_set_that_training_would_refuse_for_what_it_holds_is_not_valid(machine, call, case):
+    change, phrase = DAMAGE[case]
+    parts = {key: array.copy() for key, array in zip(KEYS, arrays().values())}
+    change(parts)
+    np.savez(machine / "own.npz", **parts)
+    path = spec_file(machine, dataset=str(machine / "own.npz"), validation=2)
+    refused = call("validate", path)
+    assert refused.code == 2 and refused.out == "" and re.search(phrase, refused.err) and f"{path}:" in refused.err
+    assert re.search(phrase, call("train", path).err)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_cut_short_is_not_valid(machine, call, packed):
+    folder = write(machine / "mine", contents(), packed)
+    path = spec_file(machine, dataset=str(folder), validation=2)
+    assert call("validate", path).code == 0
+    images = next(folder.glob("train-images*"))
+    images.write_bytes(images.read_bytes()[:-9])
+    done = call("validate", path)
+    assert done.code == 2 and "truncated" in done.err
+    assert load_specs(path, here=lambda dataset: True), "its header is sound"
+
+
+def test_validate_reads_no_published_data_set(machine, call, monkeypatch):
+    monkeypatch.setattr(datasets, "load", lambda *_: pytest.fail("loaded"))
+    assert call("validate", spec_file(machine, dataset="mnist", validation=2)).code == 0
+
+
+@pytest.mark.parametrize("scale, shift, dtype, warned", [
+    (255, 0, np.float32, True), (255, 0, np.float64, True), (16, 0, np.float32, True), (1, 0, np.float64, False),
+    (255, -99, np.float32, False), (255, 0, np.uint8, False),
+])
+def test_floats_that_look_like_bytes_are_warned_of_before_they_are_trained_on(
+    machine, monkeypatch, call, scale, shift, dtype, warned
+):
+    monkeypatch.chdir(machine)
+    parts = dict(zip(KEYS, arrays().values()))
+    for key in ("train_images", "test_images"):
+        parts[key] = (parts[key] / 255 * scale + shift).astype(dtype)
+    np.savez(machine / "own.npz", **parts)
+    path = spec_file(machine, dataset="own.npz", validation=2, epochs=1)
+    for words in (["validate"], ["train", "--jobs", "1"]):
+        done = call(*words, path)
+        assert done.code == 0
+        assert done.err.count("used as they are. Rules expect 0 to 1: divide by") == warned, words
+    low, high = parts["train_images"].min(), parts["train_images"].max()
+    assert f"{low:.6g} to {high:.6g}, " in call("describe", "own.npz").out
 
 
 def test_a_finished_run_needs_its_data_set_no_more(machine, monkeypatch, call):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -19,32 +20,10 @@ from lrarun.errors import UsageError
 from lrarun.spec import load_specs, make_spec
 from lrarun.training import Training
 from tests.fabricate import write_run
+from tests.own_rule import PAGE, RULE
 from tests.synthetic import synthetic_dataset
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-RULE = re.search(r"```python\n# sign_symmetry.py\n(.*?)```", PAGE, re.DOTALL)[1]
-
-
-@pytest.fixture
-def plugin(tmp_path, monkeypatch):
-    """A function that names a plugin file with some content, for one test."""
-    held = set(sys.modules)
-
-    def name(content=RULE, file="sign_symmetry.py"):
-        (tmp_path / file).write_text(content)
-        before = os.environ.get(plugins.VARIABLE, "")
-        monkeypatch.setenv(plugins.VARIABLE, os.pathsep.join(filter(None, [before, str(tmp_path / file)])))
-        algorithms.cache_clear()
-        return tmp_path / file
-
-    monkeypatch.delenv(plugins.VARIABLE, raising=False)
-    monkeypatch.chdir(tmp_path)
-    yield name
-    for module in set(sys.modules) - held:
-        if module.startswith("lrarun.plugins."):
-            del sys.modules[module]
-    algorithms.cache_clear()
 
 
 def test_the_rule_of_the_page_is_known_besides_the_others(plugin):
@@ -70,6 +49,21 @@ def test_no_plugins_are_no_plugins(plugin, monkeypatch):
         assert plugins.files() == [] and plugins.digests() == {}
 
 
+def test_what_runs_are_made_by_is_the_file_as_it_was_imported(plugin):
+    """Edited while runs are trained, it is another one from the next import on."""
+    file = plugin()
+    (first,), kind = plugins.digests().values(), algorithms()["sign-symmetry"]
+    file.write_text(RULE.replace("0.05", "0.25"))
+    assert plugins.digests() == {"sign_symmetry.py": first} and kind().scale == 0.05
+    algorithms.cache_clear()
+    assert algorithms()["sign-symmetry"]().scale == 0.25
+    assert plugins.digests() == {"sign_symmetry.py": hashlib.sha256(file.read_bytes()).hexdigest()}
+    algorithms.cache_clear()
+    kind = algorithms()["sign-symmetry"]
+    algorithms.cache_clear()
+    assert algorithms()["sign-symmetry"] is kind, "a file that holds what it held is not imported again"
+
+
 BROKEN = {
     "a syntax error": ("x = 1\ndef f(:\n", r"rule\.py:2: SyntaxError"),
     "an error when imported": ("import numpy\n\ny = z\n", r"rule\.py:3: NameError: name 'z'"),
@@ -79,6 +73,18 @@ BROKEN = {
     "no name": (re.sub(r"    name: .*\n", "", RULE), "SignSymmetry lacks a name"),
     "no title": (re.sub(r"    title: .*\n", "", RULE), "SignSymmetry lacks a title"),
     "no dataclass": (re.sub(r"@dataclass.*\n", "", RULE), r"@dataclass\(frozen=True, kw_only=True\) is missing"),
+    "no rng": (RULE.replace("grads, rng)", "grads)"),
+               r"SignSymmetry: step must be step\(self, params, x, y, grads, rng\), not step\(self, .*, grads\)$"),
+    "a carry that step does not take": (RULE.replace("    def step", "    def carry(self, sizes, samples, dtype):\n"
+                                                     "        return None\n\n    def step"),
+                                        r"step must be step\(self, params, x, y, grads, rng, carried=None\), not"),
+    "a field without default": (re.sub(r"scale: float = .*", "scale: float", RULE),
+                                r"rule\.py: SignSymmetry: the field 'scale' has no default"),
+    "a default out of its range": (RULE.replace("setting(0.05", "setting(-1"),
+                                   r"rule\.py: SignSymmetry: the default of scale must be greater than 0, not -1"),
+    "a default of another type": (RULE.replace("setting(0.05", "setting('small'"),
+                                  "the default of scale must be a number, not the text 'small'"),
+    "a type that is none": (RULE.replace("scale: float", "scale: 'flaot'"), "types can't be used: NameError: .*flaot"),
     "a name that is taken": (RULE.replace('"sign-symmetry"', '"rfa"'), "two learning rules are named 'rfa'"),
 }
 
@@ -175,6 +181,7 @@ def test_a_table_marks_runs_of_an_edited_rule(call, plugin, tmp_path):
         done = call(*command)
         assert "2.00" in done.out and "†" not in done.out and "stale" not in done.err
     file.write_text(RULE + "# edited\n")
+    algorithms.cache_clear()
     for command in commands:
         done = call(*command)
         assert "2.00†" in done.out and "† Stale" in done.out

@@ -370,7 +370,24 @@ def test_no_file(tmp_path, make, phrase):
         path.mkdir()
     with pytest.raises(SpecError, match=phrase) as caught:
         load_specs(path)
-    assert caught.value.exit_code == 2 and str(caught.value).startswith(f"{path}:1:1: ")
+    assert caught.value.exit_code == 2 and str(caught.value).startswith(f"{path}: cannot be read: ")
+    assert (caught.value.problems[0].line, caught.value.problems[0].column) == (None, None), "there is no place in it"
+
+
+@pytest.mark.parametrize("text", ["dtype: float16", "dtype: float", "algorithm: {name: lra-e, loss: cauchi}"])
+def test_of_a_few_choices_all_are_listed_and_none_is_guessed_at(mistakes, text):
+    (problem,) = mistakes(text if "algorithm" in text else f"algorithm: lra-e\n{text}")
+    assert " or " in problem.message and "did you mean" not in problem.message
+
+
+def test_a_long_list_is_not_repeated_in_the_hint_to_sweep(mistakes):
+    (problem,) = mistakes(f"algorithm: lra-e\nseed: {[*range(100)]}")
+    assert problem.message.endswith("; for a run of each, write sweep: {seed: [...]}")
+
+
+def test_what_cannot_be_swept_has_no_hint_to_sweep(mistakes):
+    (problem,) = mistakes("algorithm: lra-e\nprobes: [{name: angle, every: [1, 2]}]")
+    assert "every must be an integer, not a list" in problem.message and "sweep" not in problem.message
 
 
 def test_a_great_many_mistakes_are_counted(tmp_path, mistakes):

@@ -12,6 +12,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import sys
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
@@ -21,6 +22,7 @@ from lrarun.errors import UsageError
 from lrarun.settings import lookup
 
 ENTRY_POINTS = "lrarun.algorithms"
+STEP = ("params", "x", "y", "grads", "rng")  # the arguments of a rule's step
 
 
 def rules_in(module: ModuleType) -> list[type[Algorithm]]:
@@ -96,10 +98,43 @@ def _checked(kind: type[Algorithm]) -> type[Algorithm]:
         raise BadRule(f"{_called(kind)} lacks {', '.join(sorted(kind.__abstractmethods__))}")
     if any(isinstance(value, dataclasses.Field) for value in vars(kind).values()):
         raise BadRule(f"{_called(kind)} has settings, but @dataclass(frozen=True, kw_only=True) is missing above it")
+    _check_step(kind)
+    if not kind.__module__.startswith(f"{__name__}."):  # the package's own are held to it by tests
+        _check_settings(kind)
     return kind
 
 
+def _check_step(kind: type[Algorithm]) -> None:
+    """Raises BadRule unless step can be called as the training loop does."""
+    more = {"carried": None} if kind.carry is not Algorithm.carry else {}
+    signature = inspect.signature(kind.step)
+    try:
+        signature.bind(None, *STEP, **more)
+    except TypeError:
+        wanted = ", ".join(["self", *STEP, *(f"{name}=None" for name in more)])
+        raise BadRule(f"{_called(kind)}: step must be step({wanted}), not step{signature}") from None
+
+
+def _check_settings(kind: type[Algorithm]) -> None:
+    """Raises BadRule for a field without a default, or with one that a spec could not give."""
+    from lrarun.validation import bad_default
+
+    for field in dataclasses.fields(kind):
+        if field.default is field.default_factory is dataclasses.MISSING:
+            hint = f"{field.name}: ... = setting(DEFAULT, \"what it is\")"
+            raise BadRule(f"{_called(kind)}: the field {field.name!r} has no default; a setting is written {hint}")
+    try:
+        wrong = bad_default(kind)
+    except Exception as error:  # of an annotation that is no type, or none of a setting
+        raise BadRule(f"{_called(kind)}: its settings' types can't be used: {type(error).__name__}: {error}") from error
+    if wrong:
+        raise BadRule(f"{_called(kind)}: {wrong}")
+
+
 def _called(kind: type) -> str:
+    """A class as messages call it: with its file, if that is the user's."""
+    if plugins.file_of(kind):
+        return f"plugin {sys.modules[kind.__module__].__file__}: {kind.__qualname__}"
     return f"{kind.__module__}.{kind.__qualname__}"
 
 

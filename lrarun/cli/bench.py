@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrarun.cli.completing import optimizer_names, rules
+from lrarun.cli.options import WholeNumber
 
 if TYPE_CHECKING:
     from lrarun.bench import Row
@@ -22,14 +23,14 @@ TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words, and how wide they
 @click.command()
 @click.option("--algorithm", "names", multiple=True, metavar="NAME", shell_complete=rules,
               help="Only this rule. Can be given several times.")
-@click.option("--depth", "depths", multiple=True, type=click.IntRange(1, 100), help="Only this many hidden layers.")
+@click.option("--depth", "depths", multiple=True, type=WholeNumber(1, 100), help="Only this many hidden layers.")
 @click.option("--optimizer", "optimizers", multiple=True, metavar="NAME", shell_complete=optimizer_names,
               help="This optimizer in place of those that the paper's tables have for the rule.")
 @click.option("--seconds", default=2.0, show_default=True, type=click.FloatRange(0),
               help="How long to look for the shortest step, for each row.")
 @click.option("--epochs/--no-epochs", default=True, help="Also train whole epochs, and estimate the paper's tables.")
-@click.option("--images", default=60_000, show_default=True, type=click.IntRange(10), help="Training images.")
-@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Processes of the estimates.")
+@click.option("--images", default=60_000, show_default=True, type=WholeNumber(10), help="Training images.")
+@click.option("--jobs", default=2, show_default=True, type=WholeNumber(1), help="Processes of the estimates.")
 @click.option("--vs", type=click.Choice(["torch"]), help="Also time the same steps in PyTorch.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of rows as JSON.")
 def bench(names: tuple[str, ...], depths: tuple[int, ...], optimizers: tuple[str, ...], seconds: float, epochs: bool,

@@ -92,7 +92,8 @@ def setting_text(setting: Setting) -> str:
     from lrarun.catalogue import allowed
     from lrarun.cli.printing import flow, wrapped
 
-    lines = [f"  {click.style(setting.name, bold=True)}  {allowed(setting)}, default {flow(setting.default)}"]
+    default = "no default" if setting.default is None and setting.choices else f"default {flow(setting.default)}"
+    lines = [f"  {click.style(setting.name, bold=True)}  {allowed(setting)}, {default}"]
     lines.append(wrapped(setting.help, 6))
     if setting.paper:
         lines.append(wrapped(f"paper: {setting.paper}", 6))
@@ -122,7 +123,8 @@ def files_text(about: Description) -> str:
     lines = [heading("Files" if about.sources else "Arrays")]
     for name, each in about.files.items():
         shape = " x ".join(f"{n:,}" for n in each["shape"])
-        lines.append(f"  {name}  {shape}, {size(each['bytes'])}")
+        values = "" if "range" not in each else "{:.6g} to {:.6g}, ".format(*each["range"])
+        lines.append(f"  {name}  {shape}, {values}{size(each['bytes'])}")
         if each["sha256"]:
             lines.append(f"      SHA-256 {each['sha256']}")
     lines += ["", heading("On this machine"), f"  {about.folder or 'no; get it with: lrarun data fetch ' + about.name}"]

@@ -10,7 +10,7 @@ import click
 
 from lrarun.cli.completing import spec_files
 from lrarun.cli.hints import train_command
-from lrarun.cli.options import PICTURES, data_dir_option, quiet_option, results_option, set_option
+from lrarun.cli.options import PICTURES, WholeNumber, data_dir_option, quiet_option, results_option, set_option
 
 if TYPE_CHECKING:
     from lrarun.drawing import Drawing
@@ -43,7 +43,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @click.option("--format", "formats", callback=read_formats, metavar="png,svg",
               help="Formats to write, separated by commas.  [default: both, or what --out says]")
 @data_dir_option
-@click.option("--samples", type=click.IntRange(min=10), default=2500, show_default=True,
+@click.option("--samples", type=WholeNumber(min=10), default=2500, show_default=True,
               help="Figure 2: how many of the test images to show.")
 @quiet_option
 def figure(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrarun.cli.behaviour import is_verbose
 from lrarun.watching import Watcher
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class View(Watcher):
         self.courses.pop(job.run_id, None)
         self.to_come.pop(job.run_id, None)
         self.say(f"[{self.done}/{self.total}] {ending(outcome, name(job))}")
+        if outcome.traceback and is_verbose():
+            self.say("\n".join(outcome.traceback))
 
     @property
     def done(self) -> int:

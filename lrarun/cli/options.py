@@ -16,6 +16,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PICTURES = "figures"  # in the results folder: where figures are put, and where the report looks for them
 
+
+class WholeNumber(click.IntRange):
+    """An integer within bounds, called so in messages."""
+
+    name = "whole number"
+
+
 results_option = click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lrarun.cli.behaviour import is_verbose
 from lrarun.cli.options import check_folder, json_option, results_option, run_argument
 
 if TYPE_CHECKING:
@@ -77,13 +78,18 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
 
 
 def state_of(found: Result) -> str:
-    """The run's state, how far it came, how long it took, and what went wrong."""
+    """The run's state, how far it came, how long it took, and what went wrong and where to read more of it."""
     record = found.record
     colour = {"finished": "green", "failed": "red", "diverged": "red"}.get(found.state, "yellow")
     words = [click.style(found.state, fg=colour), f"{record.get('epoch', 0)} of {found.spec.get('epochs', '?')} epochs"]
     if record.get("seconds") is not None:
         words.append(duration(record["seconds"]))
-    return ", ".join(words) + (f"\n  {record['reason']}" if record.get("reason") else "")
+    lines = [", ".join(words), *([record["reason"]] if record.get("reason") else [])]
+    if record.get("traceback") and is_verbose():
+        lines += record["traceback"]
+    elif record.get("traceback"):
+        lines.append(f"The traceback is in {found.folder / 'run.json'}; -v shows it here.")
+    return "\n  ".join(lines)
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli import INTERRUPTED
-from lrarun.cli.options import data_dir_option, quiet_option, results_option, set_option, specs_argument
+from lrarun.cli.options import (
+    WholeNumber, data_dir_option, quiet_option, results_option, set_option, specs_argument,
+)
 
 if TYPE_CHECKING:
     from lrarun.planning import Job
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 @results_option
 @data_dir_option
 @set_option
-@click.option("--jobs", "-j", "workers", type=click.IntRange(min=1), metavar="N", envvar="LRARUN_JOBS",
+@click.option("--jobs", "-j", "workers", type=WholeNumber(min=1), metavar="N", envvar="LRARUN_JOBS",
               show_envvar=True, help="Processes to train in; 1 trains in this one.  [default: the cores]")
 @click.option("--scheduler", metavar="ADDRESS", envvar="LRARUN_SCHEDULER", show_envvar=True,
               help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.")

@@ -21,8 +21,8 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
     """Check spec files without training.
 
     The check is that of train: every mistake in all of the files is reported, each as
-    FILE:LINE:COLUMN. Of a data set of your own, the files' headers are read; nothing is
-    downloaded. Exits with 2 if there is a mistake.
+    FILE:LINE:COLUMN. A data set of your own is read to its end; nothing is downloaded.
+    Exits with 2 if there is a mistake.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
 
     found: dict[str, Any] = {"file": str(path), "valid": True, "runs": [], "problems": [], "message": ""}
     try:
-        found["runs"] = [spec.run_id for spec in load_specs(path, overrides, here=lambda dataset: True)]
+        found["runs"] = [spec.run_id for spec in load_specs(path, overrides, lambda dataset: True, whole=True)]
     except SpecError as error:
         found |= {"valid": False, "problems": [asdict(each) for each in error.problems], "message": str(error)}
     except LrarunError as error:

@@ -65,7 +65,7 @@ def train_all(
         else:
             count = min(workers or cores(), sum(job.action in (TRAIN, RESUME) for job in jobs)) or 1
             names = dict.fromkeys(job.spec.dataset for job in jobs if job.action != SKIP)
-            loaded = {name: datasets.load(name, data_dir, progress) for name in names}
+            loaded = {name: datasets.load_to_train(name, data_dir, progress) for name in names}
             stop = stack.enter_context(stop_requests(GRACE if count == 1 else None))
             if count == 1:
                 backend = Here(results, loaded, stop)

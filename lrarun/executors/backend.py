@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from lrarun import runs
 from lrarun.datasets import Dataset
+from lrarun.failures import reason_of
 from lrarun.locks import Locked
 from lrarun.planning import Job
 from lrarun.results import FAILED, INTERRUPTED
@@ -106,6 +107,6 @@ def train(
         return Busy()
     except runs.Stopped:
         return STOPPED
-    except Exception as error:  # one run must not stop the others
-        return Ended(FAILED, runs.reason_of(error))
+    except (Exception, SystemExit) as error:  # one run must not stop the others, nor what trains them
+        return Ended(FAILED, reason_of(error, spec.algorithm))
     return Ended(result.state, result.record.get("reason", ""))

@@ -21,11 +21,12 @@ from lrarun.executors import task
 from lrarun.executors.backend import Backend, Busy, Ended, Hear, Message
 from lrarun.executors.scheduling import KILLED
 from lrarun.extras import how_to_install
+from lrarun.failures import reason_of
 from lrarun.files import write_atomic
 from lrarun.locks import Locked, locked
 from lrarun.planning import Job
 from lrarun.results import FAILED, INTERRUPTED
-from lrarun.runs import RUN, forget, reason_of
+from lrarun.runs import RUN, forget
 from lrarun.sources import Progress
 from lrarun.spec import DATASETS
 

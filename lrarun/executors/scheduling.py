@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lrarun.checkpoints import CHECKPOINT
 from lrarun.errors import RunsFailed
 from lrarun.executors.backend import Backend, Begun, Busy, Ended, Epoch, Lost, Message, Paused
 from lrarun.locks import is_locked
 from lrarun.planning import RESUME, SKIP, TRAIN, WAIT, Job, longest_first
-from lrarun.results import DIVERGED, FINISHED, Result, read_result
+from lrarun.results import DIVERGED, FAILED, FINISHED, Result, read_result
 from lrarun.runs import tidy
 from lrarun.spec import Spec
 from lrarun.watching import Watcher
@@ -46,6 +47,17 @@ class Outcome:
         """The spec's."""
         return self.spec.run_id
 
+    @property
+    def traceback(self) -> Sequence[str]:
+        """Its lines, of a run that failed by an error in code; else none."""
+        kept = self.result is not None and self.state == FAILED and self.result.record.get("traceback")
+        return kept or ()
+
+    @property
+    def stored(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.result is not None and (self.result.folder / CHECKPOINT).exists()
+
 
 def raise_for_failures(outcomes: Sequence[Outcome]) -> None:
     """Raises ``RunsFailed``, naming each run that is not finished, if there is one."""
@@ -53,9 +65,19 @@ def raise_for_failures(outcomes: Sequence[Outcome]) -> None:
     if not bad:
         return
     lines = [f"  {outcome.run_id}: {outcome.state}: {outcome.reason}" for outcome in bad]
-    if any(outcome.state != DIVERGED for outcome in bad):
-        lines.append("The same command tries again what failed or was killed, from where it was.")
+    if any(outcome.traceback for outcome in bad):
+        lines.append("Where in the code it was: lrarun show RUN -v")
+    again = [outcome for outcome in bad if outcome.state != DIVERGED]
+    if again:
+        lines.append(f"The same command tries again what failed or was killed, {_from_where(again)}.")
     raise RunsFailed("\n".join([f"{len(bad)} of {len(outcomes)} runs did not finish:", *lines]))
+
+
+def _from_where(outcomes: Sequence[Outcome]) -> str:
+    stored = sum(outcome.stored for outcome in outcomes)
+    if not stored:
+        return "from the start: no checkpoint was stored"
+    return "from the last checkpoint" if stored == len(outcomes) else "from the last checkpoint, if there is one"
 
 
 class Schedule:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -19,6 +20,7 @@ from lrarun.errors import UsageError
 
 VARIABLE = "LRARUN_PLUGINS"  # files, separated as in PATH
 _OWN = list(__path__)
+_digests: dict[Path, str] = {}  # of each file as it was imported
 
 
 def files() -> list[Path]:
@@ -53,10 +55,14 @@ def modules() -> list[ModuleType]:
 
 
 def _imported(path: Path) -> ModuleType:
-    name = f"{__name__}.{path.stem}"
+    name, digest = f"{__name__}.{path.stem}", _digest(path)
     held = sys.modules.get(name)
-    if held is not None and Path(held.__file__ or "") != path:
-        del sys.modules[name]  # a file of that name in another folder, named before
+    if held is not None and (Path(held.__file__ or "") != path or _digests.setdefault(path, digest) != digest):
+        del sys.modules[name]  # a file of that name in another folder, or what this one held before
+        # Compiled code is told from newer source by time in seconds and size, which a quick edit may leave.
+        Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
+    if name not in sys.modules:
+        _digests[path] = digest
     try:
         return importlib.import_module(name)
     except Exception as error:
@@ -72,8 +78,22 @@ def _place(path: Path, error: Exception) -> str:
 
 
 def digests() -> dict[str, str]:
-    """File name -> SHA-256 of each plugin file's content, for a run's provenance."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files()}
+    """File name -> SHA-256 of each plugin file's content as it was imported, for a run's provenance.
+
+    A file that is edited while runs are trained by what it held before must not be taken for their rule.
+    """
+    return {path.name: _digests.setdefault(path, _digest(path)) for path in files()}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def add(path: str | Path) -> None:
+    """Names a file beside those that are named already, in this process and those that it starts."""
+    before = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    named = [os.path.abspath(os.path.expanduser(part)) for part in [*before, path]]
+    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys(named))
 
 
 def file_of(kind: type) -> str | None:
