@@ -66,8 +66,8 @@ reproduce: $(if $(quick),$(BASE),$(PLOTS))  ## train the paper's missing runs; t
 		results=0; $(LRARUN) claims --results $(RESULTS) || results=$$?; \
 		[ $$code -ne 0 ] || [ $$results -eq 4 ] || [ $$results -eq 5 ] || code=$$results; \
 	else \
-		{ echo; echo 'The runs are in $(RESULTS): $(LRARUN) status --results $(RESULTS) lists them, and' \
-			'$(LRARUN) report --spec $(SPECS) --results $(RESULTS) puts them on a web page.'; \
+		{ echo; echo 'The runs are in $(RESULTS). On a web page:' \
+			'$(VENV)/bin/lrarun report --spec $(SPECS) --results $(RESULTS)'; \
 		echo 'Next: an experiment of your own (README.md), or the paper'"'"'s runs with make reproduce, in hours.'; } >&2; \
 	fi; \
 	exit $$code
