@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -164,16 +165,10 @@ def _about_file(path: Path) -> str:
         if not rule.is_file() or rule.absolute() in plugins.files():
             return f"not valid: {error.problems[0].message}"
         start = f"needs --plugin {rule}"
-    comments = [line.lstrip("# ").rstrip() for line in _first_comment(path)]
-    sentence = _first_sentence("\n".join(comments))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comment = itertools.takewhile(lambda line: line.startswith("#") and line.strip("# "), lines)
+    sentence = _first_sentence("\n".join(line.lstrip("# ").rstrip() for line in comment))
     return f"{start}{': ' * bool(sentence)}{sentence}"
-
-
-def _first_comment(path: Path) -> Iterator[str]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#") or not line.strip("# "):
-            return
-        yield line
 
 
 def describe(name: str, data_dir: Path | None = None) -> list[Description]:
