@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from docs.readme_table import table_in
+from lrarun import provenance
 from lrarun.results import read_results
-from lrarun.spec import make_spec
+from lrarun.spec import load_specs, make_spec
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results" / "reference"
 RUNS = read_results(REFERENCE) + read_results(REFERENCE / "calibration")
+FIRST = [spec for spec in load_specs(ROOT / "experiments" / "table1.yaml") if spec.depth == 3]
 
 
 def rows(result):
@@ -55,18 +57,23 @@ def test_the_readmes_table_is_what_the_reference_results_say():
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("algorithm", ["backprop", "rfa", "dfa", "lra-e"])
-def test_the_first_epoch_of_a_reference_run_comes_out_again(algorithm):
-    """Another BLAS rounds otherwise, which training amplifies: equal to the noise of one epoch, not to the bit."""
+@pytest.mark.parametrize("spec", FIRST, ids=lambda spec: spec.algorithm.name)
+def test_the_first_epoch_of_a_reference_run_comes_out_again(spec):
+    """To the bit with the kernels that the run had; other kernels round otherwise, which training amplifies."""
     from lrarun import datasets
     from lrarun.training import Training
 
-    (result,) = [run for run in read_results(REFERENCE) if run.run_id.startswith(f"mnist-{algorithm}-3x256-sgd-s0")
-                 and run.spec["epochs"] == 100]
-    training = Training(make_spec(result.spec), datasets.load("mnist"))
+    (result,) = [run for run in RUNS if run.run_id == spec.run_id]
+    training = Training(spec, datasets.load("mnist"))
     while training.epoch < 1:
         record = training.advance()
-    then = rows(result)[0]
-    assert record["train_nll"] == pytest.approx(float(then["train_nll"]), rel=0.005)
-    assert record["validation_nll"] == pytest.approx(float(then["validation_nll"]), rel=0.05)
-    assert record["validation_error"] == pytest.approx(float(then["validation_error"]), abs=1.0)
+    then = {name: float(rows(result)[0][name]) for name in ("train_nll", "validation_nll", "validation_error")}
+    now = {name: record[name] for name in then}
+    if provenance.blas() | {"threads": 1} == result.record["provenance"]["blas"]:
+        assert now == pytest.approx(then, rel=1e-6)
+    elif spec.algorithm.name == "equilibrium-propagation":
+        pytest.skip("units with a kink amplify rounding most: 15 % of the validation NLL from kernel to kernel")
+    else:
+        assert now["train_nll"] == pytest.approx(then["train_nll"], rel=0.005)
+        assert now["validation_nll"] == pytest.approx(then["validation_nll"], rel=0.05)
+        assert now["validation_error"] == pytest.approx(then["validation_error"], abs=1.0)
