@@ -24,12 +24,12 @@ from lrarun.algorithms import algorithms, get_algorithm
 from lrarun.algorithms.base import Algorithm
 from lrarun.demands import Look, check_data, looker
 from lrarun.errors import SpecError
-from lrarun.hints import add_missing_name, unknown_spec_key
 from lrarun.initializers import Glorot, Initializer, get_initializer
 from lrarun.located import Node, Place, Problems, Source, node_of, shown
 from lrarun.optimizers import SGD, Optimizer, get_optimizer
 from lrarun.probes import get_probe
 from lrarun.settings import setting, settings_of
+from lrarun.spec_hints import add_missing_name, unknown_spec_key
 from lrarun.sweeps import BLOCKS, MAX_RUNS, block, expand, read_overrides
 from lrarun.validation import look_up, said, settings_in, sweep_hint
 from lrarun.yaml_source import dump, parse, read_source
