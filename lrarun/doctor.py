@@ -30,8 +30,9 @@ EXTRAS = {
     "export": (("pyarrow",), "export as Parquet"),
     "cluster": (("distributed",), "runs on more than one machine"),
     "bench": (("torch",), "speed comparison with PyTorch"),
+    "fast": (("numba",), "faster RMSprop and Adam, to the same bits"),
     "dev": (
-        ("pytest", "hypothesis", "autograd", "scipy", "flake8", "mypy", "matplotlib", "scikit-learn"),
+        ("pytest", "hypothesis", "autograd", "scipy", "flake8", "mypy", "matplotlib", "numba", "scikit-learn"),
         "tests",
     ),
 }

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lrarun import compiled
 from lrarun.memory import Packed, in_pieces
 from lrarun.network import Params
 from lrarun.settings import lookup, setting
@@ -37,6 +38,11 @@ class Optimizer(ABC):
         """Moves every parameter that has an entry in ``grads``, of the parameter's shape, which may be overwritten."""
 
 
+def _scalars(w: Array, *values: float) -> list[Any]:
+    """Numbers in the dtype of the weights, to which NumPy rounds a Python float by itself."""
+    return [w.dtype.type(value) for value in values]
+
+
 def _zeros(params: Params, learned: Sequence[str]) -> Params:
     return Packed({family: params[family] for family in learned})
 
@@ -53,8 +59,11 @@ class SGD(Optimizer):
 
     def update(self, params, grads, state):
         for g, w in in_pieces(grads, params):
-            g *= self.learning_rate
-            w -= g
+            if loop := compiled.loop(self.name, w):
+                loop(w, g, *_scalars(w, self.learning_rate))
+            else:
+                g *= self.learning_rate
+                w -= g
 
 
 @dataclass(frozen=True)
@@ -91,8 +100,12 @@ class RMSprop(Optimizer):
         return state
 
     def update(self, params, grads, state):
+        plain = not (self.centred or self.momentum)
         for g, w, *slots in in_pieces(grads, params, *state.values()):
-            w -= self._step(g, **dict(zip(state, slots)))
+            if plain and (loop := compiled.loop(self.name, w)):
+                loop(w, g, *slots, *_scalars(w, self.learning_rate, self.decay, 1 - self.decay, self.epsilon))
+            else:
+                w -= self._step(g, **dict(zip(state, slots)))
 
     def _step(self, g: Array, square: Array, mean: Array | None = None, step: Array | None = None) -> Array:
         root = g * g
@@ -142,19 +155,28 @@ class Adam(Optimizer):
         t = int(state["t"])
         correction = (1 - self.beta2**t) ** 0.5
         rate = self.learning_rate * correction / (1 - self.beta1**t)
+        scalars = rate, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, self.epsilon * correction
         for g, w, mean, square in in_pieces(grads, params, state["mean"], state["square"]):
-            root = g * g
-            root *= 1 - self.beta2
-            square *= self.beta2
-            square += root
-            g *= 1 - self.beta1
-            mean *= self.beta1
-            mean += g
-            np.sqrt(square, out=root)
-            root += self.epsilon * correction
-            np.divide(mean, root, out=root)
-            root *= rate
-            w -= root
+            if loop := compiled.loop(self.name, w):
+                loop(w, g, mean, square, *_scalars(w, *scalars))
+            else:
+                w -= self._step(g, mean, square, *scalars)
+
+    @staticmethod
+    def _step(g: Array, mean: Array, square: Array, rate: float, decay1: float, rest1: float,
+              decay2: float, rest2: float, epsilon: float) -> Array:
+        root = g * g
+        root *= rest2
+        square *= decay2
+        square += root
+        g *= rest1
+        mean *= decay1
+        mean += g
+        np.sqrt(square, out=root)
+        root += epsilon
+        np.divide(mean, root, out=root)
+        root *= rate
+        return root
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, RMSprop, Adam)}

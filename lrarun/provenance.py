@@ -6,6 +6,7 @@ No host name, user name or path is recorded, so that results can be published.
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import os
 import platform
 import subprocess
@@ -55,6 +56,15 @@ def _git(*arguments: str) -> str | None:
 
 
 @functools.cache
+def _numba() -> dict[str, str]:
+    """The version of Numba, if it is installed. No number depends on it, but the time that a run takes does."""
+    try:
+        return {"numba": importlib.metadata.version("numba")}
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+
+
+@functools.cache
 def _commit() -> tuple[str | None, bool | None]:
     """The commit of the work tree that the package is in, and whether tracked files outside results/ differ."""
     try:
@@ -70,7 +80,7 @@ def provenance() -> dict[str, Any]:
 
     ``git_dirty`` speaks of tracked files outside ``results/``; both git entries are
     None where the package is not in a git work tree or git is missing. ``plugins`` has
-    the digests of plugin files, if there are any.
+    the digests of plugin files, if there are any, and ``numba`` the version of that, if it is installed.
     """
     commit, dirty = _commit()
     own = plugins.digests()
@@ -78,6 +88,7 @@ def provenance() -> dict[str, Any]:
         "lrarun": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
+        **_numba(),
         "blas": blas(),  # not remembered: the number of threads can change
         "cpu": cpu_model(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -20,7 +20,7 @@ ENGINE = ("activations", "losses", "network", "initializers", "optimizers", "alg
 FILE_MODULES = {"fileinput", "glob", "io", "os", "pathlib", "shutil", "sqlite3", "subprocess", "tempfile"}
 FILE_CALLS = {"memmap", "open", "open_memmap", "read_bytes", "read_text", "tofile", "write_bytes", "write_text"}
 NUMPY_FILE_CALLS = {"fromfile", "genfromtxt", "load", "loadtxt", "save", "savetxt", "savez", "savez_compressed"}
-HEAVY = {"numpy", "pandas", "pydantic", "rich", "scipy", "matplotlib", "sklearn", "torch", "distributed"}
+HEAVY = {"numpy", "pandas", "pydantic", "rich", "scipy", "matplotlib", "sklearn", "torch", "distributed", "numba"}
 
 
 def module_name(path: Path) -> str:

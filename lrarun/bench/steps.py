@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from lrarun import datasets
+from lrarun import compiled, datasets
 from lrarun.bench.timing import Task
 from lrarun.datasets import Dataset
 from lrarun.memory import aligned_empty
@@ -18,6 +18,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 def step_task(spec: Spec, dataset: Dataset) -> Task:
     """One training step on a mini-batch that was gathered before, as the loop gathers it."""
+    compiled.at_once()
     training = Training(spec, dataset)
     learn: Callable[..., object] = training.algorithm.step
     move = training.optimizer.update
