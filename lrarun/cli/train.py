@@ -91,8 +91,10 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     from lrarun.planning import RESUME, TRAIN, total_seconds
 
     for job in jobs:
-        known = job.seconds is not None and job.action in (TRAIN, RESUME)
-        estimate = f" (about {duration(job.seconds)})" if known else ""
+        estimate = ""
+        if job.seconds is not None and job.action in (TRAIN, RESUME):
+            about = "about " if job.seconds >= 1 else ""
+            estimate = f" ({about}{duration(job.seconds)})"
         differs = f"  [{job.differs}]" if job.differs else ""
         click.echo(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}")
     left = [job for job in jobs if job.action in (TRAIN, RESUME)]
