@@ -35,6 +35,13 @@ def blas() -> dict[str, Any]:
 
 
 @functools.cache
+def simd() -> str:
+    """The widest instruction set that NumPy's own loops use here; another rounds ``tanh`` and ``exp`` otherwise."""
+    sets = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return ["unknown", *sets.get("baseline", ()), *sets.get("found", ())][-1]
+
+
+@functools.cache
 def cpu_model() -> str:
     """The processor's model name, or the machine's architecture where none is to be had."""
     try:
@@ -88,6 +95,7 @@ def provenance() -> dict[str, Any]:
         "lrarun": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "numpy_simd": simd(),
         **_numba(),
         "blas": blas(),  # not remembered: the number of threads can change
         "cpu": cpu_model(),

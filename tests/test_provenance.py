@@ -21,3 +21,10 @@ def test_the_blas_is_numpys_own_whatever_else_is_loaded(loaded, monkeypatch):
 def test_without_a_blas_that_can_be_asked_it_says_so(monkeypatch):
     monkeypatch.setattr(provenance.threadpoolctl, "threadpool_info", lambda: [OPENMP])
     assert provenance.blas() == {"name": "unknown"}
+
+
+def test_numpys_instruction_set_is_the_widest_that_it_found(monkeypatch):
+    found = {"baseline": ["X86_V2"], "found": ["X86_V3"], "not found": ["X86_V4"]}
+    for sets, widest in ((found, "X86_V3"), (found | {"found": []}, "X86_V2"), ({}, "unknown")):
+        monkeypatch.setattr(provenance.np, "show_config", lambda mode: {"SIMD Extensions": sets} if sets else {})
+        assert provenance.simd.__wrapped__() == widest

@@ -107,9 +107,10 @@ def origin(found: Result) -> list[tuple[str, str]]:
     blas = made.get("blas") or {}
     commit = made.get("git_commit") and made["git_commit"][:12] + " with changes" * bool(made.get("git_dirty"))
     library = blas and " ".join(str(blas[key]) for key in ("name", "version", "architecture") if key in blas)
+    numpy = " ".join(str(made[key]) for key in ("numpy", "numpy_simd") if made.get(key))
     rows = [
         ("lrarun", made.get("lrarun")), ("commit", commit), ("Python", made.get("python")),
-        ("NumPy", made.get("numpy")), ("BLAS", library), ("CPU", made.get("cpu")), ("system", made.get("system")),
+        ("NumPy", numpy), ("BLAS", library), ("CPU", made.get("cpu")), ("system", made.get("system")),
         ("plugins", " ".join(f"{name} {digest[:12]}" for name, digest in (made.get("plugins") or {}).items())),
         ("started", record.get("started")), ("finished", record.get("finished")),
         ("data, SHA-256", record.get("dataset_sha256")), ("folder", str(found.folder)),
