@@ -49,6 +49,12 @@ class LocalLoss:
     error: Callable[[Array, Array], Array]
 
 
+def _gaussian_error(y: Array, z: Array) -> Array:
+    e = z - y
+    e *= 2
+    return e
+
+
 def _cauchy_error(y: Array, z: Array) -> Array:
     difference = z - y
     return 2 * difference / (1 + difference * difference)
@@ -58,7 +64,7 @@ GAUSSIAN = LocalLoss(
     "gaussian",
     # Eq. 3 with 1/(2 sigma^2) = 1, so that the derivative is the -2(y - z) of Eq. 5 and Algorithm 1.
     lambda y, z: np.square(y - z).sum(axis=(-2, -1)),
-    lambda y, z: 2 * (z - y),
+    _gaussian_error,
 )
 CAUCHY = LocalLoss(
     "cauchy",

@@ -83,9 +83,10 @@ class LRAE(Algorithm):
         # -y/z through the softmax's Jacobian is z - y; -y/z alone (Eq. 2) would only touch the true class.
         e, y_z = {L: z[L] - y}, {L: y}
         for l in range(L, 1, -1):
-            displacement = params["E"][l].mT @ e[l]
-            displacement *= self.beta
-            y_z[l - 1] = phi(h[l - 1] - displacement)
+            displaced = params["E"][l].mT @ e[l]
+            displaced *= -self.beta
+            displaced += h[l - 1]
+            y_z[l - 1] = phi(displaced)
             e[l - 1] = error(y_z[l - 1], z[l - 1])
             if self.error_scale != 2:
                 e[l - 1] *= self.error_scale / 2
