@@ -22,6 +22,9 @@ from lrarun.results import DIVERGED, Result
 HOLDS, FAILS = "holds", "fails"
 VERDICTS = (HOLDS, FAILS, INCONCLUSIVE, MISSING)
 
+# `spread` averages the validation error over that many epochs: DTP's goes up and down from one to the next.
+TAIL = 10
+
 # (model, hidden layers) -> matrix products that finding one mini-batch's targets takes.
 Products = Callable[[str, int], int]
 
@@ -183,7 +186,7 @@ def varied(part: Comparison, claim: Claim, measured: Measured, keys: Sequence[Ke
     last = min((len(rows) for run, rows in curves if run.state != DIVERGED), default=claim.epochs)
     ranges, parts = [], []
     for of_model in logs:
-        finals = sorted(final_error(curves, last) for curves in of_model)
+        finals = sorted(late_error(curves, last) for curves in of_model)
         ranges.append(finals[-1][0] - finals[0][0])
         parts += [finals[-1][1], finals[0][1]]
     favour = ranges[0] - sum(ranges[1:])
@@ -192,17 +195,27 @@ def varied(part: Comparison, claim: Claim, measured: Measured, keys: Sequence[Ke
         # The largest of all differences between two settings was picked.
         p = min(1.0, p * math.comb(len(claim.settings), 2))
     sizes = " vs ".join(f"{size:.2f}" for size in ranges)
-    return replace(part, numbers=f"{sizes} points at epoch {last}", favour=favour, p=p)
+    epochs = f"epochs {max(last - TAIL, 0) + 1} to {last}"
+    return replace(part, numbers=f"{sizes} points over {epochs}", favour=favour, p=p)
 
 
-def final_error(curves: Sequence[tuple[Result, Sequence[Row]]], last: int) -> tuple[float, tuple[float, float]]:
-    """Mean validation error after so many epochs, and its (variance, degrees of freedom)."""
-    errors = [100.0 if run.state == DIVERGED else rows[last - 1]["validation_error"] for run, rows in curves]
+def late_error(curves: Sequence[tuple[Result, Sequence[Row]]], last: int) -> tuple[float, tuple[float, float]]:
+    """Mean validation error over the ten epochs up to the last, and its (variance, degrees of freedom).
+
+    The epochs share their validation images, so the variance over images is that of one of them.
+    """
+    errors = [100.0 if run.state == DIVERGED else late_mean(rows[:last]) for run, rows in curves]
     mean = math.fsum(errors) / len(errors)
     if len(errors) > 1:
         variance = math.fsum((error - mean) ** 2 for error in errors) / (len(errors) - 1)
         return mean, (variance / len(errors), len(errors) - 1)
     return mean, (binomial_variance(mean, curves[0][0].spec["validation"]), math.inf)
+
+
+def late_mean(rows: Sequence[Row]) -> float:
+    """The mean validation error of the last ten epochs."""
+    errors = [row["validation_error"] for row in rows[-TAIL:]]
+    return math.fsum(errors) / len(errors)
 
 
 def angle(claim: Claim, measured: Measured, _: Products | None) -> Iterator[Comparison]:
