@@ -1,15 +1,19 @@
-"""An optimizer's update as one pass over the weights, compiled by Numba where the extra ``fast`` is installed.
+"""RMSprop's and Adam's update as one pass over the weights, compiled by Numba where the extra ``fast`` is installed.
 
 NumPy passes over the weights once for each operation; a compiled loop does all operations
 on one entry before it goes to the next. They are the same operations in the same order,
-each rounded to the weights' dtype, so that not one bit of a result depends on whether
-Numba is there (``tests/test_compiled.py``). What each loop computes is said once, in
-:mod:`lrarun.optimizers`.
+each rounded to the weights' dtype, and leave ``grads`` as NumPy does, so that not one bit of a
+result depends on whether Numba is there, or on when it was loaded (``tests/test_compiled.py``).
+What each loop computes is said once, in :mod:`lrarun.optimizers`.
+
+Numba is loaded in a thread of its own while NumPy goes on: a run neither waits for it nor
+fails by it, and can be interrupted meanwhile.
 """
 
 from __future__ import annotations
 
-import functools
+import atexit
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -17,62 +21,82 @@ import numpy as np
 Array = np.ndarray
 Loop = Callable[..., None]
 
-# To load Numba and compile a loop takes about a second, and so does it to update this many
+# To load Numba and compile the loops takes about a second, and so does it to update this many
 # entries without: a run of a moment never pays for what it would not use.
 WORTH_IT = 1_000_000_000
+AT_EXIT = 5.0  # seconds to wait for the thread: LLVM must not be taken down while it works
 
 _updated = 0
+_loops: dict[str, Loop] = {}
+_loader: threading.Thread | None = None
 
 
-def loop(name: str, w: Array) -> Loop | None:
-    """The compiled loop of an optimizer, or None where NumPy is to do it.
+def loop(name: str, *arrays: Array) -> Loop | None:
+    """The compiled loop of an optimizer, or None where, or as long as, NumPy is to do it.
 
     Args:
         name: the optimizer's.
-        w: the weights to be updated; only arrays of one dimension have loops.
+        arrays: the weights to be updated and what the loop would be given beside them; only flat arrays
+            of one length and one dtype, float32 or float64, have loops.
     """
     global _updated
-    if w.ndim != 1:
+    w = arrays[0]
+    if w.dtype not in (np.float32, np.float64) or any(a.shape != (w.size,) or a.dtype != w.dtype for a in arrays):
         return None
     _updated += w.size
-    return _loops().get(name) if _updated > WORTH_IT else None
+    if _updated > WORTH_IT and _loader is None:
+        _begin_to_load()
+    return _loops.get(name)
 
 
-def at_once() -> None:
-    """Has this process compile loops as soon as they are asked for, for whoever measures them."""
-    global _updated
-    _updated = WORTH_IT
+def at_once() -> str:
+    """Loads Numba now, if it is there; returns why there are no loops, or nothing if there are."""
+    return "" if _loops else _load()
 
 
-@functools.cache
-def _loops() -> dict[str, Loop]:
+def _begin_to_load() -> None:
+    global _loader
+    # Not waited for when a process ends, but for so long: it could hang where memory is short.
+    _loader = threading.Thread(target=_load, name="lrarun-compile", daemon=True)
+    atexit.register(_loader.join, AT_EXIT)
+    _loader.start()
+
+
+def _load() -> str:
+    """Compiles the loops for both dtypes and only then offers them; returns why it could not."""
     try:
         import numba
-    except ImportError:  # also raised by a Numba that is too old for this NumPy
-        return {}
-    if getattr(numba.config, "DISABLE_JIT"):  # NUMBA_DISABLE_JIT=1 would leave the loops in Python
-        return {}
-    # Python's division raises for zero, which keeps a loop from using wide registers.
-    compile_loop = numba.njit(error_model="numpy")
-    return {"sgd": compile_loop(_sgd), "rmsprop": compile_loop(_rmsprop), "adam": compile_loop(_adam)}
+
+        if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            return "switched off by NUMBA_DISABLE_JIT"
+        # Without it, a division by zero raises as in Python, and the loop is not vectorised.
+        compiled = {name: numba.njit(f, error_model="numpy", nogil=True) for name, f in _LOOPS.items()}
+        for name, (slots, scalars) in _ARGUMENTS.items():
+            for dtype in (np.float32, np.float64):
+                compiled[name](*np.ones((slots, 2), dtype), *np.ones(scalars, dtype))
+    except Exception as error:  # whatever is wrong with a library that is not needed is no reason to fail
+        return f"{type(error).__name__}: {error}"
+    _loops.update(compiled)
+    return ""
 
 
 # The scalars are of the arrays' dtype: with a Python float, Numba would compute in double precision.
 
 
-def _sgd(w, g, learning_rate):
-    for i in range(w.size):
-        w[i] -= g[i] * learning_rate
-
-
 def _rmsprop(w, g, square, learning_rate, decay, rest, epsilon):
     for i in range(w.size):
         square[i] = square[i] * decay + g[i] * g[i] * rest
-        w[i] -= g[i] * learning_rate / (np.sqrt(square[i]) + epsilon)
+        g[i] = g[i] * learning_rate / (np.sqrt(square[i]) + epsilon)
+        w[i] -= g[i]
 
 
 def _adam(w, g, mean, square, rate, decay1, rest1, decay2, rest2, epsilon):
     for i in range(w.size):
-        mean[i] = mean[i] * decay1 + g[i] * rest1
         square[i] = square[i] * decay2 + g[i] * g[i] * rest2
+        g[i] *= rest1
+        mean[i] = mean[i] * decay1 + g[i]
         w[i] -= mean[i] / (np.sqrt(square[i]) + epsilon) * rate
+
+
+_LOOPS = {"rmsprop": _rmsprop, "adam": _adam}
+_ARGUMENTS = {"rmsprop": (3, 4), "adam": (4, 6)}  # how many arrays and how many scalars

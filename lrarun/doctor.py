@@ -227,4 +227,19 @@ def extra_installed(extra: str) -> Check:
     if missing:
         text = f"for {purpose}: {', '.join(missing)} not installed"
         return Check(name, NOTE, text, how_to_install(extra))
+    trouble = TRIED[extra]() if extra in TRIED else ""
+    if trouble:
+        return Check(name, NOTE, f"for {purpose}: {', '.join(packages)} can't be used: {trouble}",
+                     "runs do without; reinstall it to have it")
     return Check(name, OK, f"for {purpose}")
+
+
+def numba_trouble() -> str:
+    """Why Numba, which is installed, is of no use; empty if it is."""
+    from lrarun.compiled import at_once
+
+    return at_once()
+
+
+# Extras that can be there and not work: what tries them.
+TRIED = {"fast": numba_trouble}

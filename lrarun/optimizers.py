@@ -59,11 +59,8 @@ class SGD(Optimizer):
 
     def update(self, params, grads, state):
         for g, w in in_pieces(grads, params):
-            if loop := compiled.loop(self.name, w):
-                loop(w, g, *_scalars(w, self.learning_rate))
-            else:
-                g *= self.learning_rate
-                w -= g
+            g *= self.learning_rate
+            w -= g
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ class RMSprop(Optimizer):
     def update(self, params, grads, state):
         plain = not (self.centred or self.momentum)
         for g, w, *slots in in_pieces(grads, params, *state.values()):
-            if plain and (loop := compiled.loop(self.name, w)):
+            if plain and (loop := compiled.loop(self.name, w, g, *slots)):
                 loop(w, g, *slots, *_scalars(w, self.learning_rate, self.decay, 1 - self.decay, self.epsilon))
             else:
                 w -= self._step(g, **dict(zip(state, slots)))
@@ -157,7 +154,7 @@ class Adam(Optimizer):
         rate = self.learning_rate * correction / (1 - self.beta1**t)
         scalars = rate, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, self.epsilon * correction
         for g, w, mean, square in in_pieces(grads, params, state["mean"], state["square"]):
-            if loop := compiled.loop(self.name, w):
+            if loop := compiled.loop(self.name, w, g, mean, square):
                 loop(w, g, mean, square, *_scalars(w, *scalars))
             else:
                 w -= self._step(g, mean, square, *scalars)

@@ -47,11 +47,13 @@ def bench(names: tuple[str, ...], depths: tuple[int, ...], optimizers: tuple[str
       lrarun bench --json > bench.json
     """
     from lrarun.bench import blas, check_torch, chosen_specs
+    from lrarun.compiled import at_once
 
     specs = chosen_specs(names, depths, optimizers, validation=images // 30)
     if vs:
         check_torch()
-    click.echo(f"one thread, {blas()}", err=as_json)
+    numpy_alone = at_once()
+    click.echo(f"one thread, {blas()}, {'NumPy alone' if numpy_alone else 'optimizers by Numba'}", err=as_json)
     found: dict[Any, Any] = {}
     rows = measured(specs, images, seconds, vs, found if epochs else None)
     if as_json:
