@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 
 from docs.readme_table import table_in
 from lrarun import provenance
+from lrarun.report.claim_list import tally
 from lrarun.results import read_results
 from lrarun.spec import load_specs, make_spec
 
@@ -54,6 +58,31 @@ def test_the_readmes_table_is_what_the_reference_results_say():
     command = [sys.executable, "-m", "lrarun", "table", "1", "--format", "markdown", "--results", str(REFERENCE)]
     printed = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout
     assert table_in((ROOT / "README.md").read_text(encoding="utf-8")) == printed.strip("\n")
+
+
+def test_the_readmes_verdicts_are_what_the_reference_results_say():
+    command = [sys.executable, "-m", "lrarun", "table", "--format", "csv", "--results", str(REFERENCE)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout
+    verdicts = Counter(row["verdict"] for row in csv.DictReader(printed.splitlines()))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"Of the 48 cells.*?(?= \()", readme, re.DOTALL)
+    words = {"reproduced": "reproduce", "better": "better", "worse": "worse", "inconclusive": "more seeds"}
+    counts = {name: re.search(rf"(\d+)[^,]*{said}", sentence) for name, said in words.items()}
+    found = {name: int(count[1]) for name, count in counts.items() if count}
+    assert found == verdicts and sum(found.values()) == 48
+
+
+def test_the_claims_on_the_reproduction_page_are_what_the_reference_results_say():
+    command = [sys.executable, "-m", "lrarun", "claims", "--format", "json", "--results", str(REFERENCE)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout
+    page = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z0-9-]+)`[^|]*\| \**([a-z]+)\**: ([^|]+?) \|", page, re.MULTILINE)
+    on_page = {name: (verdict, parts) for name, verdict, parts in rows}
+    said = {
+        claim["id"]: (claim["verdict"], tally([part["verdict"] for part in claim["comparisons"]]))
+        for claim in json.loads(printed)["claims"]
+    }
+    assert on_page == said
 
 
 @pytest.mark.network
