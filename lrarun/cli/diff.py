@@ -28,7 +28,7 @@ def diff(first: str, second: str, results: Path, as_json: bool) -> None:
     \b
     Examples:
       lrarun diff mnist-lra-e-8 mnist-dfa-8
-      lrarun diff mnist-dfa-3 mnist-dfa-5 --results results/reference
+      lrarun diff mnist-rfa-3 mnist-rfa-5 --results results/reference
     """
     from lrarun.cli.printing import columns, heading, print_json
     from lrarun.differences import of_provenance, of_results, of_specs
