@@ -79,20 +79,20 @@ stress: $(DEV)  ## kill, interrupt and starve many runs, then compare them with 
 	@$(PIP_INSTALL) --editable '.[dev,cluster]' || $(INSTALL_FAILED)
 	@$(BIN) tests/stress.py $(ARGS)
 
-lint: $(DEV)  ## run flake8
-	@$(BIN) -m flake8 lrarun tests docs benchmarks
+lint: $(DEV)  ## run ruff
+	@$(BIN) -m ruff check
 
 types: $(DEV)  ## run mypy
 	@$(BIN) -m mypy
 
 readme-table: $(BASE)  ## write the reference results' Table 1 into README.md
-	@$(LRARUN) table 1 --format markdown --results results/reference | $(BIN) docs/readme_table.py README.md
+	@$(LRARUN) table 1 --format markdown --results results/reference | $(BIN) maintenance/readme_table.py README.md
 
 publish: $(BASE)  ## copy finished runs without weights: FROM=results TO=results/reference
-	@$(BIN) docs/publish_results.py $(or $(FROM),$(RESULTS)) $(or $(TO),results/reference)
+	@$(BIN) maintenance/publish_results.py $(or $(FROM),$(RESULTS)) $(or $(TO),results/reference)
 
 calibration-page: $(BASE)  ## write docs/calibration.md from the calibration runs
-	@$(BIN) docs/calibration_table.py > docs/calibration.md.new && mv docs/calibration.md.new docs/calibration.md
+	@$(BIN) maintenance/calibration_table.py > docs/calibration.md.new && mv docs/calibration.md.new docs/calibration.md
 
 clean:  ## remove the virtual environment and caches; results and data sets stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .hypothesis .coverage

@@ -20,14 +20,14 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS
 
 # Name -> module; `import lrarun` itself must stay light.
 _EXPORTS = {
-    "Result": "lrarun.results",
-    "Spec": "lrarun.spec",
-    "load_epochs": "lrarun.frames",
-    "load_plugin": "lrarun.api",
-    "load_results": "lrarun.frames",
-    "load_specs": "lrarun.spec",
-    "make_spec": "lrarun.spec",
-    "train": "lrarun.api",
+    "Result": "lrarun.results.read",
+    "Spec": "lrarun.specs.spec",
+    "load_epochs": "lrarun.results.frames",
+    "load_plugin": "lrarun.api.training",
+    "load_results": "lrarun.results.frames",
+    "load_specs": "lrarun.specs.spec",
+    "make_spec": "lrarun.specs.spec",
+    "train": "lrarun.api.training",
 }
 __all__ = ["__version__", *_EXPORTS]
 

@@ -14,7 +14,7 @@ os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 def main() -> None:
     """Runs the command line; exits with its code."""
     from lrarun.cli import main as command
-    from lrarun.cli.behaviour import Forgiving
+    from lrarun.cli.support.behaviour import Forgiving
 
     if sys.stderr is not None:
         sys.stderr = Forgiving(sys.stderr)  # type: ignore[assignment]

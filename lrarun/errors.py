@@ -6,7 +6,10 @@ with its code; any other exception is a bug and exits with 1.
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class LrarunError(Exception):
@@ -30,7 +33,7 @@ def _excerpt(line: str, column: int) -> tuple[str, int]:
     # One character stays one column: tabs and whatever a terminal would act on become blanks.
     text = "".join(character if character.isprintable() else " " for character in line)
     start = max(0, min(column - 1 - SNIPPET_WIDTH // 2, len(text) - SNIPPET_WIDTH))
-    part, column = text[start:start + SNIPPET_WIDTH], column - start
+    part, column = text[start : start + SNIPPET_WIDTH], column - start
     if start + SNIPPET_WIDTH < len(text):
         part += "..."
     return ("..." + part, column + 3) if start else (part, column)
@@ -96,3 +99,19 @@ class DoesNotHold(LrarunError):
     """A comparison with the paper, or one of its claims, fails."""
 
     exit_code = 5
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra for the running Python, and where to type it.
+
+    ``-e`` keeps an editable install editable, so that runs go on noting their git commit.
+    """
+    return f"{_python()} -m pip install -e '.[{extra}]' (in lrarun's repository)"
+
+
+def _python() -> str:
+    """This Python as one would type it here."""
+    if shutil.which("python") == sys.executable:
+        return "python"
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

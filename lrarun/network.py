@@ -1,92 +1,22 @@
-"""Parameters and the forward pass.
-
-Layers are numbered as in the paper: ``params["W"][l]`` and ``params["c"][l]`` for
-l = 1..L, where layer L is the output. Columns are samples. Every function here also
-takes a stack of networks: a leading axis on every parameter.
-"""
+"""Moved: a learning rule imports from :mod:`lrarun.rules`."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+import warnings
 
-import numpy as np
+from lrarun.nn.arrays import Array, Params
+from lrarun.nn.network import Initialize, depth_of, empty_like, forward, init_forward, predict, write_gradients
 
-from lrarun.activations import softmax
+__all__ = [
+    "Array",
+    "Initialize",
+    "Params",
+    "depth_of",
+    "empty_like",
+    "forward",
+    "init_forward",
+    "predict",
+    "write_gradients",
+]
 
-Array = np.ndarray
-Params = dict[str, dict[int, Array]]
-Initialize = Callable[[np.random.Generator, tuple[int, int]], Array]
-
-
-def depth_of(params: Params) -> int:
-    """L, the number of the output layer."""
-    return len(params["W"])
-
-
-def init_forward(sizes: Sequence[int], initialize: Initialize, rng: np.random.Generator) -> Params:
-    """Forward weights W, shape ``(sizes[l], sizes[l-1])``, and zero biases c, shape ``(sizes[l], 1)``."""
-    layers = range(1, len(sizes))
-    W = {l: initialize(rng, (sizes[l], sizes[l - 1])) for l in layers}
-    return {"W": W, "c": {l: np.zeros((sizes[l], 1), W[l].dtype) for l in layers}}
-
-
-def forward(params: Params, x: Array, phi: Callable[[Array], Array]) -> tuple[dict[int, Array], dict[int, Array]]:
-    """Pre-activations h and post-activations z of every layer (Eq. 1).
-
-    Args:
-        params: at least ``W`` and ``c``.
-        x: inputs, shape ``(..., inputs, n)``.
-        phi: the hidden layers' post-activation; the output layer's is softmax.
-
-    Returns:
-        h for l = 1..L and z for l = 0..L, with z[0] = x; shapes ``(..., units, n)``.
-    """
-    L = depth_of(params)
-    h, z = {}, {0: x}
-    for l in range(1, L + 1):
-        h[l] = params["W"][l] @ z[l - 1]
-        h[l] += params["c"][l]
-        z[l] = phi(h[l]) if l < L else softmax(h[l])
-    return h, z
-
-
-def predict(params: Params, x: Array, phi: Callable[[Array], Array]) -> Array:
-    """The output z^L alone, shape ``(..., classes, n)``; layers below are not kept."""
-    L = depth_of(params)
-    z = x
-    for l in range(1, L + 1):
-        z = params["W"][l] @ z
-        z += params["c"][l]
-        z = phi(z) if l < L else softmax(z)
-    return z
-
-
-def empty_like(params: Params, families: Sequence[str]) -> Params:
-    """Uninitialised arrays in the shapes of some families of the parameters."""
-    return {family: {l: np.empty_like(a) for l, a in params[family].items()} for family in families}
-
-
-def write_gradients(
-    grads: Params, l: int, delta: Array, z_below: Array, reduction: str, scale: float = 1.0
-) -> None:
-    """Writes ``delta z_below^T`` and delta's row sums into ``grads["W"][l]`` and ``grads["c"][l]``.
-
-    Args:
-        delta: the loss's derivative with respect to h^l, shape ``(..., units, n)``; left as it is.
-        z_below: shape ``(..., units below, n)``.
-        reduction: ``"sum"`` or ``"mean"`` over the n samples.
-        scale: a factor on both.
-    """
-    n = delta.shape[-1]
-    factor = scale / n if reduction == "mean" else scale
-    if factor != 1:
-        delta = delta * factor
-    np.matmul(delta, z_below.mT, out=grads["W"][l])
-    # A product with ones takes a quarter of the time of np.sum along rows this short.
-    np.matmul(delta, _ones(n, delta.dtype.char), out=grads["c"][l])
-
-
-@functools.cache
-def _ones(n: int, dtype: str) -> Array:
-    return np.ones((n, 1), dtype)
+warnings.warn("lrarun.network has moved: import from lrarun.rules", DeprecationWarning, stacklevel=2)

@@ -15,14 +15,13 @@ from lrarun import THREAD_VARIABLES
 # As the command line does, before NumPy loads: results are compared bit by bit with those of other processes.
 os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 
-from lrarun import plugins  # noqa: E402
-from lrarun.algorithms import algorithms  # noqa: E402
-from lrarun.cli import main  # noqa: E402
-from lrarun.published import PUBLISHED  # noqa: E402
-
-from .fakes import Server  # noqa: E402
-from .own_rule import RULE  # noqa: E402
-from .tiny_data import published  # noqa: E402
+from lrarun.algorithms import plugins
+from lrarun.algorithms.registry import algorithms
+from lrarun.cli import main
+from lrarun.data.published import PUBLISHED
+from tests.support.fakes import Server
+from tests.support.own_rule import RULE
+from tests.support.tiny_data import published
 
 # A busy machine makes any single example slow; how long the tests take is looked at as a whole.
 settings.register_profile("lrarun", deadline=None, max_examples=50)
@@ -72,7 +71,7 @@ def plugin(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield name
     for module in set(sys.modules) - held:
-        if module.startswith("lrarun.plugins."):
+        if module.startswith("lrarun.algorithms.plugins."):
             del sys.modules[module]
     algorithms.cache_clear()
 
@@ -83,7 +82,7 @@ def machine(tmp_path, monkeypatch) -> Path:
     for variable in ("LRARUN_DATA_DIR", *PROXIES):
         monkeypatch.delenv(variable, raising=False)
     cache = tmp_path / "cache"
-    monkeypatch.setattr("lrarun.finding.cache_folder", lambda: cache)
+    monkeypatch.setattr("lrarun.data.locate.cache_folder", lambda: cache)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setitem(PUBLISHED, "mnist", published())

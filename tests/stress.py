@@ -36,10 +36,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from lrarun.files import TEMPORARY  # noqa: E402
-from lrarun.results import FINISHED, read_result, read_results  # noqa: E402
-from lrarun.spec import load_specs  # noqa: E402
-from tests.small_runs import contents, holding, lrarun, until, write_dataset, write_spec  # noqa: E402
+from lrarun.files import TEMPORARY
+from lrarun.results.read import FINISHED, read_result, read_results
+from lrarun.specs.spec import load_specs
+from tests.support.small_runs import contents, holding, lrarun, until, write_dataset, write_spec
 
 NAMESPACE = "LRARUN_STRESS_NAMESPACE"
 DISK = 24 << 20  # bytes of the small disk
@@ -195,8 +195,12 @@ def processes(runs: int, epochs: int, file: Path, undisturbed: Path, folder: Pat
         unnamed = {run_id for run_id in unfinished if not any(f"{run_id}: " in text for text in commands.said)}
         check(not unnamed, f"of {runs} runs, {runs - len(unfinished)} are finished and {len(unfinished)} are named")
         check(set(commands.codes) <= {0, 3} and (3 in commands.codes or not unfinished), f"exit codes {commands.codes}")
-        reasons = {line.split(": ", 2)[2] for text in commands.said for line in text.splitlines()
-                   if line.startswith("  ") and ": " in line}
+        reasons = {
+            line.split(": ", 2)[2]
+            for text in commands.said
+            for line in text.splitlines()
+            if line.startswith("  ") and ": " in line
+        }
         for reason in sorted(reasons):
             say(f"    reason: {reason}")
         if disk is not None:
@@ -252,8 +256,12 @@ def compare(results: Path, undisturbed: Path) -> None:
     check(not list(results.rglob(f"{TEMPORARY}*")), "nothing is left of killed writers")
     check(not torn(results), "no file is torn")
     ours, theirs = contents(results), contents(undisturbed)
-    differing = [f"{run_id}/{part}" for run_id, run in theirs.items() for part in run
-                 if ours.get(run_id, {}).get(part) != run[part]]
+    differing = [
+        f"{run_id}/{part}"
+        for run_id, run in theirs.items()
+        for part in run
+        if ours.get(run_id, {}).get(part) != run[part]
+    ]
     for name in differing:
         run_id, part = name.split("/")
         say(f"    {name}: {str(ours.get(run_id, {}).get(part))[:2000]}\n    not {str(theirs[run_id][part])[:2000]}")

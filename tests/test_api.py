@@ -16,13 +16,13 @@ import pandas as pd
 import pytest
 
 import lrarun
-from lrarun import plugins
+from lrarun.algorithms import plugins
 from lrarun.errors import Incomplete, SpecError, UsageError
 from lrarun.paper import Key
-from tests import fabricate
-from tests.fabricate import spec_for, write_run
-from tests.own_rule import RULE
-from tests.small_runs import write_dataset
+from tests.support import fabricate
+from tests.support.fabricate import spec_for, write_run
+from tests.support.own_rule import RULE
+from tests.support.small_runs import write_dataset
 
 ROOT = Path(__file__).parent.parent
 ROW = {"train_nll": 0.5, "validation_nll": 0.625, "validation_error": 12.5, "seconds": 1.25}
@@ -41,16 +41,21 @@ def results(tmp_path):
     key = Key("mnist", "Backprop", 3, "sgd")
     one = write_run(tmp_path, spec_for(key), test_error=3.25, best_epoch=2)
     write_log(one, [{"epoch": n} | ROW for n in (1, 2)])
-    two = write_run(tmp_path, spec_for(key._replace(model="LRA-E"), seed=7, algorithm={"beta": 0.5},
-                                       probes=[{"name": "angle", "every": 2}]), test_error=2.5)
+    two = write_run(
+        tmp_path,
+        spec_for(key._replace(model="LRA-E"), seed=7, algorithm={"beta": 0.5}, probes=[{"name": "angle", "every": 2}]),
+        test_error=2.5,
+    )
     write_log(two, [{"epoch": n, "angle_mean": 30.0} | ROW for n in (1, 2, 3)])
     write_run(tmp_path, spec_for(key, seed=1), "running", epoch=0)
     return tmp_path
 
 
 def test_importing_the_package_is_light():
-    program = ("import lrarun, sys; print([m for m in ('numpy', 'pandas', 'yaml', 'pydantic', 'click')"
-               " if m in sys.modules], set(lrarun.__all__) <= set(dir(lrarun)))")
+    program = (
+        "import lrarun, sys; print([m for m in ('numpy', 'pandas', 'yaml', 'pydantic', 'click')"
+        " if m in sys.modules], set(lrarun.__all__) <= set(dir(lrarun)))"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] True"
 
@@ -59,7 +64,7 @@ def test_every_name_it_promises_is_there():
     for name in lrarun.__all__:
         assert getattr(lrarun, name) is not None
     with pytest.raises(AttributeError, match="trian"):
-        lrarun.trian
+        _ = lrarun.trian
 
 
 def test_runs_are_rows_with_settings_by_the_keys_of_a_sweep(results):
@@ -124,8 +129,16 @@ def test_csv_and_the_table_say_the_same(call, results, tmp_path):
 
 def test_errors_are_exported_as_they_were_counted(call, tmp_path):
     """What earlier versions logged as 100 (1 - hits / n) has digits that no count has; other values are left alone."""
-    logged = {"14.799999999999999": 14.8, "10.100000000000001": 10.1, "33.333333333333336": 100 / 3, "nan": None,
-              "0.005172413793103448": 300 / 58000, "14.79999": 14.79999, "0.0": 0.0, "100.0": 100.0}
+    logged = {
+        "14.799999999999999": 14.8,
+        "10.100000000000001": 10.1,
+        "33.333333333333336": 100 / 3,
+        "nan": None,
+        "0.005172413793103448": 300 / 58000,
+        "14.79999": 14.79999,
+        "0.0": 0.0,
+        "100.0": 100.0,
+    }
     losses = ["0.30000000000000004"] * len(logged)
     folder = write_run(tmp_path, spec_for(Key("mnist", "Backprop", 3, "sgd")), test_error=3.0700000000000003)
     fabricate.write_log(folder, validation_error=list(logged), train_nll=losses)
@@ -170,8 +183,14 @@ def test_the_examples_of_the_page_run_as_printed(tmp_path, plugin):
 def small(path):
     """A spec of one short run, on a data set in a folder."""
     write_dataset(path / "own.npz", samples=200)
-    return {"dataset": str(path / "own.npz"), "depth": 1, "width": 8, "epochs": 1, "validation": 50,
-            "algorithm": "backprop"}
+    return {
+        "dataset": str(path / "own.npz"),
+        "depth": 1,
+        "width": 8,
+        "epochs": 1,
+        "validation": 50,
+        "algorithm": "backprop",
+    }
 
 
 def test_a_path_is_the_one_run_of_its_file(tmp_path):
@@ -213,8 +232,14 @@ def test_a_rule_of_ones_own_is_known_once_its_file_is_loaded(rule, tmp_path):
     made = lrarun.train(spec, tmp_path / "results")
     assert made.record["provenance"]["plugins"] == plugins.digests() and made.state == "finished"
     program = f"import lrarun; print(lrarun.make_spec({spec!r}).run_id)"
-    there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/",
-                           env=os.environ | {"PYTHONPATH": str(ROOT)})
+    there = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert there.stdout.strip() == made.run_id, "processes that this one starts know it"
 
 

@@ -29,7 +29,7 @@ def in_a_child(action, limit):
     return os.read(reader, 100).decode() or None
 
 
-@pytest.mark.parametrize("room", range(0, 8))
+@pytest.mark.parametrize("room", range(8))
 def test_a_row_that_does_not_fit_leaves_the_log_as_it_was(tmp_path, room):
     log = tmp_path / "log.csv"
     log.write_text("1,2\n")

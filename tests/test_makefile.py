@@ -180,7 +180,7 @@ def test_reproduce_fails_with_what_it_calls(tmp_path, train, table, claims, expe
 def test_the_readme_page_tool_replaces_what_is_between_the_markers(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("above\n<!-- table:begin -->\n\nold\n\n<!-- table:end -->\nbelow\n")
-    tool = [sys.executable, ROOT / "docs" / "readme_table.py", page]
+    tool = [sys.executable, ROOT / "maintenance" / "readme_table.py", page]
     subprocess.run(tool, input="| a |\n|---|\n", text=True, check=True)
     expected = "above\n<!-- table:begin -->\n\n| a |\n|---|\n\n<!-- table:end -->\nbelow\n"
     assert page.read_text() == expected

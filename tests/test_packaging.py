@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import lrarun
-from lrarun.extras import how_to_install
+from lrarun.errors import how_to_install
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "lrarun"
@@ -110,8 +110,12 @@ def test_one_oldest_python_everywhere():
 def test_extras_are_installed_by_the_same_words_everywhere():
     """As an editable install, from the repository: all else replaces what make installed, or is no package at all."""
     pages = [*(ROOT / "lrarun").rglob("*.py"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    said = [line.strip() for page in pages for line in page.read_text(encoding="utf-8").splitlines()
-            if re.search(r"pip install.*\[", line)]
+    said = [
+        line.strip()
+        for page in pages
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if re.search(r"pip install.*\[", line)
+    ]
     assert len(said) > 3
     assert all(re.search(r"pip install -e '\.\[", line) for line in said), said
 

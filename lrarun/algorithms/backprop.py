@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from lrarun.algorithms.base import Algorithm
-from lrarun.losses import nll
-from lrarun.network import depth_of, forward, write_gradients
+from lrarun.nn.losses import nll
+from lrarun.nn.network import depth_of, forward, write_gradients
 from lrarun.settings import setting
 
 
@@ -23,7 +23,8 @@ class Backprop(Algorithm):
     title: ClassVar[str] = "Backprop"
 
     reduction: Literal["sum", "mean"] = setting(
-        "mean", "how an update is formed from a mini-batch",
+        "mean",
+        "how an update is formed from a mini-batch",
         paper="not stated; the mean lands near the printed numbers, the sum diverges at 8 layers",
     )
 

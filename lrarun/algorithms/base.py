@@ -14,11 +14,11 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from lrarun import network
-from lrarun.activations import TANH, Activation
-from lrarun.network import Initialize, Params
+from lrarun.nn import network
+from lrarun.nn.activations import TANH, Activation
+from lrarun.nn.arrays import Array, Params
+from lrarun.nn.network import Initialize
 
-Array = np.ndarray
 Record = dict[str, Array]
 
 

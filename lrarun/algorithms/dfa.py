@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lrarun.algorithms.feedback import FixedFeedback
-from lrarun.losses import nll
-from lrarun.network import depth_of, forward, init_forward, write_gradients
+from lrarun.algorithms.fixed_feedback import FixedFeedback
+from lrarun.nn.losses import nll
+from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
 
 
 @dataclass(frozen=True, kw_only=True)

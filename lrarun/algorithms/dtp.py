@@ -9,13 +9,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lrarun.activations import softmax
 from lrarun.algorithms.base import Algorithm
-from lrarun.losses import nll
-from lrarun.network import Params, depth_of, forward, init_forward, write_gradients
+from lrarun.nn.activations import softmax
+from lrarun.nn.arrays import Array, Params
+from lrarun.nn.losses import nll
+from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
 from lrarun.settings import setting
 
-Array = np.ndarray
 Sigma = float | Array
 
 TOP_TARGET_HELP = (
@@ -48,20 +48,25 @@ class DifferenceTargets(Algorithm):
     top_target: Literal["output", "hidden"]
 
     correction: Literal["original", "printed"] = setting(
-        "original", "sign of the difference correction (Eq. 8): z - g(z) + g(y), or z - (g(z) + g(y))",
+        "original",
+        "sign of the difference correction (Eq. 8): z - g(z) + g(y), or z - (g(z) + g(y))",
         paper="prints z - (g(z) + g(y)), which does not return the target for an exact inverse;"
         " z - g(z) + g(y), as in Lee et al. (2015), does; with the printed sign DTP-sigma stays above 80 % error",
     )
     reduction: Literal["sum", "mean"] = setting(
-        "mean", "how an update is formed from a mini-batch",
+        "mean",
+        "how an update is formed from a mini-batch",
         paper="not stated; RMSprop cancels the factor but for its epsilon",
     )
     units: Literal["sum", "mean"] = setting(
-        "sum", "whether local losses are summed or averaged over a layer's units",
+        "sum",
+        "whether local losses are summed or averaged over a layer's units",
         paper="Eq. 3 sums; RMSprop cancels the factor but for its epsilon",
     )
     decoder_scale: float = setting(
-        1.0, "factor on the decoders' loss: with SGD, their step size relative to the forward weights'", gt=0,
+        1.0,
+        "factor on the decoders' loss: with SGD, their step size relative to the forward weights'",
+        gt=0,
         paper="not stated; RMSprop cancels the factor but for its epsilon",
     )
 
@@ -159,17 +164,22 @@ class DTP(DifferenceTargets):
     title: ClassVar[str] = "DTP"
 
     alpha: float = setting(
-        0.327, "step from the output towards the label that makes the first target", ge=0,
+        0.327,
+        "step from the output towards the label that makes the first target",
+        ge=0,
         paper="not stated for DTP but as 'the same settings' as Lee et al. (2015), who took 0.3277 on the mini-batch"
         " mean of the loss; here it multiplies each sample's own z^L - y, which is what breaks down with depth",
     )
     top_target: Literal["output", "hidden"] = setting(
-        "output", TOP_TARGET_HELP,
+        "output",
+        TOP_TARGET_HELP,
         paper="'differentiating the output loss with respect to z^L'; the breakdown with depth appears only so,"
         " at the last hidden layer, as in Lee et al. (2015), DTP does not break down",
     )
     sigma: float = setting(
-        0.36, "standard deviation of the decoders' noise, sigma_l for every l", ge=0,
+        0.36,
+        "standard deviation of the decoders' noise, sigma_l for every l",
+        ge=0,
         paper="'fixed', no value but 'the same settings' as Lee et al. (2015), who took 0.3598",
     )
 
@@ -195,26 +205,32 @@ class DTPSigma(DifferenceTargets):
     title: ClassVar[str] = "DTP-sigma"
 
     alpha: float = setting(
-        0.01, "step from the output towards the label that makes the first target, and the topmost noise", ge=0,
+        0.01,
+        "step from the output towards the label that makes the first target, and the topmost noise",
+        ge=0,
         paper="0.01, and sigma_L = alpha",
     )
     top_target: Literal["output", "hidden"] = setting(
-        "hidden", TOP_TARGET_HELP,
+        "hidden",
+        TOP_TARGET_HELP,
         paper="'differentiating the output loss with respect to z^L'; at the last hidden layer, as in Lee et al."
         " (2015), the validation error is lower at 3 and at 8 layers",
     )
     loss: Literal["noise", "target", "reconstruction"] = setting(
-        "noise", "squared difference that Eq. 10 subtracts: u - z (noise), y_z - z (target), u' - u (reconstruction)",
+        "noise",
+        "squared difference that Eq. 10 subtracts: u - z (noise), y_z - z (target), u' - u (reconstruction)",
         paper="the symbols are those of the target, the sentence below them says the corrupted and the clean z;"
         " validation does not tell the three apart, so the sentence decides",
     )
     loss_reduction: Literal["mean", "units-sum", "sum"] = setting(
-        "mean", "how Eq. 10's loss is reduced: averaged over units and samples, summed over units, or over both",
+        "mean",
+        "how Eq. 10's loss is reduced: averaged over units and samples, summed over units, or over both",
         paper="not stated; Eq. 3 sums over units, which at width 256 takes sigma below zero at the second decoder;"
         " a mean shrinks it slowly, and validation does not tell them apart",
     )
     negative: Literal["clip", "absolute", "keep"] = setting(
-        "clip", "a sigma below zero becomes zero, changes its sign, or is kept and shrinks further",
+        "clip",
+        "a sigma below zero becomes zero, changes its sign, or is kept and shrinks further",
         paper="not stated; does not arise with the defaults; kept, a summed loss makes sigma grow until it overflows"
         " at 8 layers, and at 3 layers validation does not tell the three apart",
     )

@@ -7,15 +7,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lrarun import relaxation
-from lrarun.activations import HARD_SIGMOID, Activation
 from lrarun.algorithms.base import Algorithm
-from lrarun.losses import nll
-from lrarun.network import Params, depth_of, init_forward
-from lrarun.relaxation import State
+from lrarun.nn import relaxation
+from lrarun.nn.activations import HARD_SIGMOID, Activation
+from lrarun.nn.arrays import Array, Params
+from lrarun.nn.losses import nll
+from lrarun.nn.network import depth_of, init_forward
+from lrarun.nn.relaxation import State
 from lrarun.settings import setting
-
-Array = np.ndarray
 
 # By hidden layers: the first layer's learning rate and the ratio from layer to layer (docs/choices.md).
 # Glorot weights pass on less and less of a nudge, and the more so the rate must grow downwards.
@@ -24,7 +23,7 @@ RATES = {1: (0.2, 0.5), 2: (2.0, 0.1), 3: (4.0, 0.1), 5: (8.0, 0.2), 8: (30.0, 0
 
 @dataclass(frozen=True, kw_only=True)
 class EquilibriumPropagation(Algorithm):
-    """Equilibrium propagation (Scellier and Bengio 2017), on the energy of :mod:`lrarun.relaxation`.
+    """Equilibrium propagation (Scellier and Bengio 2017), on the energy of :mod:`lrarun.nn.relaxation`.
 
     Free phase: s settles given x. Nudged phase: from there it settles a little towards
     y, with beta/2 |y - s_L|^2 added to the energy. What is learnt is the contrast of
@@ -42,43 +41,60 @@ class EquilibriumPropagation(Algorithm):
     activation: Activation = HARD_SIGMOID
 
     free_sweeps: int = setting(
-        5, "updates of every layer in the free phase, and in prediction", ge=0,
+        5,
+        "updates of every layer in the free phase, and in prediction",
+        ge=0,
         paper="not stated; Scellier and Bengio take 20, 150, 500 Euler steps for 1, 2, 3 hidden layers; with"
         " alternating updates from a forward pass, hidden layers + 2 learn as well as more",
     )
     nudged_sweeps: int = setting(
-        2, "updates of every layer in a nudged phase", ge=1,
+        2,
+        "updates of every layer in a nudged phase",
+        ge=1,
         paper="not stated; Scellier and Bengio take 4, 6, 8 Euler steps for 1, 2, 3 hidden layers; as many"
         " alternating updates as bring the nudge to the first layer learn best",
     )
     relaxation: Literal["alternating", "euler"] = setting(
-        "alternating", "how the state settles: every second layer set to its exact minimum, then the others;"
+        "alternating",
+        "how the state settles: every second layer set to its exact minimum, then the others;"
         " or a step of all layers along the slope of the energy",
         paper="not stated; Scellier and Bengio take Euler steps, which settle several times slower",
     )
     step_size: float = setting(
-        0.5, "step of the Euler relaxation, in units of the time constant", gt=0, le=1,
+        0.5,
+        "step of the Euler relaxation, in units of the time constant",
+        gt=0,
+        le=1,
         paper="not stated; 0.5 in Scellier and Bengio",
     )
     beta: float = setting(
-        0.2, "strength of the nudge, the weight of 1/2 |y - s_L|^2 in the energy", gt=0,
+        0.2,
+        "strength of the nudge, the weight of 1/2 |y - s_L|^2 in the energy",
+        gt=0,
         paper="not stated; 0.5, 1, 1 for 1, 2, 3 hidden layers in Scellier and Bengio",
     )
     nudge: Literal["one-sided", "random-sign", "symmetric"] = setting(
-        "symmetric", "beta as it is, with a sign drawn per mini-batch, or one phase for each sign",
+        "symmetric",
+        "beta as it is, with a sign drawn per mini-batch, or one phase for each sign",
         paper="not stated; random-sign in Scellier and Bengio",
     )
     initial_state: Literal["forward", "zero", "persistent"] = setting(
-        "forward", "where the free phase starts: a bottom-up pass, zero, or where it ended when the sample was last"
+        "forward",
+        "where the free phase starts: a bottom-up pass, zero, or where it ended when the sample was last"
         " seen; persistent states take 4 x (hidden units + classes) x samples bytes (twice that in float64)",
         paper="not stated; persistent, zero at first, in Scellier and Bengio",
     )
     rate_ratio: float = setting(
-        0.1, "ratio of the learning rates of one layer and the layer below it", gt=0, le=1000,
+        0.1,
+        "ratio of the learning rates of one layer and the layer below it",
+        gt=0,
+        le=1000,
         paper="not stated; 1/2 for 1 hidden layer, 1/4 for 3 in Scellier and Bengio",
     )
     output_scale: float = setting(
-        0.1, "factor on the output layer's initial weights", ge=0,
+        0.1,
+        "factor on the output layer's initial weights",
+        ge=0,
         paper="not stated; with 1, about half of the output units start at 0, where a hard sigmoid does not learn",
     )
     output_bias: float = setting(0.05, "initial bias of the output units", paper="not stated; see output_scale")

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from lrarun.algorithms.base import Algorithm, Targets
-from lrarun.losses import LOCAL_LOSSES, nll
-from lrarun.network import depth_of, forward, init_forward, write_gradients
+from lrarun.nn.losses import LOCAL_LOSSES, nll
+from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
 from lrarun.settings import setting
 
 
@@ -31,35 +31,44 @@ class LRAE(Algorithm):
 
     beta: float = setting(0.1, "modulation factor of the displacement (Eq. 5)", gt=0, paper="0.1 (footnote 1)")
     gamma: float = setting(
-        1.0, "speed of the error weights E relative to W (Eqs. 6 and 7)", ge=0,
+        1.0,
+        "speed of the error weights E relative to W (Eqs. 6 and 7)",
+        ge=0,
         paper="'less than 1.0', no value; the authors' released code uses 1.0",
     )
     loss: Literal["gaussian", "cauchy"] = setting(
-        "gaussian", "local loss of the hidden layers (Eq. 3 or 4)",
+        "gaussian",
+        "local loss of the hidden layers (Eq. 3 or 4)",
         paper="both are reported to work, the tables do not say which; Algorithms 1 and 2 assume Gaussian",
     )
     error_scale: float = setting(
-        2.0, "factor on z - y_z in the hidden error units", gt=0,
+        2.0,
+        "factor on z - y_z in the hidden error units",
+        gt=0,
         paper="Eq. 5 and Algorithm 1 print 2, Eq. 3 with sigma^2 = 1/2 and the released code 1;"
         " 2 has the lower validation error (2.8 % after 10 epochs, against 3.8)",
     )
     update: Literal["eq6", "eq7"] = setting(
-        "eq7", "whether W's update carries phi'(h) (Eq. 6) or not (Eq. 7)",
+        "eq7",
+        "whether W's update carries phi'(h) (Eq. 6) or not (Eq. 7)",
         paper="offers both; Eq. 7 is what the released code does, both train",
     )
     error_update: Literal["follow", "oppose"] = setting(
-        "follow", "whether E moves with W's transpose or against it",
+        "follow",
+        "whether E moves with W's transpose or against it",
         paper="prints -gamma in Eq. 6 and +gamma in Eq. 7; only moving along trains, against collapses to chance",
     )
     error_std: float = setting(
-        0.05**0.5, "standard deviation of E's Gaussian initial values", gt=0,
+        0.05**0.5,
+        "standard deviation of E's Gaussian initial values",
+        gt=0,
         paper="'variance of 0.05' for all parameters; read as E's variance and W's standard deviation it fits"
         " the tables, as 2 beta std sqrt(256) near 1 keeps the error signal's size from layer to layer",
     )
     reduction: Literal["sum", "mean"] = setting(
-        "sum", "how an update is formed from a mini-batch",
-        paper="not stated; the sum has 2.8 % validation error after 10 epochs, the mean 8.5;"
-        " the released code sums",
+        "sum",
+        "how an update is formed from a mini-batch",
+        paper="not stated; the sum has 2.8 % validation error after 10 epochs, the mean 8.5; the released code sums",
     )
 
     @classmethod
@@ -69,9 +78,7 @@ class LRAE(Algorithm):
     def init(self, sizes, initialize, rng):
         params = init_forward(sizes, initialize, rng)
         params["E"] = {
-            l: (self.error_std * rng.standard_normal(W.shape)).astype(W.dtype)
-            for l, W in params["W"].items()
-            if l > 1
+            l: (self.error_std * rng.standard_normal(W.shape)).astype(W.dtype) for l, W in params["W"].items() if l > 1
         }
         return params
 

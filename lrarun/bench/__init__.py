@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from lrarun.algorithms import algorithms
+from lrarun.algorithms.registry import algorithms
 from lrarun.bench.epochs import paper_optimizers
 from lrarun.bench.products import bare
 from lrarun.bench.steps import batches_of, sizes_of, step_task
 from lrarun.bench.timing import Task, alternate
-from lrarun.costs import products_of
-from lrarun.datasets import Dataset
-from lrarun.errors import UsageError
-from lrarun.extras import how_to_install
-from lrarun.spec import Spec, make_spec
-from lrarun.training import Training
+from lrarun.data.datasets import Dataset
+from lrarun.engine.costs import products_of
+from lrarun.engine.training import Training
+from lrarun.errors import UsageError, how_to_install
+from lrarun.specs.spec import Spec, make_spec
 
 Row = dict[str, Any]
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from lrarun import runs
-from lrarun.datasets import Dataset
+from lrarun.data.datasets import Dataset
 from lrarun.paper import printed_cells
-from lrarun.protocol import protocol
-from lrarun.spec import Spec, make_spec
+from lrarun.runs.run import Hooks, run
+from lrarun.specs.paper_runs import protocol
+from lrarun.specs.spec import Spec, make_spec
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def _run(spec: Spec, dataset: Dataset) -> EpochTimes:
         marks.append(time.perf_counter())
 
     with tempfile.TemporaryDirectory() as folder:
-        runs.run(spec, dataset, Path(folder), runs.Hooks(started=mark, epoch=mark))
+        run(spec, dataset, Path(folder), Hooks(started=mark, epoch=mark))
         mark(None)
     started, *_, last, ended = marks
     return EpochTimes((last - started) / spec.epochs, sum(spent) / spec.epochs, ended - last)

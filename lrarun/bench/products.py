@@ -1,7 +1,7 @@
 """The matrix products that a training step can't do without, and nothing else.
 
 The baseline of ``lrarun bench``. It has the products that a rule was seen to make in one
-step (:mod:`lrarun.costs`), in their order, each one ``numpy.matmul`` into memory that is
+step (:mod:`lrarun.engine.costs`), in their order, each one ``numpy.matmul`` into memory that is
 there already. What the step reads twice is one array here too, and what it keeps apart
 is apart, so that the caches hold as much or as little of it; only results that the step
 reads again go into one array per shape, as products fed with each other's results would
@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from lrarun.bench.timing import Task, alternate
-from lrarun.costs import Operand, Product
-from lrarun.memory import aligned_empty
+from lrarun.engine.costs import Operand, Product
+from lrarun.nn.arrays import Array
+from lrarun.nn.memory import aligned_empty
 
-Array = np.ndarray
 Layouts = tuple[str, str, str]  # "C" or "F" of left, right and out
 
 SECONDS_PER_SHAPE = 0.1

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from lrarun import compiled, datasets
 from lrarun.bench.timing import Task
-from lrarun.datasets import Dataset
-from lrarun.memory import aligned_empty
-from lrarun.spec import Spec
-from lrarun.training import Training
+from lrarun.data import datasets
+from lrarun.data.datasets import Dataset
+from lrarun.engine.training import Training
+from lrarun.nn import compiled
+from lrarun.nn.memory import aligned_empty
+from lrarun.specs.spec import Spec
 
 Batch = tuple[np.ndarray, np.ndarray]
 

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from lrarun.bench.steps import Batch
 from lrarun.bench.timing import Task
-from lrarun.network import Params
-from lrarun.spec import Spec
+from lrarun.nn.arrays import Params
+from lrarun.specs.spec import Spec
 
 Tensors = dict[str, dict[int, Tensor]]
 Gradients = Callable[[Any, Tensors, Tensor, Tensor], Tensors]
@@ -56,8 +56,10 @@ def torch_task(spec: Spec, params: Params, batches: Iterator[Batch]) -> Task:
 def as_tensors(params: Params) -> Tensors:
     """Copies of the parameters; biases become vectors."""
     return {
-        family: {l: torch.from_numpy(a.copy()).squeeze(-1) if a.shape[-1] == 1 else torch.from_numpy(a.copy())
-                 for l, a in layers.items()}
+        family: {
+            l: torch.from_numpy(a.copy()).squeeze(-1) if a.shape[-1] == 1 else torch.from_numpy(a.copy())
+            for l, a in layers.items()
+        }
         for family, layers in params.items()
     }
 

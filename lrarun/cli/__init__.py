@@ -13,8 +13,12 @@ import sys
 import click
 
 from lrarun import __version__
-from lrarun.cli.behaviour import (
-    SuggestingGroup, global_options, is_verbose, unread_output_is_fine, with_global_options,
+from lrarun.cli.support.behaviour import (
+    SuggestingGroup,
+    global_options,
+    is_verbose,
+    unread_output_is_fine,
+    with_global_options,
 )
 from lrarun.errors import LrarunError
 

@@ -7,34 +7,68 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrarun.cli.completing import optimizer_names, rules
-from lrarun.cli.options import WholeNumber
+from lrarun.cli.support.completing import optimizer_names, rules
+from lrarun.cli.support.options import WholeNumber
 
 if TYPE_CHECKING:
     from lrarun.bench import Row
-    from lrarun.spec import Spec
+    from lrarun.specs.spec import Spec
 
 # Decimals of a column's numbers.
-DECIMALS = {"step_us": 1, "products_us": 1, "ratio": 2, "torch_us": 1, "torch_ratio": 2, "epoch_s": 2, "epoch_ratio": 3,
-            "epochs_per_s": 3}
+DECIMALS = {
+    "step_us": 1,
+    "products_us": 1,
+    "ratio": 2,
+    "torch_us": 1,
+    "torch_ratio": 2,
+    "epoch_s": 2,
+    "epoch_ratio": 3,
+    "epochs_per_s": 3,
+}
 TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words, and how wide they are
 
 
 @click.command()
-@click.option("--algorithm", "names", multiple=True, metavar="NAME", shell_complete=rules,
-              help="Only this rule. Can be given several times.")
+@click.option(
+    "--algorithm",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=rules,
+    help="Only this rule. Can be given several times.",
+)
 @click.option("--depth", "depths", multiple=True, type=WholeNumber(1, 100), help="Only this many hidden layers.")
-@click.option("--optimizer", "optimizers", multiple=True, metavar="NAME", shell_complete=optimizer_names,
-              help="This optimizer in place of those that the paper's tables have for the rule.")
-@click.option("--seconds", default=2.0, show_default=True, type=click.FloatRange(0),
-              help="How long to look for the shortest step, for each row.")
+@click.option(
+    "--optimizer",
+    "optimizers",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=optimizer_names,
+    help="This optimizer in place of those that the paper's tables have for the rule.",
+)
+@click.option(
+    "--seconds",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How long to look for the shortest step, for each row.",
+)
 @click.option("--epochs/--no-epochs", default=True, help="Also train whole epochs, and estimate the paper's tables.")
 @click.option("--images", default=60_000, show_default=True, type=WholeNumber(10), help="Training images.")
 @click.option("--jobs", default=2, show_default=True, type=WholeNumber(1), help="Processes of the estimates.")
 @click.option("--vs", type=click.Choice(["torch"]), help="Also time the same steps in PyTorch.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of rows as JSON.")
-def bench(names: tuple[str, ...], depths: tuple[int, ...], optimizers: tuple[str, ...], seconds: float, epochs: bool,
-          images: int, jobs: int, vs: str | None, as_json: bool) -> None:
+def bench(
+    names: tuple[str, ...],
+    depths: tuple[int, ...],
+    optimizers: tuple[str, ...],
+    seconds: float,
+    epochs: bool,
+    images: int,
+    jobs: int,
+    vs: str | None,
+    as_json: bool,
+) -> None:
     """Time training steps and whole epochs.
 
     Steps are timed beside the matrix products that they can't do without. The data set
@@ -47,7 +81,7 @@ def bench(names: tuple[str, ...], depths: tuple[int, ...], optimizers: tuple[str
       lrarun bench --json > bench.json
     """
     from lrarun.bench import blas, check_torch, chosen_specs
-    from lrarun.compiled import at_once
+    from lrarun.nn.compiled import at_once
 
     specs = chosen_specs(names, depths, optimizers, validation=images // 30)
     if vs:
@@ -66,8 +100,9 @@ def bench(names: tuple[str, ...], depths: tuple[int, ...], optimizers: tuple[str
         show_estimates(found, jobs, err=as_json)
 
 
-def measured(specs: Sequence[Spec], images: int, seconds: float, vs: str | None,
-             found: dict[Any, Any] | None) -> Iterator[Row]:
+def measured(
+    specs: Sequence[Spec], images: int, seconds: float, vs: str | None, found: dict[Any, Any] | None
+) -> Iterator[Row]:
     """One row per spec as they come; the times of epochs also go into ``found``, if there is one."""
     from lrarun.bench import step_row
     from lrarun.bench.data import synthetic

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import click
 
-from lrarun.cli.behaviour import say
-from lrarun.cli.options import check_results, data_dir_option, optional_specs_argument, results_option, set_option
 from lrarun.cli.status import wanted_runs
+from lrarun.cli.support.behaviour import say
+from lrarun.cli.support.options import (
+    check_results,
+    data_dir_option,
+    optional_specs_argument,
+    results_option,
+    set_option,
+)
 
 
 @click.command()
@@ -18,9 +24,7 @@ from lrarun.cli.status import wanted_runs
 @data_dir_option
 @set_option
 @click.option("--yes", "-y", is_flag=True, help="Remove without asking.")
-def clean(
-    specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], yes: bool
-) -> None:
+def clean(specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], yes: bool) -> None:
     """Remove runs that failed or are stale.
 
     Shows them first, and asks on a terminal; elsewhere, removes nothing without --yes.
@@ -33,8 +37,8 @@ def clean(
       lrarun clean
       lrarun clean experiments/table1.yaml --yes
     """
-    from lrarun.cli.printing import shortened
-    from lrarun.housekeeping import removable, remove
+    from lrarun.cli.support.printing import shortened
+    from lrarun.runs.status import removable, remove
 
     wanted = wanted_runs(specs, overrides)
     check_results(results)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from lrarun.cli.behaviour import SuggestingGroup
-from lrarun.cli.options import data_dir_option, quiet_option
+from lrarun.cli.support.behaviour import SuggestingGroup
+from lrarun.cli.support.options import data_dir_option, quiet_option
+from lrarun.data.published import PUBLISHED
 from lrarun.errors import LrarunError
-from lrarun.published import PUBLISHED
 
 
 @click.group(cls=SuggestingGroup)
@@ -39,8 +39,8 @@ def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
       lrarun data fetch
       lrarun data fetch mnist --data-dir /scratch/data
     """
-    from lrarun import datasets
-    from lrarun.cli.downloads import download_progress
+    from lrarun.cli.support.downloads import download_progress
+    from lrarun.data import datasets
 
     code = 0
     for name in names or PUBLISHED:
@@ -64,7 +64,7 @@ def list_(data_dir: Path | None) -> None:
       lrarun data list
       lrarun data list --data-dir /scratch/data
     """
-    from lrarun import datasets
+    from lrarun.data import datasets
 
     for name in PUBLISHED:
         click.echo(f"{name}\t{datasets.where(name, data_dir) or 'not on this machine'}")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.completing import names
-from lrarun.cli.options import data_dir_option, json_option
+from lrarun.cli.support.completing import names
+from lrarun.cli.support.options import data_dir_option, json_option
 
 if TYPE_CHECKING:
-    from lrarun.catalogue import Description, Setting
+    from lrarun.specs.catalogue import Description, Setting
 
 
 @click.command()
@@ -34,10 +34,10 @@ def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
       lrarun describe spec
       lrarun describe my-images.npz
     """
-    from lrarun import catalogue
-    from lrarun.cli.printing import print_json
+    from lrarun.cli.support.printing import print_json
     from lrarun.errors import UsageError
     from lrarun.settings import UnknownName
+    from lrarun.specs import catalogue
 
     try:
         found = catalogue.describe(name, data_dir)
@@ -53,7 +53,7 @@ def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
 
 def page(about: Description) -> str:
     """A description as text."""
-    from lrarun.cli.printing import heading
+    from lrarun.cli.support.printing import heading
 
     title = f": {about.title}" if about.title and about.title != about.name else ""
     parts = [heading(f"{about.name} ({about.kind}){title}"), indented(about.text)]
@@ -70,7 +70,7 @@ def page(about: Description) -> str:
 
 def example(about: Description) -> str:
     """How a spec chooses it, with its first setting where it has any."""
-    from lrarun.cli.printing import flow
+    from lrarun.cli.support.printing import flow
 
     choice = about.name
     if about.settings:
@@ -81,7 +81,7 @@ def example(about: Description) -> str:
 
 def indented(text: str) -> str:
     """Lines as they are written, since equations stand in lines of their own; too long ones broken."""
-    from lrarun.cli.printing import width, wrapped
+    from lrarun.cli.support.printing import width, wrapped
 
     lines = (f"  {line}" if len(line) + 2 <= width() else wrapped(line, 2) for line in text.splitlines())
     return "\n".join(line.rstrip() for line in lines)
@@ -89,8 +89,8 @@ def indented(text: str) -> str:
 
 def setting_text(setting: Setting) -> str:
     """One setting in a few lines."""
-    from lrarun.catalogue import allowed
-    from lrarun.cli.printing import flow, wrapped
+    from lrarun.cli.support.printing import flow, wrapped
+    from lrarun.specs.catalogue import allowed
 
     default = "no default" if setting.default is None and setting.choices else f"default {flow(setting.default)}"
     lines = [f"  {click.style(setting.name, bold=True)}  {allowed(setting)}, {default}"]
@@ -102,7 +102,7 @@ def setting_text(setting: Setting) -> str:
 
 def defaults_text(about: Description) -> str:
     """What a spec means for a rule where it is silent, once if it is the same at each depth."""
-    from lrarun.cli.printing import columns, flow, heading
+    from lrarun.cli.support.printing import columns, flow, heading
 
     by_depth = {depth: {key: flow(value) for key, value in items.items()} for depth, items in about.defaults.items()}
     same = len({str(items) for items in by_depth.values()}) == 1
@@ -118,7 +118,7 @@ def defaults_text(about: Description) -> str:
 
 def files_text(about: Description) -> str:
     """A data set's files and where it can be had."""
-    from lrarun.cli.printing import heading, size
+    from lrarun.cli.support.printing import heading, size
 
     lines = [heading("Files" if about.sources else "Arrays")]
     for name, each in about.files.items():

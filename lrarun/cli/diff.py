@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrarun.cli.options import json_option, results_option, run_argument
+from lrarun.cli.support.options import json_option, results_option, run_argument
 
 if TYPE_CHECKING:
-    from lrarun.differences import Difference
+    from lrarun.results.compare import Difference
 
 
 @click.command()
@@ -30,9 +30,9 @@ def diff(first: str, second: str, results: Path, as_json: bool) -> None:
       lrarun diff mnist-lra-e-8 mnist-dfa-8
       lrarun diff mnist-rfa-3 mnist-rfa-5 --results results/reference
     """
-    from lrarun.cli.printing import columns, heading, print_json
-    from lrarun.differences import of_provenance, of_results, of_specs
-    from lrarun.results import find_result
+    from lrarun.cli.support.printing import columns, heading, print_json
+    from lrarun.results.compare import of_provenance, of_results, of_specs
+    from lrarun.results.read import find_result
 
     a, b = (find_result(results, run) for run in (first, second))
     parts = {"Spec": of_specs(a, b), "Result": of_results(a, b), "Provenance": of_provenance(a, b)}
@@ -48,7 +48,7 @@ def side_by_side(found: Sequence[Difference]) -> str:
     """A table of differences: the key, both values, and for numbers the step from a to b."""
     from tabulate import tabulate
 
-    from lrarun.differences import PERCENT
+    from lrarun.results.compare import PERCENT
 
     if not found:
         return "  the same"
@@ -59,7 +59,7 @@ def side_by_side(found: Sequence[Difference]) -> str:
 
 def texts(a: Any, b: Any, percent: bool) -> list[str]:
     """Both values and, if they are numbers, the step from one to the other."""
-    from lrarun.cli.printing import flow
+    from lrarun.cli.support.printing import flow
 
     numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (a, b))
     if percent and numbers:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.options import data_dir_option, json_option, results_option
+from lrarun.cli.support.options import data_dir_option, json_option, results_option
 from lrarun.errors import LrarunError
 
 if TYPE_CHECKING:
-    from lrarun.doctor import Check
+    from lrarun.runs.doctor import Check
 
 COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 
@@ -32,8 +32,8 @@ def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
       lrarun doctor --results /scratch/results
       lrarun doctor --json
     """
-    from lrarun.cli.printing import plural, print_json
-    from lrarun.doctor import BAD, examine
+    from lrarun.cli.support.printing import plural, print_json
+    from lrarun.runs.doctor import BAD, examine
 
     checks = []
     for check in examine(results, data_dir):
@@ -49,7 +49,7 @@ def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
 
 def line(check: Check) -> str:
     """One check as text: state, name, what was found, and below it what to do."""
-    from lrarun.cli.printing import wrapped
+    from lrarun.cli.support.printing import wrapped
 
     state = click.style(check.state.ljust(4), fg=COLOURS[check.state], bold=check.state == "bad")
     body = wrapped(f"{check.name}: {check.found}", 6).lstrip()

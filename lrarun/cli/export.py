@@ -9,20 +9,31 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.options import check_folder, results_option
-from lrarun.errors import LrarunError, UsageError
-from lrarun.extras import how_to_install
+from lrarun.cli.support.options import check_folder, results_option
+from lrarun.errors import LrarunError, UsageError, how_to_install
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @click.command()
-@click.option("--format", "layout", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
-              help="parquet needs pyarrow.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["csv", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="parquet needs pyarrow.",
+)
 @click.option("--runs", "by_run", is_flag=True, help="One row per run, with its final scores, in place of its epochs.")
-@click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", callback=check_folder,
-              help="Write to a file, whole or not at all, in place of stdout.")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    callback=check_folder,
+    help="Write to a file, whole or not at all, in place of stdout.",
+)
 @results_option
 def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
     """Export every epoch of every run as a table.
@@ -37,7 +48,7 @@ def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
       lrarun export --runs --results results/reference
       lrarun export --format parquet --out epochs.parquet
     """
-    from lrarun.frames import load_epochs, load_results
+    from lrarun.results.frames import load_epochs, load_results
 
     if layout == "parquet" and out is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is no text for a terminal; give --out FILE.")

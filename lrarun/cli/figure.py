@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.completing import spec_files
-from lrarun.cli.hints import train_command
-from lrarun.cli.options import PICTURES, WholeNumber, data_dir_option, quiet_option, results_option, set_option
+from lrarun.cli.support.completing import spec_files
+from lrarun.cli.support.hints import train_command
+from lrarun.cli.support.options import PICTURES, WholeNumber, data_dir_option, quiet_option, results_option, set_option
 
 if TYPE_CHECKING:
-    from lrarun.drawing import Drawing
+    from lrarun.api.figures import Drawing
 
 NUMBERS = ("1a", "1b", "2", "3")
 SUFFIXES = ("png", "svg")
@@ -33,18 +33,38 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @click.command()
 @click.argument("number", type=click.Choice(NUMBERS))
 @results_option
-@click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
-              shell_complete=spec_files,
-              help="Show the runs of this spec file in place of the paper's. May be given several times.")
+@click.option(
+    "--spec",
+    "files",
+    type=click.Path(path_type=Path),
+    metavar="SPEC.yaml",
+    multiple=True,
+    shell_complete=spec_files,
+    help="Show the runs of this spec file in place of the paper's. May be given several times.",
+)
 @set_option
-@click.option("--out", type=click.Path(path_type=Path), metavar="PATH",
-              help="Folder to write into, or a file whose name ends in .png or .svg."
-                   f"  [default: {PICTURES} in the results folder]")
-@click.option("--format", "formats", callback=read_formats, metavar="png,svg",
-              help="Formats to write, separated by commas.  [default: both, or what --out says]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Folder to write into, or a file whose name ends in .png or .svg."
+    f"  [default: {PICTURES} in the results folder]",
+)
+@click.option(
+    "--format",
+    "formats",
+    callback=read_formats,
+    metavar="png,svg",
+    help="Formats to write, separated by commas.  [default: both, or what --out says]",
+)
 @data_dir_option
-@click.option("--samples", type=WholeNumber(min=10), default=2500, show_default=True,
-              help="Figure 2: how many of the test images to show.")
+@click.option(
+    "--samples",
+    type=WholeNumber(min=10),
+    default=2500,
+    show_default=True,
+    help="Figure 2: how many of the test images to show.",
+)
 @quiet_option
 def figure(
     number: str,
@@ -80,15 +100,15 @@ def figure(
     if overrides and not files:
         raise click.UsageError("--set changes the runs of --spec; give one.")
     paths = targets(out or results / PICTURES, number, formats)
-    from lrarun.report.figures import check_libraries, save, styled
+    from lrarun.report.figures.files import check_libraries, save, styled
 
     check_libraries(number)
-    from lrarun import datasets
-    from lrarun.cli.downloads import download_progress
-    from lrarun.drawing import draw
+    from lrarun.api.figures import draw
+    from lrarun.cli.support.downloads import download_progress
+    from lrarun.data import datasets
     from lrarun.report.cells import well_formed
-    from lrarun.results import read_results
-    from lrarun.spec import load_specs
+    from lrarun.results.read import read_results
+    from lrarun.specs.spec import load_specs
 
     specs = [spec.to_dict() for file in files for spec in load_specs(file, overrides)] if files else None
     with styled():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from lrarun.cli.options import json_option
+from lrarun.cli.support.options import json_option
 
-# Those of `lrarun.catalogue.KINDS`, which must not be imported for the help page.
+# Those of `lrarun.specs.catalogue.KINDS`, which must not be imported for the help page.
 HEADINGS = {
     "algorithms": "Algorithms",
     "optimizers": "Optimizers",
@@ -34,8 +34,8 @@ def list_(kind: str | None, as_json: bool) -> None:
 
     More about a name: lrarun describe NAME
     """
-    from lrarun.catalogue import entries
-    from lrarun.cli.printing import columns, heading, print_json
+    from lrarun.cli.support.printing import columns, heading, print_json
+    from lrarun.specs.catalogue import entries
 
     kinds = [kind] if kind else list(HEADINGS)
     found = {each: entries(each) for each in kinds}

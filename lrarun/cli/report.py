@@ -8,30 +8,46 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrarun.cli.completing import spec_files
-from lrarun.cli.options import PICTURES, check_folder, results_option, set_option
+from lrarun.cli.support.completing import spec_files
+from lrarun.cli.support.options import PICTURES, check_folder, results_option, set_option
 
 if TYPE_CHECKING:
-    from lrarun.report.claims import Checked
-    from lrarun.results import Result
+    from lrarun.report.claims.check import Checked
     from lrarun.report.web.page import Contents
     from lrarun.report.web.pictures import Picture
+    from lrarun.results.read import Result
 
 
 @click.command()
-@click.option("--out", "-o", callback=check_folder, type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-              default=Path("report.html"), show_default=True, metavar="FILE", help="File to write; - for stdout.")
+@click.option(
+    "--out",
+    "-o",
+    callback=check_folder,
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    default=Path("report.html"),
+    show_default=True,
+    metavar="FILE",
+    help="File to write; - for stdout.",
+)
 @results_option
-@click.option("--figures", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
-              help="Folder with PNG and SVG pictures to show."
-                   f"  [default: {PICTURES} in the results folder, if there; with --spec, none]")
-@click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
-              shell_complete=spec_files,
-              help="Show the runs of this spec file alone, not the paper's protocol. May be given several times.")
+@click.option(
+    "--figures",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder with PNG and SVG pictures to show."
+    f"  [default: {PICTURES} in the results folder, if there; with --spec, none]",
+)
+@click.option(
+    "--spec",
+    "files",
+    type=click.Path(path_type=Path),
+    metavar="SPEC.yaml",
+    multiple=True,
+    shell_complete=spec_files,
+    help="Show the runs of this spec file alone, not the paper's protocol. May be given several times.",
+)
 @set_option
-def report(
-    out: Path, results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]
-) -> None:
+def report(out: Path, results: Path, figures: Path | None, files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
     """Write all results as one web page.
 
     It has the tables with the paper's numbers and verdicts, learning curves, figures,
@@ -59,15 +75,15 @@ def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrid
     """All that the page shows."""
     from lrarun.cli.claims import with_commands
     from lrarun.cli.table import by_protocol, by_spec, specs_in
-    from lrarun.protocol import resolver, target_products, titles
     from lrarun.report.cells import fill, well_formed
-    from lrarun.report.claims import check, load_claims
-    from lrarun.report.measured import Measured
+    from lrarun.report.claims.check import check, load_claims
+    from lrarun.report.claims.evidence import Measured
     from lrarun.report.verdicts import add_verdicts
     from lrarun.report.web.page import Contents
     from lrarun.report.web.pictures import read_pictures
-    from lrarun.results import read_results
-    from lrarun.staleness import superseded
+    from lrarun.results.read import read_results
+    from lrarun.runs.staleness import superseded
+    from lrarun.specs.paper_runs import resolver, target_products, titles
 
     runs = well_formed(read_results(results))
     specs = specs_in(files, overrides)

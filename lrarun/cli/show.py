@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrarun.cli.behaviour import is_verbose
-from lrarun.cli.options import check_folder, json_option, results_option, run_argument
+from lrarun.cli.support.behaviour import is_verbose
+from lrarun.cli.support.options import check_folder, json_option, results_option, run_argument
 
 if TYPE_CHECKING:
-    from lrarun.results import Result
+    from lrarun.results.read import Result
 
 COLOURS = ("cyan", "yellow", "green", "magenta")
 SCORES = {
@@ -29,8 +29,13 @@ SCORES = {
 @click.command()
 @run_argument("run")
 @results_option
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", callback=check_folder,
-              help="Write the learning curve as a picture too (.png, .pdf, .svg); needs matplotlib.")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    callback=check_folder,
+    help="Write the learning curve as a picture too (.png, .pdf, .svg); needs matplotlib.",
+)
 @json_option
 def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
     """Show one run, from spec to learning curve.
@@ -44,13 +49,13 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
       lrarun show c81132569a --results results/reference
       lrarun show mnist-rfa-5 --results results/reference --plot curve.png
     """
-    from lrarun.cli.printing import print_json
-    from lrarun.results import find_result, read_log
+    from lrarun.cli.support.printing import print_json
+    from lrarun.results.read import find_result, read_log
 
     found = find_result(results, run)
     log = read_log(found.folder)
     if plot:
-        from lrarun.plotting import save_curve
+        from lrarun.report.figures.learning_curve import save_curve
 
         save_curve(found, plot)
     if as_json:
@@ -61,13 +66,15 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
 
 def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
     """All that there is to see of a run."""
-    from lrarun.cli.printing import columns, flow, heading
+    from lrarun.cli.support.printing import columns, flow, heading
 
     parts = [f"{heading(found.run_id)}\n  {state_of(found)}"]
     scores = [(name, form.format(found.record[key])) for key, (name, form) in SCORES.items() if key in found.record]
     if scores:
-        parts.append(heading(f"Scores at epoch {found.record.get('best_epoch', '?')}, that of the lowest validation"
-                             " error") + f"\n{columns(scores)}")
+        parts.append(
+            heading(f"Scores at epoch {found.record.get('best_epoch', '?')}, that of the lowest validation error")
+            + f"\n{columns(scores)}"
+        )
     parts.append(heading("Spec") + "\n" + columns((key, flow(value)) for key, value in found.spec.items()))
     known = origin(found)
     if known:
@@ -109,23 +116,32 @@ def origin(found: Result) -> list[tuple[str, str]]:
     library = blas and " ".join(str(blas[key]) for key in ("name", "version", "architecture") if key in blas)
     numpy = " ".join(str(made[key]) for key in ("numpy", "numpy_simd") if made.get(key))
     rows = [
-        ("lrarun", made.get("lrarun")), ("commit", commit), ("Python", made.get("python")),
-        ("NumPy", numpy), ("BLAS", library), ("CPU", made.get("cpu")), ("system", made.get("system")),
+        ("lrarun", made.get("lrarun")),
+        ("commit", commit),
+        ("Python", made.get("python")),
+        ("NumPy", numpy),
+        ("BLAS", library),
+        ("CPU", made.get("cpu")),
+        ("system", made.get("system")),
         ("plugins", " ".join(f"{name} {digest[:12]}" for name, digest in (made.get("plugins") or {}).items())),
-        ("started", record.get("started")), ("finished", record.get("finished")),
-        ("data, SHA-256", record.get("dataset_sha256")), ("folder", str(found.folder)),
+        ("started", record.get("started")),
+        ("finished", record.get("finished")),
+        ("data, SHA-256", record.get("dataset_sha256")),
+        ("folder", str(found.folder)),
     ]
     return [(name, str(value)) for name, value in rows if value]
 
 
 def curve(log: Sequence[Mapping[str, float]]) -> str:
     """The validation error and the losses by epoch, to fit the terminal."""
-    from lrarun.curves import Chart, draw
+    from lrarun.cli.support.terminal_chart import Chart, draw
 
     size = shutil.get_terminal_size()
     chart = Chart(min(size.columns, 120), max(8, min(14, size.lines // 2 - 1)), can_print_braille(), paint)
-    columns = {name: [(row["epoch"], row.get(name, float("nan"))) for row in log]
-               for name in ("validation_error", "train_nll", "validation_nll")}
+    columns = {
+        name: [(row["epoch"], row.get(name, float("nan"))) for row in log]
+        for name in ("validation_error", "train_nll", "validation_nll")
+    }
     error = draw({"validation": columns["validation_error"]}, "validation error, %", chart)
     losses = {"training": columns["train_nll"], "validation": columns["validation_nll"]}
     return error + "\n\n" + draw(losses, "negative log likelihood, nats", chart)

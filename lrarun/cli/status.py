@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.behaviour import say
-from lrarun.cli.hints import train_command
-from lrarun.cli.options import (
-    check_results, data_dir_option, json_option, optional_specs_argument, results_option, set_option,
+from lrarun.cli.support.behaviour import say
+from lrarun.cli.support.hints import train_command
+from lrarun.cli.support.options import (
+    check_results,
+    data_dir_option,
+    json_option,
+    optional_specs_argument,
+    results_option,
+    set_option,
 )
 
 if TYPE_CHECKING:
-    from lrarun.housekeeping import Status
-    from lrarun.spec import Spec
+    from lrarun.runs.status import Status
+    from lrarun.specs.spec import Spec
 
 HEADERS = ("run", "differs in", "state", "epoch", "validation error", "time left", "where or why")
 
@@ -41,7 +46,7 @@ def status(
       lrarun status experiments/table1.yaml
       lrarun status --json
     """
-    from lrarun.housekeeping import statuses
+    from lrarun.runs.status import statuses
 
     wanted = wanted_runs(specs, overrides)
     if wanted is None:
@@ -82,7 +87,7 @@ def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spe
             raise click.UsageError("--set changes the runs of a spec; give one.")
         return None
     from lrarun.errors import UsageError
-    from lrarun.spec import load_specs
+    from lrarun.specs.spec import load_specs
 
     for path in specs:
         if path.is_dir():
@@ -92,8 +97,8 @@ def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spe
 
 def cells(row: Status) -> list[str]:
     """A run as a line of the table."""
-    from lrarun.cli.printing import shortened
-    from lrarun.estimates import duration
+    from lrarun.cli.support.printing import shortened
+    from lrarun.results.timing import duration
 
     error = "" if row.validation_error is None else f"{row.validation_error:.2f} %"
     left = "" if row.seconds_left == 0 else duration(row.seconds_left)

@@ -9,29 +9,41 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrarun.cli.behaviour import say
-from lrarun.cli.completing import spec_files
-from lrarun.cli.hints import command, train_command
-from lrarun.cli.options import results_option, set_option
+from lrarun.cli.support.behaviour import say
+from lrarun.cli.support.completing import spec_files
+from lrarun.cli.support.hints import command, train_command
+from lrarun.cli.support.options import results_option, set_option
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lrarun.paper import Key
     from lrarun.report.cells import Wanted
-    from lrarun.results import Result
+    from lrarun.results.read import Result
 
 LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 
 
 @click.command()
 @click.argument("number", type=click.Choice(["1", "2", "3"]), required=False)
-@click.option("--format", "layout", type=click.Choice(LAYOUTS), default="text", show_default=True,
-              help="csv and json have one row per cell.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(LAYOUTS),
+    default="text",
+    show_default=True,
+    help="csv and json have one row per cell.",
+)
 @results_option
-@click.option("--spec", "files", type=click.Path(path_type=Path), metavar="SPEC.yaml", multiple=True,
-              shell_complete=spec_files,
-              help="Show the runs of this spec file in place of the paper's protocol. May be given several times.")
+@click.option(
+    "--spec",
+    "files",
+    type=click.Path(path_type=Path),
+    metavar="SPEC.yaml",
+    multiple=True,
+    shell_complete=spec_files,
+    help="Show the runs of this spec file in place of the paper's protocol. May be given several times.",
+)
 @set_option
 @click.option("--compare", is_flag=True, help="Show each cell's difference from the paper's, and a verdict.")
 def table(
@@ -57,8 +69,8 @@ def table(
     from lrarun.report.comparison import render_comparison
     from lrarun.report.tables import render
     from lrarun.report.verdicts import add_verdicts
-    from lrarun.results import read_results
-    from lrarun.staleness import superseded
+    from lrarun.results.read import read_results
+    from lrarun.runs.staleness import superseded
 
     runs = well_formed(read_results(results))
     wanted, stale = by_spec(specs_in(files, overrides)) if files else by_protocol(runs), superseded(runs)
@@ -74,28 +86,26 @@ def table(
 
 def specs_in(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, Any]]:
     """The resolved specs of all runs of spec files."""
-    from lrarun.spec import load_specs
+    from lrarun.specs.spec import load_specs
 
     return [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
 
 
 def by_spec(specs: Sequence[Mapping[str, Any]]) -> dict[Key, Wanted]:
     """The cells that the runs of specs fill."""
-    from lrarun.protocol import protocol, titles
     from lrarun.report.cells import differences, wanted_by
+    from lrarun.specs.paper_runs import protocol, titles
 
     wanted = wanted_by(specs, titles())
     papers = protocol(wanted)
-    return {
-        key: replace(want, departs=", ".join(differences(want.spec, papers[key]))) for key, want in wanted.items()
-    }
+    return {key: replace(want, departs=", ".join(differences(want.spec, papers[key]))) for key, want in wanted.items()}
 
 
 def by_protocol(runs: Sequence[Result]) -> dict[Key, Wanted]:
     """All printed cells, and those of other rules that there are runs of."""
     from lrarun.paper import MODELS, TABLE_OF, printed_cells
-    from lrarun.protocol import protocol, titles
     from lrarun.report.cells import Wanted, key_of
+    from lrarun.specs.paper_runs import protocol, titles
 
     printed = {cell.key: Wanted({}) for cell in printed_cells()}
     depths = {key.depth for key in printed}
@@ -121,8 +131,8 @@ def choose(cells: pd.DataFrame, number: str | None, layout: str, by_files: bool)
 def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: pd.DataFrame) -> None:
     """Says which runs of the cells shown are in no average, and why."""
     from lrarun.paper import Key
-    from lrarun.protocol import titles
     from lrarun.report.cells import left_out
+    from lrarun.specs.paper_runs import titles
 
     shown = [Key(*key) for key in cells[list(Key._fields)].itertuples(index=False)]
     counts = left_out(runs, {key: wanted[key] for key in shown}, titles())
@@ -142,8 +152,10 @@ def mention_stale(
     count = cells["stale"].sum()
     if count:
         status, clean = (command(name, files, overrides, results) for name in ("status", "clean"))
-        say(f"stale: {plural(count, 'run')} in these cells ({', '.join(sorted(set(stale.values())))});"
-            f" {status} names them, {clean} removes them, and lrarun train then trains them again")
+        say(
+            f"stale: {plural(count, 'run')} in these cells ({', '.join(sorted(set(stale.values())))});"
+            f" {status} names them, {clean} removes them, and lrarun train then trains them again"
+        )
 
 
 def check_verdicts(cells: pd.DataFrame) -> None:

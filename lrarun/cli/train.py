@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli import INTERRUPTED
-from lrarun.cli.options import (
-    WholeNumber, data_dir_option, quiet_option, results_option, set_option, specs_argument,
+from lrarun.cli.support.options import (
+    WholeNumber,
+    data_dir_option,
+    quiet_option,
+    results_option,
+    set_option,
+    specs_argument,
 )
 
 if TYPE_CHECKING:
-    from lrarun.planning import Job
+    from lrarun.scheduling.plan import Job
 
 
 @click.command()
@@ -23,10 +28,23 @@ if TYPE_CHECKING:
 @results_option
 @data_dir_option
 @set_option
-@click.option("--jobs", "-j", "workers", type=WholeNumber(min=1), metavar="N", envvar="LRARUN_JOBS",
-              show_envvar=True, help="Processes to train in; 1 trains in this one.  [default: the cores]")
-@click.option("--scheduler", metavar="ADDRESS", envvar="LRARUN_SCHEDULER", show_envvar=True,
-              help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.")
+@click.option(
+    "--jobs",
+    "-j",
+    "workers",
+    type=WholeNumber(min=1),
+    metavar="N",
+    envvar="LRARUN_JOBS",
+    show_envvar=True,
+    help="Processes to train in; 1 trains in this one.  [default: the cores]",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    envvar="LRARUN_SCHEDULER",
+    show_envvar=True,
+    help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
+)
 @click.option("--force", is_flag=True, help="Train again what is finished, from the start.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be trained, why, and how long it may take.")
 @quiet_option
@@ -55,12 +73,13 @@ def train(
     """
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler the cluster's workers count.")
-    from lrarun.cli.downloads import download_progress
-    from lrarun.cli.live import view
-    from lrarun.executors import raise_for_failures, train_all
-    from lrarun.planning import SKIP, plan, refuse_unwritable
-    from lrarun.spec import DATASETS, load_specs
-    from lrarun.yaml_source import read_source
+    from lrarun.cli.support.downloads import download_progress
+    from lrarun.cli.support.live import view
+    from lrarun.scheduling.plan import SKIP, plan, refuse_unwritable
+    from lrarun.scheduling.schedule import raise_for_failures
+    from lrarun.scheduling.train_all import train_all
+    from lrarun.specs.spec import DATASETS, load_specs
+    from lrarun.specs.yaml_text import read_source
 
     sources = [read_source(path) for path in specs]  # once: a pipe has nothing to say twice
     wanted = [spec for source in sources for spec in load_specs(source, overrides)]
@@ -75,8 +94,15 @@ def train(
         return
     try:
         with view(quiet) as watcher:
-            outcomes = train_all(jobs, results, workers=workers, scheduler=scheduler, data_dir=data_dir,
-                                 watcher=watcher, progress=download_progress(quiet))
+            outcomes = train_all(
+                jobs,
+                results,
+                workers=workers,
+                scheduler=scheduler,
+                data_dir=data_dir,
+                watcher=watcher,
+                progress=download_progress(quiet),
+            )
     except KeyboardInterrupt:
         click.echo("lrarun: interrupted; the runs are stored where they were. The same command goes on.", err=True)
         sys.exit(INTERRUPTED)
@@ -85,10 +111,10 @@ def train(
 
 def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     """What would happen with each run, and a line on all of them."""
-    from lrarun.estimates import duration, makespan
-    from lrarun.cli.live import processes
-    from lrarun.executors import cores
-    from lrarun.planning import RESUME, TRAIN, total_seconds
+    from lrarun.cli.support.live import processes
+    from lrarun.results.timing import duration, makespan
+    from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds
+    from lrarun.scheduling.processes import cores
 
     for job in jobs:
         estimate = ""

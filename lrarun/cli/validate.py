@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lrarun.cli.options import json_option, quiet_option, set_option, specs_argument
+from lrarun.cli.support.options import json_option, quiet_option, set_option, specs_argument
 from lrarun.errors import LrarunError, SpecError, UsageError
 
 
@@ -30,7 +30,7 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
       lrarun validate my.yaml --set algorithm.beta=0.2
       lrarun validate my.yaml --json
     """
-    from lrarun.cli.printing import plural, print_json
+    from lrarun.cli.support.printing import plural, print_json
 
     reports = [report(path, overrides) for path in specs]
     if as_json:
@@ -47,7 +47,7 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
 def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     """What is to be said of one file; ``message`` is the mistakes as text."""
-    from lrarun.spec import load_specs
+    from lrarun.specs.spec import load_specs
 
     found: dict[str, Any] = {"file": str(path), "valid": True, "runs": [], "problems": [], "message": ""}
     try:

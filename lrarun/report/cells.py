@@ -17,12 +17,22 @@ import pandas as pd
 
 from lrarun.errors import UsageError
 from lrarun.paper import MODELS, TABLE_OF, Key, Printed, printed_cells
-from lrarun.results import DIVERGED, FAILED, Result
+from lrarun.results.read import DIVERGED, FAILED, Result
 
 # The columns of `lrarun table --format csv`, which other programs read.
 COLUMNS = (
-    "table", "dataset", "model", "depth", "optimizer", "runs", "train_error", "test_error", "test_error_std",
-    "paper_train_error", "paper_test_error", "verdict",
+    "table",
+    "dataset",
+    "model",
+    "depth",
+    "optimizer",
+    "runs",
+    "train_error",
+    "test_error",
+    "test_error_std",
+    "paper_train_error",
+    "paper_test_error",
+    "verdict",
 )
 # Neither changes what the numbers mean: seeds are repetitions, probes only look on.
 NOT_SETTINGS = ("seed", "probes")
@@ -245,8 +255,15 @@ def row(
     """One cell's row of :func:`fill`."""
     found = summarize(groups.get(settings(wanted.spec), ()), wanted.seeds, stale) if wanted else Summary()
     values = (
-        cell.table, *cell.key, found.runs or None, found.train_error, found.test_error, found.test_error_std,
-        float(cell.train_error or "nan"), float(cell.test_error or "nan"), "",
+        cell.table,
+        *cell.key,
+        found.runs or None,
+        found.train_error,
+        found.test_error,
+        found.test_error_std,
+        float(cell.train_error or "nan"),
+        float(cell.test_error or "nan"),
+        "",
     )
     return dict(zip(COLUMNS, values)) | {
         "state": found.state,

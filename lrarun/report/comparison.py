@@ -12,7 +12,16 @@ from tabulate import tabulate
 from lrarun.paper import DATASETS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
-    NOTHING, STALE, escape_markdown, finish_latex, fixed, labels, records, render, stale_note, subject,
+    NOTHING,
+    STALE,
+    escape_markdown,
+    finish_latex,
+    fixed,
+    labels,
+    records,
+    render,
+    stale_note,
+    subject,
 )  # fmt: skip
 from lrarun.report.verdicts import VERDICTS
 

@@ -145,8 +145,14 @@ def labels(cells: pd.DataFrame) -> pd.Series:
     return pd.Series(names, index=cells.index)
 
 
-def layout(corner: str, number: int, cells: pd.DataFrame, head: Callable[[str, str], str], style: str,
-           escape: Callable[[str], str] = str) -> str:
+def layout(
+    corner: str,
+    number: int,
+    cells: pd.DataFrame,
+    head: Callable[[str, str], str],
+    style: str,
+    escape: Callable[[str], str] = str,
+) -> str:
     """A table through tabulate; ``head`` joins a column group's name with Train or Test."""
     names, groups, body = grid(number, cells)
     heads = [head(group, column) for group in groups for column in ("Train", "Test")]

@@ -10,7 +10,7 @@ import pandas as pd
 from lrarun.paper import rounding
 from lrarun.report.cells import MISSING
 from lrarun.report.statistics import binomial_variance, t_quantile, welch
-from lrarun.results import DIVERGED
+from lrarun.results.read import DIVERGED
 
 REPRODUCED, BETTER, WORSE, INCONCLUSIVE = "reproduced", "better", "worse", "inconclusive"
 VERDICTS = (REPRODUCED, BETTER, WORSE, INCONCLUSIVE, MISSING)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from autograd import grad
 
-from lrarun.activations import get_activation
 from lrarun.algorithms.backprop import Backprop
-from tests.networks import DEPTHS, assert_close, gradients, random_batch, random_network
+from lrarun.nn.activations import get_activation
+from tests.support.networks import DEPTHS, assert_close, gradients, random_batch, random_network
 
 # The same expressions serve NumPy and autograd, whose module is passed as `np_`.
 PHI = {
@@ -52,9 +52,10 @@ def central_differences(params, objective, epsilon=1e-3):
     return found
 
 
-@pytest.mark.parametrize("depth, reduction, activation", [
-    (depth, ("sum", "mean")[depth % 2], ("tanh", "sigmoid", "identity")[depth % 3]) for depth in DEPTHS
-])
+@pytest.mark.parametrize(
+    "depth, reduction, activation",
+    [(depth, ("sum", "mean")[depth % 2], ("tanh", "sigmoid", "identity")[depth % 3]) for depth in DEPTHS],
+)
 def test_agrees_with_central_differences_over_every_parameter(depth, reduction, activation):
     rule = Backprop(reduction=reduction, activation=get_activation(activation))
     sizes, params = random_network(rule, depth)
@@ -92,6 +93,6 @@ def test_a_small_step_lowers_the_loss_by_the_squared_gradient(depth):
 
 
 def test_every_activation_is_tested():
-    from lrarun.activations import ACTIVATIONS
+    from lrarun.nn.activations import ACTIVATIONS
 
     assert set(PHI) == set(ACTIVATIONS)

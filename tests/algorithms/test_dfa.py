@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrarun.activations import get_activation
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.dfa import DFA
-from tests import literal
-from tests.networks import DEPTHS, assert_close, draw, gradients, random_batch, random_network
+from lrarun.nn.activations import get_activation
+from tests.support import literal
+from tests.support.networks import DEPTHS, assert_close, draw, gradients, random_batch, random_network
 
 
 def literal_dfa(params, x, y, activation, reduction):
@@ -77,9 +77,14 @@ def test_the_feedback_chosen_leaves_the_forward_weights_alone(feedback):
     assert all(np.array_equal(found[l], wanted[l]) for l in wanted)
 
 
-@pytest.mark.parametrize("feedback, std", [
-    ("glorot", 0.7 * np.sqrt(2 / 1005)), ("gaussian", 0.7), ("uniform", 0.7 / np.sqrt(3)),
-])
+@pytest.mark.parametrize(
+    "feedback, std",
+    [
+        ("glorot", 0.7 * np.sqrt(2 / 1005)),
+        ("gaussian", 0.7),
+        ("uniform", 0.7 / np.sqrt(3)),
+    ],
+)
 def test_distribution_and_scale_of_the_feedback(feedback, std):
     B = initial(DFA(feedback=feedback, feedback_scale=0.7), sizes=(2, 1000, 5))["B"][1]
     assert B.std() == pytest.approx(std, rel=0.03)

@@ -10,10 +10,10 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from lrarun.activations import get_activation
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.dtp import DTP, DTPSigma
-from lrarun.network import empty_like
+from lrarun.nn.activations import get_activation
+from lrarun.nn.network import empty_like
 
 DEPTHS = range(1, 9)
 RULES = [
@@ -341,8 +341,10 @@ def test_sigma_falls_from_decoder_to_decoder_by_its_own_square(reduction, factor
 
 def test_the_alternatives_for_a_negative_sigma_differ():
     """The settings of the previous test do reach below zero."""
-    runs = [sigmas(DTPSigma(alpha=0.4, loss_reduction="units-sum", negative=negative), 8)
-            for negative in ("clip", "absolute", "keep")]
+    runs = [
+        sigmas(DTPSigma(alpha=0.4, loss_reduction="units-sum", negative=negative), 8)
+        for negative in ("clip", "absolute", "keep")
+    ]
     assert runs[0][1] == pytest.approx(0, abs=1e-12) and runs[1][1] > 0 and runs[2][1] < 0
 
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lrarun import relaxation
-from lrarun.activations import TANH
-from lrarun.algorithms import get_algorithm
-from lrarun.network import empty_like
+from lrarun.algorithms.registry import get_algorithm
+from lrarun.nn import relaxation
+from lrarun.nn.activations import TANH
+from lrarun.nn.network import empty_like
 
 EP = get_algorithm("equilibrium-propagation")
 DEPTHS = range(1, 9)
@@ -120,8 +120,14 @@ def oracle_gradients(net, algorithm, beta):
 def test_euler_is_the_published_dynamics(depth, nudge, initial_state):
     net = random_network(depth)
     rule = EP(
-        relaxation="euler", step_size=0.4, free_sweeps=7, nudged_sweeps=depth + 2, beta=0.7, nudge=nudge,
-        initial_state=initial_state, rate_ratio=0.6,
+        relaxation="euler",
+        step_size=0.4,
+        free_sweeps=7,
+        nudged_sweeps=depth + 2,
+        beta=0.7,
+        nudge=nudge,
+        initial_state=initial_state,
+        rate_ratio=0.6,
     )
     expected = flat(oracle_gradients(net, rule, rule.beta))
     assert np.linalg.norm(expected) > 1e-3
@@ -262,7 +268,7 @@ def finite_differences(net, width=1e-4):
 def inner_network(depth):
     """A network whose units all settle off the ends."""
     net = random_network(depth, seed=5, scale=0.25, bias=0.0, inputs=3, classes=2, n=1)
-    for l, c in net.params["c"].items():
+    for c in net.params["c"].values():
         c += 0.4
     return net
 
@@ -297,9 +303,7 @@ def test_rates_fall_by_the_ratio_from_layer_to_layer():
 def test_persistent_states_go_on_where_they_ended():
     """With parameters held, two steps of k sweeps settle as far as one of 2k; so does the nudged phase after them."""
     net = random_network(3)
-    once, twice = (
-        EP(initial_state="persistent", relaxation="euler", free_sweeps=sweeps) for sweeps in (12, 6)
-    )
+    once, twice = (EP(initial_state="persistent", relaxation="euler", free_sweeps=sweeps) for sweeps in (12, 6))
     samples = 9
     rows = np.array([7, 0, 3, 8, 1])
     memories = []

@@ -7,17 +7,15 @@ import itertools
 import numpy as np
 import pytest
 
-from lrarun.activations import get_activation
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.lra_e import LRAE
-from tests import literal
-from tests.networks import DEPTHS, assert_close, distance, draw, gradients, random_batch, random_network
+from lrarun.nn.activations import get_activation
+from tests.support import literal
+from tests.support.networks import DEPTHS, assert_close, distance, draw, gradients, random_batch, random_network
 
 SETTINGS = [
     dict(zip(("loss", "update", "error_update", "reduction"), choice))
-    for choice in itertools.product(
-        ("gaussian", "cauchy"), ("eq6", "eq7"), ("follow", "oppose"), ("sum", "mean")
-    )
+    for choice in itertools.product(("gaussian", "cauchy"), ("eq6", "eq7"), ("follow", "oppose"), ("sum", "mean"))
 ]
 
 
@@ -66,9 +64,14 @@ def algorithms_1_and_2(params, x, y, rule, activation):
         sign = 1 if rule.error_update == "follow" else -1
         dE3, dE2 = sign * gamma * dW3.T, sign * gamma * dW2.T
         for family, l, update in (
-            ("W", 3, dW3), ("W", 2, dW2), ("W", 1, dW1),
-            ("c", 3, d3[:, None]), ("c", 2, d2[:, None]), ("c", 1, d1[:, None]),
-            ("E", 3, dE3.T), ("E", 2, dE2.T),
+            ("W", 3, dW3),
+            ("W", 2, dW2),
+            ("W", 1, dW1),
+            ("c", 3, d3[:, None]),
+            ("c", 2, d2[:, None]),
+            ("c", 1, d1[:, None]),
+            ("E", 3, dE3.T),
+            ("E", 2, dE2.T),
         ):
             total[family][l] = total[family][l] + update
     divisor = n if rule.reduction == "mean" else 1
@@ -192,9 +195,7 @@ def test_the_sum_is_n_times_the_mean(depth):
 
 def test_the_error_weights_have_the_standard_deviation_asked_for():
     rule = LRAE(error_std=0.3)
-    params = rule.init(
-        (5, 300, 300, 4), lambda rng, shape: draw(rng, shape, np.float64), np.random.default_rng(1)
-    )
+    params = rule.init((5, 300, 300, 4), lambda rng, shape: draw(rng, shape, np.float64), np.random.default_rng(1))
     assert params["E"][2].std() == pytest.approx(0.3, rel=0.02)
 
 

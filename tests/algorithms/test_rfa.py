@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrarun.activations import get_activation
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.rfa import RFA
-from tests import literal
-from tests.networks import DEPTHS, assert_close, draw, gradients, random_batch, random_network, random_sizes
+from lrarun.nn.activations import get_activation
+from tests.support import literal
+from tests.support.networks import DEPTHS, assert_close, draw, gradients, random_batch, random_network, random_sizes
 
 
 def literal_rfa(params, x, y, activation, reduction):

@@ -14,10 +14,10 @@ from lrarun.bench.data import synthetic
 from lrarun.bench.epochs import EpochTimes, configuration, estimates, makespan, time_epochs
 from lrarun.bench.products import bare
 from lrarun.bench.timing import Task, alternate
-from lrarun.costs import Operand, Product
+from lrarun.engine.costs import Operand, Product
 from lrarun.paper import printed_cells
-from lrarun.protocol import protocol
-from lrarun.spec import make_spec
+from lrarun.specs.paper_runs import protocol
+from lrarun.specs.spec import make_spec
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,10 @@ def test_tables_are_estimated_from_their_distinct_runs():
     times = {configuration(spec): EpochTimes(epoch=36.0, steps=30.0, end=0.0) for spec in specs}
     found = {estimate.what: estimate for estimate in estimates(times, jobs=2)}
     assert {what: estimate.runs for what, estimate in found.items()} == {
-        "Table 1": 21, "Table 2": 21, "Table 3": 6, "all of them": 46,
+        "Table 1": 21,
+        "Table 2": 21,
+        "Table 3": 6,
+        "all of them": 46,
     }
     assert found["all of them"].hours == pytest.approx(46) and found["all of them"].hours_in_jobs == pytest.approx(23)
     without = {key: value for key, value in times.items() if key[2] != "adam"}

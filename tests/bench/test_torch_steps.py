@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrarun.algorithms import get_algorithm
-from tests.contract import build
-from tests.networks import assert_close, nan_gradients, random_batch, random_network
+from lrarun.algorithms.registry import get_algorithm
+from tests.support.contract import build
+from tests.support.networks import assert_close, nan_gradients, random_batch, random_network
 
 torch = pytest.importorskip("torch")
 
-from lrarun.bench.torch_steps import GRADIENTS, as_tensors  # noqa: E402
+from lrarun.bench.torch_steps import GRADIENTS, as_tensors
 
 # In place of each draw of noise: both sides then have the same.
 NOISE = 0.3

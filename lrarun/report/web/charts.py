@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lrarun.report.style import look
+from lrarun.report.figures.style import look
 from lrarun.report.web.curves import Curve, Panel, Point
 from lrarun.report.web.markup import Html, join, tag
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lrarun.report.cells import MISSING
-from lrarun.report.claim_list import comparisons_made, p_text, tally
-from lrarun.report.claims import Checked, Comparison
+from lrarun.report.claims.check import Checked, Comparison
+from lrarun.report.claims.render import comparisons_made, p_text, tally
 from lrarun.report.web.markup import Html, badge, caption, heads, plural, scrolled, tag
 
 HEADS = ("Comparison", "Verdict", "Ours", "Paper", "p")

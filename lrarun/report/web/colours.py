@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lrarun.report.style import look
+from lrarun.report.figures.style import look
 
 LIGHT, DARK = "#ffffff", "#14171b"
 # What WCAG 2 (1.4.11) asks of lines that carry meaning.
@@ -11,7 +11,7 @@ CONTRAST = 3.0
 
 def channels(colour: str) -> tuple[int, ...]:
     """``#0072b2`` -> (0, 114, 178)."""
-    return tuple(int(colour[at:at + 2], 16) for at in (1, 3, 5))
+    return tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
 
 
 def luminance(colour: str) -> float:

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from lrarun.paper import DATASETS, MODELS, Key, printed_cells
 from lrarun.report.cells import Settings, Wanted, by_settings, key_of, one_per_seed, progress, settings
-from lrarun.report.series import PANEL, layers, legend_names
-from lrarun.report.style import dataset_title, named, title_of
-from lrarun.results import DIVERGED, Result, read_log
+from lrarun.report.figures.series import PANEL, layers, legend_names
+from lrarun.report.figures.style import dataset_title, named, title_of
+from lrarun.results.read import DIVERGED, Result, read_log
 
 # What keeps the page small however many runs there are; the page says where it did.
 SEEDS, CURVES, PANELS = 20, 12, 24
@@ -113,7 +113,10 @@ def place_order(place: tuple[str, int]) -> tuple[Any, ...]:
 
 
 def panel(
-    dataset: str, depth: int, groups: Sequence[list[Result]], expected: Mapping[Settings, Wanted],
+    dataset: str,
+    depth: int,
+    groups: Sequence[list[Result]],
+    expected: Mapping[Settings, Wanted],
     titles: Mapping[str, str],
 ) -> Panel:
     """One panel from the runs of its place, grouped by their settings."""

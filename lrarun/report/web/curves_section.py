@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lrarun.report.style import dataset_title
+from lrarun.report.figures.style import dataset_title
 from lrarun.report.web.charts import POINTS, Scale, chart, dashes_of, sample, states_text
 from lrarun.report.web.colours import line_colours
 from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Curve, Panel
@@ -124,7 +124,7 @@ def notes(panels: Sequence[Panel]) -> list[str]:
     ]
     curves = [curve for panel in panels for curve in panel.curves]
     if len(panels) > PANELS:
-        hidden = ", ".join(f"{dataset_title(panel.dataset)} {panel.depth}" for panel in panels[PANELS:PANELS + 5])
+        hidden = ", ".join(f"{dataset_title(panel.dataset)} {panel.depth}" for panel in panels[PANELS : PANELS + 5])
         said.append(f"Only {PANELS} of {len(panels)} charts are shown (not {hidden}, ...).")
     if any(panel.left_out for panel in panels):
         said.append(f"A chart shows at most {CURVES} settings.")

@@ -12,8 +12,8 @@ import pandas as pd
 from lrarun import __version__
 from lrarun.paper import Key
 from lrarun.report.cells import Wanted
-from lrarun.report.claims import Checked
-from lrarun.report.claims import VERDICTS as CLAIM_VERDICTS
+from lrarun.report.claims.check import VERDICTS as CLAIM_VERDICTS
+from lrarun.report.claims.check import Checked
 from lrarun.report.verdicts import VERDICTS
 from lrarun.report.web.claims_section import claims_section
 from lrarun.report.web.curves import panels
@@ -22,7 +22,7 @@ from lrarun.report.web.markup import Html, badge, join, tag, text
 from lrarun.report.web.pictures import Picture, pictures_section
 from lrarun.report.web.runs_section import runs_section, tally
 from lrarun.report.web.tables_section import tables_section
-from lrarun.results import Result
+from lrarun.results.read import Result
 
 # The browser itself then refuses to run or to load anything, whatever a result's text holds.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

@@ -11,7 +11,7 @@ from lrarun.paper import Key
 from lrarun.report.cells import Wanted, flat, left_out, settings
 from lrarun.report.web.curves import place_name, place_order
 from lrarun.report.web.markup import Html, caption, hidden, plural, tag
-from lrarun.results import STATES, Result
+from lrarun.results.read import STATES, Result
 
 # More would make a page that telephones cannot hold.
 RUNS = 500

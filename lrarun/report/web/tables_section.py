@@ -8,7 +8,7 @@ import pandas as pd
 
 from lrarun.paper import DATASETS, OPTIMIZERS
 from lrarun.report import comparison
-from lrarun.report.series import layers
+from lrarun.report.figures.series import layers
 from lrarun.report.tables import corner, fixed, labels, legend, marks, subject
 from lrarun.report.web.markup import Html, badge, caption, heads, hidden, scrolled, tag
 
@@ -83,10 +83,10 @@ def cell_parts(cell: pd.Series | None) -> list[Html]:
     ]
 
 
-def number_cell(ours: Html, paper: str | None, verdict: Html = Html("")) -> Html:
+def number_cell(ours: Html, paper: str | None, verdict: Html | None = None) -> Html:
     """One number of a table."""
     printed = tag("span", f"paper {paper}", class_="printed") if paper else ""
-    return tag("td", ours, " ", printed, " " if verdict else "", verdict, class_="number")
+    return tag("td", ours, " ", printed, " " if verdict else "", verdict or "", class_="number")
 
 
 def test_error(cell: pd.Series) -> Html:

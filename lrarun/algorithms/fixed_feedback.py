@@ -1,0 +1,52 @@
+"""What learning rules with fixed random feedback share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lrarun.algorithms.base import Algorithm
+from lrarun.nn.arrays import Array
+from lrarun.nn.initializers import Glorot
+from lrarun.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedFeedback(Algorithm):
+    """A rule whose errors travel through matrices ``B`` that are drawn once and never learned."""
+
+    feedback: Literal["glorot", "gaussian", "uniform"] = setting(
+        "glorot",
+        "distribution of the fixed feedback B",
+        paper="'a non-learnable, random matrix of the same dimensions' as W, with feedback alignment working best"
+        " with 'a uniform fan-in-fan-out scheme'; read as meant for B as well. Lillicrap et al. (2016) drew B"
+        " uniformly, with one bound for all entries",
+    )
+    feedback_scale: float = setting(
+        1.0,
+        "factor on B: on the Glorot bound (glorot), the standard deviation (gaussian), the bound (uniform)",
+        gt=0,
+        paper="not stated; 1 keeps B as large as the initial W",
+    )
+    reduction: Literal["sum", "mean"] = setting(
+        "mean",
+        "how an update is formed from a mini-batch",
+        paper="not stated; both train. The mean is the reading that lands near the printed numbers; the sum would have"
+        " the lower validation error (docs/choices.md)",
+    )
+
+    @classmethod
+    def defaults(cls, depth):
+        return {"init": {"name": "glorot"}}
+
+    def draw_feedback(self, rng: np.random.Generator, shape: tuple[int, int], dtype: np.dtype) -> Array:
+        """One matrix of fixed feedback of a shape, drawn in float64 and rounded to the dtype."""
+        if self.feedback == "glorot":
+            B = Glorot().draw(rng, shape)
+        elif self.feedback == "gaussian":
+            B = rng.standard_normal(shape)
+        else:
+            B = rng.uniform(-1, 1, shape)
+        return (self.feedback_scale * B).astype(dtype)

@@ -1,0 +1,1 @@
+"""What commands do, as functions: train, tables, claims, figures, the report."""

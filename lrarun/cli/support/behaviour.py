@@ -1,0 +1,197 @@
+"""What holds for every command: colour, how much is said, plugin files, and pipes that close early.
+
+The options stand at ``lrarun`` itself and are known to every command too, hidden
+there, so that they may be written before or after the command's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from lrarun.settings import nearest
+
+PLUGINS = "LRARUN_PLUGINS"  # as in lrarun.algorithms.plugins, which is not imported here
+QUIET, VERBOSE = "lrarun.quiet", "lrarun.verbose"
+LOGGER = logging.getLogger("lrarun")
+
+
+def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Decides on colour for this command and those below; what is not said leaves it as it is."""
+    if value is None and ctx.parent is not None:
+        return
+    if value == "always":
+        os.environ.pop("NO_COLOR", None)
+        ctx.color = True
+    elif value == "never" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        os.environ["NO_COLOR"] = "1"  # progress bars and other processes obey it too
+        ctx.color = False
+    else:
+        ctx.color = None  # colour on a terminal, none elsewhere
+
+
+def set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Remembers that only what goes wrong is to be said; also the value, if it was said before."""
+    if value:
+        ctx.meta[QUIET] = True
+        configure_logging(ctx)
+    return is_quiet(ctx)
+
+
+def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
+    """Remembers how much more is to be said."""
+    if value:
+        ctx.meta[VERBOSE] = ctx.meta.get(VERBOSE, 0) + value
+    if value or ctx.parent is None:
+        configure_logging(ctx)
+
+
+def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
+    """Names plugin files to this process, and to those that it starts, beside any that are named already."""
+    if value:
+        before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part]
+        files = [os.path.abspath(path) for path in [*before, *map(str, value)]]
+        os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(files))
+
+
+def is_quiet(ctx: click.Context | None = None) -> bool:
+    """Whether --quiet stands before or after the command."""
+    ctx = ctx or click.get_current_context(silent=True)
+    return bool(ctx and ctx.meta.get(QUIET))
+
+
+def is_verbose() -> bool:
+    """Whether details are wanted, such as where in the code something failed."""
+    return LOGGER.isEnabledFor(logging.INFO)
+
+
+def say(text: str) -> None:
+    """A message that is not data: to stderr, unless --quiet."""
+    if not is_quiet():
+        click.echo(text, err=True)
+
+
+class ToStderr(logging.Handler):
+    """Log records as lines on whatever stderr is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+def configure_logging(ctx: click.Context) -> None:
+    """Sets what of the library's log is shown: warnings, with -v what it does, with -vv all."""
+    if not any(isinstance(handler, ToStderr) for handler in LOGGER.handlers):
+        LOGGER.addHandler(ToStderr())
+        LOGGER.propagate = False
+    level = {0: logging.WARNING, 1: logging.INFO}.get(ctx.meta.get(VERBOSE, 0), logging.DEBUG)
+    LOGGER.setLevel(logging.ERROR if is_quiet(ctx) else level)
+
+
+def global_options(hidden: bool = False) -> list[click.Option]:
+    """Fresh copies of the options that hold everywhere; the hidden ones read no environment."""
+    shown: dict[str, Any] = {"hidden": True} if hidden else {"show_envvar": True}
+    envvar = None if hidden else "LRARUN_COLOR"
+    return [
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            callback=set_color,
+            is_eager=True,
+            expose_value=False,
+            envvar=envvar,
+            help="Colours: on a terminal unless NO_COLOR is set (auto, the default), always, or never.",
+            **shown,
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            count=True,
+            callback=set_verbose,
+            is_eager=True,
+            expose_value=False,
+            help="Say more: what is found where, and where in the code a failure was. -vv: all.",
+            **shown,
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            callback=set_quiet,
+            is_eager=True,
+            expose_value=False,
+            help="Say only what went wrong.",
+            **shown,
+        ),
+        click.Option(
+            ["--plugin"],
+            multiple=True,
+            type=click.Path(path_type=Path),
+            callback=set_plugins,
+            is_eager=True,
+            expose_value=False,
+            envvar=None if hidden else PLUGINS,
+            metavar="FILE.py",
+            help="A file with a learning rule of your own. Can be given several times.",
+            **shown,
+        ),
+    ]
+
+
+class SuggestingGroup(click.Group):
+    """A group that meets an unknown command with the nearest one."""
+
+    def resolve_command(self, ctx, args):
+        """The command that is asked for; fails with the nearest name where there is none of that name."""
+        known = self.get_command(ctx, args[0]) is not None or args[0].startswith("-")
+        close = "" if known or ctx.resilient_parsing else nearest(args[0], self.list_commands(ctx))
+        if close:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {close!r}?")
+        return super().resolve_command(ctx, args)
+
+
+def with_global_options(command: click.Command) -> click.Command:
+    """The command, and those below it, knowing the options that hold everywhere."""
+    known = {spelling for param in command.params for spelling in param.opts}
+    command.params += [option for option in global_options(hidden=True) if not known & set(option.opts)]
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            with_global_options(below)
+    return command
+
+
+@contextlib.contextmanager
+def unread_output_is_fine() -> Iterator[None]:
+    """Ends the command well if nobody reads its output any more, as in ``lrarun table | head -1``."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Else the interpreter would complain when it flushes stdout at its end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
+
+
+class Forgiving:
+    """A stream that swallows text once nobody reads it: a run must not fail for lack of listeners."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes text, or nothing."""
+        with contextlib.suppress(BrokenPipeError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes what can be."""
+        with contextlib.suppress(BrokenPipeError):
+            self._stream.flush()

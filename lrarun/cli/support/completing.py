@@ -1,0 +1,87 @@
+"""What the shell offers when one presses Tab: spec files, runs, rules, names.
+
+Each function is a ``shell_complete`` callback of Click. Whatever goes wrong in one of
+them, the shell is offered nothing: it has no place for a message.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+MOST = 500  # offers; nobody reads more
+
+
+def silent(completer: Completer) -> Completer:
+    """The completer, offering nothing where it fails."""
+
+    @functools.wraps(completer)
+    def safe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            return completer(ctx, param, incomplete)[:MOST]
+        except Exception:
+            return []
+
+    return safe
+
+
+@silent
+def spec_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """YAML files in the folder that is being typed and in the folders in it; else any file."""
+    folder = incomplete.rpartition("/")[0] or ("/" if incomplete.startswith("/") else "")
+    names = sorted(_yaml_files(Path(folder)), key=lambda name: (name.count("/"), name))
+    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def _yaml_files(folder: Path) -> Iterator[str]:
+    for pattern in ("*.yaml", "*.yml", "*/*.yaml", "*/*.yml"):
+        for path in folder.glob(pattern):
+            if not path.relative_to(folder).parts[0].startswith("."):
+                yield str(path)
+
+
+@silent
+def run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Runs in the results folder that was given before, or is the usual one; with a slash, folders."""
+    if "/" in incomplete:
+        return [CompletionItem(incomplete, type="dir")]
+    results = ctx.params.get("results") or os.environ.get("LRARUN_RESULTS") or "results"
+    found = sorted(path.parent.name for path in Path(results).glob(f"{incomplete}*/run.json"))
+    return [CompletionItem(name) for name in found]
+
+
+@silent
+def rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The learning rules."""
+    return _named(["algorithms"], incomplete)
+
+
+@silent
+def optimizer_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The optimizers."""
+    return _named(["optimizers"], incomplete)
+
+
+@silent
+def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """All that ``lrarun describe`` knows by name; else files, since it knows data sets by path."""
+    from lrarun.specs.catalogue import KINDS
+
+    found = _named([kind for kind in KINDS if kind != "experiments"], incomplete)
+    if "spec".startswith(incomplete):
+        found.append(CompletionItem("spec", help="the keys of a spec"))
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def _named(kinds: list[str], incomplete: str) -> list[CompletionItem]:
+    from lrarun.specs.catalogue import entries
+
+    found = [entry for kind in kinds for entry in entries(kind) if entry.name.startswith(incomplete)]
+    return [CompletionItem(entry.name, help=entry.summary) for entry in found]

@@ -1,0 +1,53 @@
+"""Downloads as a terminal shows them: a bar there, plain lines in a file, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from lrarun.data.sources import Progress
+
+
+def download_progress(quiet: bool = False) -> Progress:
+    """What suits stderr as it is now."""
+    if quiet:
+        return Progress()
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+class Lines(Progress):
+    """One line on stderr per note."""
+
+    def note(self, text: str) -> None:
+        click.echo(text, err=True)
+
+
+class Bar(Lines):
+    """Notes, and a bar for the transfer that is going on."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None  # rich's, which is imported only when there is something to show
+
+    def start(self, label: str, total: int | None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Rich
+
+        self.stop()
+        size = [] if total is None else [DownloadColumn(), TimeRemainingColumn()]
+        self._bar = Rich(
+            TextColumn("{task.description}"), BarColumn(), *size, console=Console(stderr=True), transient=True
+        )
+        self._task = self._bar.add_task(label, total=total)
+        self._bar.start()
+
+    def advance(self, count: int) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._task, count)
+
+    def stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

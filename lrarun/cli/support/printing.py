@@ -1,0 +1,94 @@
+"""How commands lay out what they print: wrapped, aligned, in colour where that is wanted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+WIDEST = 100  # columns of running text; longer lines are hard to read
+
+
+def width() -> int:
+    """Columns to fill: the terminal's, if it is not very wide."""
+    return max(40, min(WIDEST, shutil.get_terminal_size().columns))
+
+
+def heading(text: str) -> str:
+    """A line above a block."""
+    return click.style(text, bold=True)
+
+
+def print_json(value: Any) -> None:
+    """Data for programs, on stdout; dataclasses as mappings."""
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: dataclasses and mappings as objects, sequences as lists, the rest as text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def wrapped(text: str, indent: int = 0) -> str:
+    """One paragraph, broken to the terminal's width; words that are too long stay whole."""
+    space = " " * indent
+    return textwrap.fill(
+        text, width(), initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """The beginning of a text, on one line, cut between words."""
+    return textwrap.shorten(text, most, placeholder=" ...") if len(text) > most or "\n" in text else text
+
+
+def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
+    """Rows of two texts, the second wrapped beside the first, or below it where that would leave it too little room."""
+    rows = list(rows)
+    first = max((len(row[0]) for row in rows), default=0) + indent + 2
+    if first > width() // 2:
+        return "\n".join(f"{' ' * indent}{name}\n{wrapped(text, indent + 4)}".rstrip() for name, text in rows)
+    lines = []
+    for name, text in rows:
+        body = textwrap.wrap(text, max(20, width() - first), break_long_words=False, break_on_hyphens=False) or [""]
+        lines.append((" " * indent + name).ljust(first) + body[0])
+        lines += [" " * first + line for line in body[1:]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def size(count: float) -> str:
+    """Bytes in a unit that fits: ``47.0 MB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):  # noqa: B007
+        if count < 1000:
+            break
+        count /= 1000
+    else:
+        unit = "TB"
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def flow(value: Any) -> str:
+    """A plain value on one line, as one would write it in a spec; numbers to six digits."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {flow(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, bool) or value is None:
+        return str(value).lower() if value is not None else "null"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

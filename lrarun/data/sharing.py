@@ -1,0 +1,71 @@
+"""A data set handed to another process as the files that hold it, not as a copy.
+
+Processes that map the same file share its pages in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrarun.data.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class MappedArray:
+    """Where an array's values lie: in a file, from an offset in bytes, row by row."""
+
+    path: str
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+
+    def open(self) -> np.ndarray:
+        """The array, in its shape, read-only, not copied."""
+        mapped = np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=self.shape)
+        return np.asarray(mapped)
+
+
+@dataclass(frozen=True)
+class SharedDataset:
+    """A :class:`~lrarun.data.datasets.Dataset` with its arrays' places; small to send to another process."""
+
+    values: dict[str, Any]
+
+    def open(self) -> Dataset:
+        """The data set, memory-mapped."""
+        values: dict[str, Any] = {
+            key: value.open() if isinstance(value, MappedArray) else value for key, value in self.values.items()
+        }
+        return Dataset(**values)
+
+
+def share(dataset: Dataset, spool: Path) -> SharedDataset:
+    """What another process on this machine needs to map a data set.
+
+    Args:
+        dataset: may be memory-mapped or not.
+        spool: a folder for copies of arrays that are in no file as they are (of a ``.npz``
+            file); it has to stay as long as the shared data set is used.
+    """
+    values: dict[str, Any] = {field.name: getattr(dataset, field.name) for field in fields(dataset)}
+    for key, value in values.items():
+        if isinstance(value, np.ndarray):
+            values[key] = _place_of(value) or _spooled(value, spool / f"{dataset.fingerprint}-{key}")
+    return SharedDataset(values)
+
+
+def _place_of(array: np.ndarray) -> MappedArray | None:
+    """The file that a whole memory-mapped array shows, or None."""
+    mapped = array.base
+    if not isinstance(mapped, np.memmap) or mapped.filename is None or mapped.shape != array.shape:
+        return None
+    return MappedArray(str(mapped.filename), mapped.offset, array.dtype.str, array.shape)
+
+
+def _spooled(array: np.ndarray, path: Path) -> MappedArray:
+    np.ascontiguousarray(array).tofile(path)
+    return MappedArray(str(path), 0, array.dtype.str, array.shape)

@@ -1,0 +1,1 @@
+"""Training: the loop, and what looks at a rule at work. Opens no file."""

@@ -1,0 +1,286 @@
+"""The training loop: (spec, data) -> one record per epoch.
+
+Opens no file. A :class:`Training` can be stopped at any mini-batch and its state
+stored and restored; going on from a restored state gives the same bits as never
+having stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lrarun.data import datasets
+from lrarun.data.datasets import Dataset
+from lrarun.engine.contract import FirstStep, loss_of
+from lrarun.engine.experiment import Experiment
+from lrarun.errors import UsageError
+from lrarun.nn.arrays import Array, Params
+from lrarun.nn.losses import nll
+from lrarun.nn.memory import Packed, aligned_empty, pack
+from lrarun.nn.randomness import stream
+
+Record = dict[str, Any]
+
+EVALUATION_BLOCK = 1000
+PAUSE_EVERY = 16  # mini-batches between two looks at whether to pause
+
+
+class Diverged(ArithmeticError):
+    """A loss stopped being a finite number; ``record`` is the epoch's record."""
+
+    def __init__(self, record: Record):
+        self.record = record
+        super().__init__(f"the loss is not finite in epoch {record['epoch']}")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's scores on some samples.
+
+    Attributes:
+        nll: mean negative log likelihood, nats.
+        error: percent of samples whose highest score is not their class.
+        predicted: the class of the highest score per sample, uint8, shape ``(samples,)``.
+    """
+
+    nll: float
+    error: float
+    predicted: Array
+
+
+class Training:
+    """One network being trained.
+
+    Attributes:
+        epoch: epochs finished so far.
+        batch: mini-batches of the epoch in progress that are done.
+        params: the current parameters.
+        best_params: those of ``best_epoch``, the first epoch with the lowest validation error.
+        records: one record per finished epoch.
+
+    Raises:
+        UsageError: if the spec asks for more validation samples than the data set has.
+    """
+
+    def __init__(self, spec: Experiment, dataset: Dataset):
+        self.spec, self.dataset = spec, dataset
+        self.algorithm, self.optimizer = spec.algorithm, spec.optimizer
+        self.train_index, self.validation_index = datasets.split(len(dataset.train_labels), spec.validation, spec.seed)
+        self.dtype = np.dtype(spec.dtype)
+        sizes = [dataset.train_images.shape[1], *[spec.width] * spec.depth, dataset.classes]
+        learned = self.algorithm.learned
+        self.params = pack(self.algorithm.init(sizes, self._initialize, stream(spec.seed, "weights")), first=learned)
+        self.grads = Packed({family: self.params[family] for family in learned})
+        self.optimizer_state = self.optimizer.init(self.params, learned)
+        self.noise = stream(spec.seed, "noise")
+        self.carry = self.algorithm.carry(sizes, len(dataset.train_labels), self.dtype)
+        self.observers = [probe.observe(self.algorithm, self.params) for probe in spec.probes]
+        largest = min(spec.batch_size, len(self.train_index))
+        self._pixels = aligned_empty((largest, dataset.train_images.shape[1]), self.dtype)
+        self._one_hot = np.eye(dataset.classes, dtype=self.dtype)
+        self._looked = False  # at what the rule does in its first step
+        self.epoch = self.batch = 0
+        self.nll_sum = self.seconds = 0.0
+        self.best_epoch, self.best_error = 0, np.inf
+        self.best_params = _copy(self.params)
+        self.records: list[Record] = []
+
+    def _initialize(self, rng, shape):
+        return self.spec.init(rng, shape, self.dtype)
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are finished."""
+        return self.epoch >= self.spec.epochs
+
+    @property
+    def batches(self) -> int:
+        """Mini-batches per epoch; the last one may be smaller."""
+        return -(-len(self.train_index) // self.spec.batch_size)
+
+    def advance(self, pause: Callable[[], bool] = lambda: False) -> Record | None:
+        """Trains to the end of the epoch, or until ``pause()`` is true.
+
+        Returns:
+            The epoch's record (``epoch, train_nll, validation_nll, validation_error``
+            in percent, ``seconds``, and the probes' columns), or None if paused.
+
+        Raises:
+            Diverged: if a loss is no longer a finite number.
+            BadRule: the rule's first step does not do what a step must.
+        """
+        started = time.perf_counter()
+        order = stream(self.spec.seed, "order", self.epoch).permutation(self.train_index)
+        # Overflow is not an accident to warn of but an outcome, reported as `Diverged`.
+        with np.errstate(all="ignore"):
+            while self.batch < self.batches:
+                if self.batch % PAUSE_EVERY == PAUSE_EVERY - 1 and pause():
+                    self._step(order)
+                    self.seconds += time.perf_counter() - started
+                    return None
+                self._step(order)
+            record = self._finish_epoch(started)
+        if not all(np.isfinite(value) for value in record.values()):
+            raise Diverged(record)
+        return record
+
+    def _step(self, order: Array) -> None:
+        size = self.spec.batch_size
+        index = order[self.batch * size : (self.batch + 1) * size]
+        x = datasets.columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
+        y = self._one_hot.take(self.dataset.train_labels[index], axis=1)
+        first = None if self._looked else FirstStep(self.algorithm, self.params, self.grads)
+        if self.carry is None:
+            record = self.algorithm.step(self.params, x, y, self.grads, self.noise)
+        else:
+            record = self._carrying_step(index, x, y)
+        loss = loss_of(self.algorithm, record)
+        if first is not None:
+            first.check(self.params)
+            self._looked = True
+        for observer in self.observers:
+            observer.after_step(self.params, x, y, self.grads, self.batch)
+        self.optimizer.update(self.params, self.grads, self.optimizer_state)
+        self.nll_sum += loss * len(index)
+        self.batch += 1
+
+    def _carrying_step(self, index: Array, x: Array, y: Array) -> dict[str, Array]:
+        """A step of a rule that remembers each sample: its rows are gathered before and put back after."""
+        carry = self.carry or {}
+        carried = {l: states[index].T for l, states in carry.items()}
+        step: Callable[..., dict[str, Array]] = self.algorithm.step
+        record = step(self.params, x, y, self.grads, self.noise, carried=carried)
+        for l, states in carried.items():
+            carry[l][index] = states.T
+        return record
+
+    def _finish_epoch(self, started: float) -> Record:
+        validation = self.evaluate("validation")
+        self.epoch += 1
+        if validation.error < self.best_error:
+            self.best_epoch, self.best_error = self.epoch, validation.error
+            _assign(self.best_params, self.params)
+        record = {
+            "epoch": self.epoch,
+            "train_nll": self.nll_sum / len(self.train_index),
+            "validation_nll": validation.nll,
+            "validation_error": validation.error,
+        }
+        for observer in self.observers:
+            record |= observer.end_of_epoch(self.params, self._blocks("validation"))
+        record["seconds"] = round(self.seconds + time.perf_counter() - started, 3)
+        self.batch, self.nll_sum, self.seconds = 0, 0.0, 0.0
+        self.records.append(record)
+        return record
+
+    def _samples(self, subset: str) -> tuple[Array, Array, Array]:
+        data = self.dataset
+        if subset == "test":
+            return data.test_images, data.test_labels, np.arange(len(data.test_labels))
+        index = self.train_index if subset == "train" else self.validation_index
+        return data.train_images, data.train_labels, index
+
+    def _blocks(self, subset: str):
+        """Yields (x, y) in blocks of columns; x's memory is used again for the next block."""
+        images, labels, index = self._samples(subset)
+        pixels = np.empty((EVALUATION_BLOCK, images.shape[1]), self.dtype)
+        for start in range(0, len(index), EVALUATION_BLOCK):
+            block = index[start : start + EVALUATION_BLOCK]
+            yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot.take(labels[block], axis=1)
+
+    def evaluate(self, subset: str, params: Params | None = None) -> Evaluation:
+        """Scores on ``"train"``, ``"validation"`` or ``"test"`` samples, of the current or given parameters.
+
+        Args:
+            subset: which samples, m of them.
+            params: by family and layer; None for the current ones.
+
+        Returns:
+            Mean NLL in nats, error in percent, and the classes predicted, shape ``(m,)``.
+        """
+        params = self.params if params is None else params
+        _, labels, index = self._samples(subset)
+        total, predicted = 0.0, []
+        with np.errstate(all="ignore"):
+            for x, y in self._blocks(subset):
+                scores = self.algorithm.predict(params, x)
+                total += float(nll(scores, y)) * y.shape[-1]
+                predicted.append(scores.argmax(axis=0).astype(np.uint8))
+        classes = np.concatenate(predicted)
+        error = 100 * int(np.count_nonzero(classes != labels[index])) / len(index)
+        return Evaluation(total / len(index), error, classes)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that going on needs: a nested dict of arrays, numbers, strings and lists of records."""
+        return {
+            "params": self.params,
+            "best_params": self.best_params,
+            "optimizer": self.optimizer_state,
+            "carry": self.carry or {},
+            "observers": {i: observer.totals for i, observer in enumerate(self.observers) if observer.totals},
+            "progress": {
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "nll_sum": self.nll_sum,
+                "seconds": self.seconds,
+                "best_epoch": self.best_epoch,
+                "best_error": self.best_error,
+                "records": self.records,
+                "noise": _plain(self.noise.bit_generator.state),
+            },
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Puts back what :meth:`state` gave, from the same spec and data set.
+
+        Raises:
+            UsageError: if arrays are missing or have another shape or dtype.
+        """
+        current = self.state()
+        for part in ("params", "best_params", "optimizer", "carry", "observers"):
+            _assign(current[part], state.get(part, {}))
+        progress = dict(state["progress"])
+        self.noise.bit_generator.state = _with_arrays(progress.pop("noise"))
+        for name, value in progress.items():
+            setattr(self, name, value)
+
+
+def _copy(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _copy(branch) for key, branch in tree.items()}
+    return tree.copy()
+
+
+def _assign(target: Any, source: Any) -> None:
+    """Copies arrays into arrays of the same tree, in place: views of them stay valid."""
+    if isinstance(target, dict) != isinstance(source, dict):
+        raise UsageError("stored parts and arrays are not where they are expected")
+    if not isinstance(target, dict):
+        if target.shape != source.shape or target.dtype != source.dtype:
+            raise UsageError(f"a stored array has shape {source.shape}, expected {target.shape}")
+        target[...] = source
+        return
+    if set(target) != set(source):
+        raise UsageError(f"stored parts {sorted(source)} differ from the expected {sorted(target)}")
+    for key, branch in target.items():
+        _assign(branch, source[key])
+
+
+def _plain(state: Any) -> Any:
+    """A bit generator's state with lists for its arrays, so that JSON can hold it."""
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items()}
+    return {"array": [int(v) for v in state]} if isinstance(state, np.ndarray) else state
+
+
+def _with_arrays(state: Any) -> Any:
+    if not isinstance(state, dict):
+        return state
+    if set(state) == {"array"}:
+        return np.array(state["array"], np.uint64)
+    return {key: _with_arrays(value) for key, value in state.items()}

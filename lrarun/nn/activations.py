@@ -1,0 +1,80 @@
+"""Post-activation functions phi and their derivatives.
+
+Each derivative is written in the *output* z = phi(h): the forward pass keeps z
+anyway, and none of these functions then needs h again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrarun.nn.arrays import Array
+from lrarun.settings import lookup
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A post-activation function.
+
+    Attributes:
+        name: as written in a spec.
+        phi: h -> z, elementwise, any shape.
+        dphi: z -> dz/dh as a function of z, elementwise, any shape.
+    """
+
+    name: str
+    phi: Callable[[Array], Array]
+    dphi: Callable[[Array], Array]
+
+    def __reduce__(self):
+        # By name: a rule travels to another process with its activation, and lambdas do not pickle.
+        return get_activation, (self.name,)
+
+
+def _sigmoid(h: Array) -> Array:
+    # tanh does not overflow, whatever the size of h.
+    return 0.5 * (1 + np.tanh(0.5 * h))
+
+
+LEAK = 0.01
+
+
+def _leaky_relu_slope(z: Array) -> Array:
+    return np.where(z > 0, 1, LEAK).astype(z.dtype)
+
+
+def _softsign_slope(z: Array) -> Array:
+    return np.square(1 - np.abs(z))
+
+
+TANH = Activation("tanh", np.tanh, lambda z: 1 - z * z)
+HARD_SIGMOID = Activation("hard-sigmoid", lambda h: np.clip(h, 0, 1), lambda z: ((z > 0) & (z < 1)).astype(z.dtype))
+
+ACTIVATIONS = {
+    activation.name: activation
+    for activation in (
+        TANH,
+        HARD_SIGMOID,
+        Activation("identity", lambda h: h.copy(), np.ones_like),
+        Activation("leaky-relu", lambda h: np.maximum(h, LEAK * h), _leaky_relu_slope),
+        Activation("relu", lambda h: np.maximum(h, 0), lambda z: (z > 0).astype(z.dtype)),
+        Activation("sigmoid", _sigmoid, lambda z: z * (1 - z)),
+        Activation("softsign", lambda h: h / (1 + np.abs(h)), _softsign_slope),
+    )
+}
+
+
+def get_activation(name: str) -> Activation:
+    """The activation of that name; raises ``UnknownName`` (a KeyError) for another."""
+    return lookup("activation", ACTIVATIONS, name)
+
+
+def softmax(h: Array) -> Array:
+    """Class probabilities over the rows of h, shape (..., classes, n)."""
+    z = h - np.maximum.reduce(h, axis=-2, keepdims=True)
+    np.exp(z, out=z)
+    z /= np.add.reduce(z, axis=-2, keepdims=True)
+    return z

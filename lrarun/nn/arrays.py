@@ -1,0 +1,9 @@
+"""The two types that the maths passes around."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+# By family (``"W"``, ``"c"``, ...) and layer, numbered as in the paper.
+Params = dict[str, dict[int, Array]]

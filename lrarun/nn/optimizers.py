@@ -1,0 +1,191 @@
+"""Optimizers: how an entry of ``grads`` moves its parameter, in place.
+
+Every entry of ``grads`` is subtracted, after scaling; no rule ever adds one. State is
+a nested dict of arrays, shaped like the parameters, so that a checkpoint can store
+it without knowing which optimizer made it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lrarun.nn import compiled
+from lrarun.nn.arrays import Array, Params
+from lrarun.nn.memory import Packed, in_pieces
+from lrarun.settings import lookup, setting
+
+State = dict[str, Any]
+
+
+class Optimizer(ABC):
+    """One pair: ``init`` makes the state, ``update`` moves the parameters."""
+
+    name: ClassVar[str]
+    learning_rate: float
+
+    @abstractmethod
+    def init(self, params: Params, learned: Sequence[str]) -> State:
+        """State for the families in ``learned``: a nested dict, its arrays in the parameters' shapes or scalars."""
+
+    @abstractmethod
+    def update(self, params: Params, grads: Params, state: State) -> None:
+        """Moves every parameter that has an entry in ``grads``, of the parameter's shape, which may be overwritten."""
+
+
+def _scalars(w: Array, *values: float) -> list[Any]:
+    """Numbers in the dtype of the weights, to which NumPy rounds a Python float by itself."""
+    return [w.dtype.type(value) for value in values]
+
+
+def _zeros(params: Params, learned: Sequence[str]) -> Params:
+    return Packed({family: params[family] for family in learned})
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent: w -= learning_rate g."""
+
+    name: ClassVar[str] = "sgd"
+    learning_rate: float = setting(0.01, "step size", gt=0, paper="0.01 for Backprop, RFA, DFA and LRA-E")
+
+    def init(self, params, learned):
+        return {}
+
+    def update(self, params, grads, state):
+        for g, w in in_pieces(grads, params):
+            g *= self.learning_rate
+            w -= g
+
+
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman and Hinton 2012), with the centring and momentum of Graves (2013) as options.
+
+    s = decay s + (1 - decay) g^2, w -= learning_rate g / (sqrt(s) + epsilon).
+    Centred: sqrt(s - mean^2) with a running mean of g. With momentum, the step is
+    added to ``momentum`` times the previous one.
+    """
+
+    name: ClassVar[str] = "rmsprop"
+    learning_rate: float = setting(0.001, "step size", gt=0, paper="0.001 for DTP, DTP-sigma and Table 3")
+    decay: float = setting(
+        0.9, "decay of the running mean of squares", ge=0, lt=1, paper="not stated; Lee et al. (2015) used 0.95"
+    )
+    epsilon: float = setting(1e-8, "added to the root", gt=0, paper="not stated; Lee et al. (2015) used 1e-3")
+    centred: bool = setting(
+        False,
+        "divide by the standard deviation of g instead of its root mean square",
+        paper="not stated; Lee et al. (2015) centred",
+    )
+    momentum: float = setting(
+        0.0, "fraction of the previous step that is added", ge=0, lt=1, paper="not stated; Lee et al. (2015) used 0.9"
+    )
+
+    def init(self, params, learned):
+        state = {"square": _zeros(params, learned)}
+        if self.centred:
+            state["mean"] = _zeros(params, learned)
+        if self.momentum:
+            state["step"] = _zeros(params, learned)
+        return state
+
+    def update(self, params, grads, state):
+        plain = not (self.centred or self.momentum)
+        for g, w, *slots in in_pieces(grads, params, *state.values()):
+            if plain and (loop := compiled.loop(self.name, w, g, *slots)):
+                loop(w, g, *slots, *_scalars(w, self.learning_rate, self.decay, 1 - self.decay, self.epsilon))
+            else:
+                w -= self._step(g, **dict(zip(state, slots)))
+
+    def _step(self, g: Array, square: Array, mean: Array | None = None, step: Array | None = None) -> Array:
+        root = g * g
+        root *= 1 - self.decay
+        square *= self.decay
+        square += root
+        if mean is None:
+            np.sqrt(square, out=root)
+        else:
+            mean *= self.decay
+            mean += (1 - self.decay) * g
+            np.multiply(mean, mean, out=root)
+            np.subtract(square, root, out=root)
+            # Rounding can leave a tiny negative variance.
+            np.sqrt(np.maximum(root, 0, out=root), out=root)
+        root += self.epsilon
+        g *= self.learning_rate
+        g /= root
+        if step is None:
+            return g
+        step *= self.momentum
+        step += g
+        return step
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, Algorithm 1), bias correction folded into the step size.
+
+    m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+    w -= learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon sqrt(1 - beta2^t)).
+    """
+
+    name: ClassVar[str] = "adam"
+    learning_rate: float = setting(0.001, "step size", gt=0, paper="0.001 in Table 3")
+    beta1: float = setting(0.9, "decay of the running mean of g", ge=0, lt=1, paper="not stated; Adam's own default")
+    beta2: float = setting(
+        0.999, "decay of the running mean of squares", ge=0, lt=1, paper="not stated; Adam's own default"
+    )
+    epsilon: float = setting(1e-8, "added to the root", gt=0, paper="not stated; Adam's own default")
+
+    def init(self, params, learned):
+        return {"t": np.zeros((), np.int64), "mean": _zeros(params, learned), "square": _zeros(params, learned)}
+
+    def update(self, params, grads, state):
+        state["t"] += 1
+        t = int(state["t"])
+        correction = (1 - self.beta2**t) ** 0.5
+        rate = self.learning_rate * correction / (1 - self.beta1**t)
+        scalars = rate, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, self.epsilon * correction
+        for g, w, mean, square in in_pieces(grads, params, state["mean"], state["square"]):
+            if loop := compiled.loop(self.name, w, g, mean, square):
+                loop(w, g, mean, square, *_scalars(w, *scalars))
+            else:
+                w -= self._step(g, mean, square, *scalars)
+
+    @staticmethod
+    def _step(
+        g: Array,
+        mean: Array,
+        square: Array,
+        rate: float,
+        decay1: float,
+        rest1: float,
+        decay2: float,
+        rest2: float,
+        epsilon: float,
+    ) -> Array:
+        root = g * g
+        root *= rest2
+        square *= decay2
+        square += root
+        g *= rest1
+        mean *= decay1
+        mean += g
+        np.sqrt(square, out=root)
+        root += epsilon
+        np.divide(mean, root, out=root)
+        root *= rate
+        return root
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, RMSprop, Adam)}
+
+
+def get_optimizer(name: str) -> type[Optimizer]:
+    """The optimizer class of that name; raises ``UnknownName`` (a KeyError) for another."""
+    return lookup("optimizer", OPTIMIZERS, name)

@@ -1,0 +1,201 @@
+"""Figures 1 and 3: what a log says, over the epochs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lrarun.report.figures.layout import legend_below, over_epochs, panels, reference, unique
+from lrarun.report.figures.series import PANEL, Line, layers, legend_names, over_seeds, shared, subject, variants
+from lrarun.report.figures.style import GREY, dataset_title, line_style, look
+from lrarun.results.read import DIVERGED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Titles = Mapping[str, str]
+PAPERS_ANGLE = 11
+MEAN, LARGEST = ", mean over the mini-batches", ", largest of the epoch"
+# The look of what is drawn beside a mean of the same colour.
+THIN: Mapping[str, Any] = {"linewidth": 0.8, "markersize": 3.5, "markerfacecolor": "white", "markeredgewidth": 0.8}
+
+
+def draw_angle(lines: Sequence[Line], titles: Titles) -> Figure:
+    """Figure 1(a): mean and largest angle of an epoch's updates to backprop's, in degrees."""
+    figure, (axes,) = panels(1, 1, (5.6, 3.4))
+    top = PAPERS_ANGLE * 1.25
+    for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
+        mean, most = over_seeds(line.runs, "angle_mean"), over_seeds(line.runs, "angle_max")
+        if mean.empty:
+            continue
+        plot(axes, line, mean, text + MEAN, **keywords)
+        draw_mean(axes, line, most[["high"]].set_axis(["mean"], axis=1), text + LARGEST, **keywords, **THIN)
+        top = max(top, 1.08 * most["high"].max())
+    reference(axes, PAPERS_ANGLE, f"paper: at\nmost {PAPERS_ANGLE}°")
+    if top > 90:
+        reference(axes, 90, "90°")
+    axes.set(ylim=(0, top), ylabel="angle to backprop's update (degrees)")
+    axes.set_title(heading(lines), wrap=True)
+    over_epochs(axes, last_epoch(lines))
+    legend_below(figure, *angle_legend(unique([axes])), rows=1)
+    return figure
+
+
+def angle_legend(found: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
+    """Handles and texts; with many lines, each rule once, and what its thick and its thin line is."""
+    from matplotlib.lines import Line2D
+
+    thick = [text for text in found if not text.endswith(LARGEST)]
+    if len(thick) == 1:
+        return list(found.values()), list(found)
+    of_each = {MEAN: {"linewidth": 1.4, "marker": "o"}, LARGEST: {"marker": "o", **THIN}}
+    kinds = [Line2D([], [], color=GREY, **how) for how in of_each.values()]
+    return (
+        [found[text] for text in thick] + kinds,
+        [text.removesuffix(MEAN) for text in thick] + [text.removeprefix(", ") for text in of_each],
+    )
+
+
+def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
+    """Figure 1(b): validation NLL above, total discrepancy below, both per sample."""
+    figure, (upper, lower) = panels(2, 1, (5.6, 5.0), sharex=True)
+    for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
+        plot(upper, line, over_seeds(line.runs, "validation_nll"), text, **keywords)
+        plot(lower, line, over_seeds(line.runs, "discrepancy"), text, **keywords)
+        if len(lines) == 1:
+            draw_layers(lower, line)
+    upper.set(ylim=(0, None), ylabel="validation NLL (nats)")
+    upper.set_title(heading(lines), wrap=True)
+    kind = "discrepancy, total and by layer" if len(lines) == 1 else "total discrepancy"
+    lower.set(ylim=(0, None), ylabel=f"{kind}\n(mean over samples)")
+    over_epochs(lower, last_epoch(lines))
+    found = unique([upper, lower])
+    legend_below(figure, list(found.values()), list(found), rows=1)
+    return figure
+
+
+def draw_layers(axes: Axes, line: Line) -> None:
+    """Each hidden layer's part of the discrepancy, marked with its number."""
+    for l in range(1, line.spec["depth"] + 1):
+        part = over_seeds(line.runs, f"discrepancy_{l}")
+        draw_mean(
+            axes,
+            line,
+            part,
+            f"hidden layer {l}",
+            rank=l,
+            color=GREY,
+            linestyle=line_style(l),
+            linewidth=1,
+            marker=f"${l}$",
+            markersize=6,
+            markeredgewidth=0.3,
+        )
+
+
+def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
+    """Figure 3: validation accuracy in percent, a row per data set and a column per depth."""
+    rows = list(dict.fromkeys(line.spec["dataset"] for line in lines))
+    columns = sorted({line.spec["depth"] for line in lines})
+    size = (1.2 + 2.7 * len(columns), 0.8 + 2.4 * len(rows))
+    figure, axes = panels(len(rows), len(columns), size, sharex=True, sharey="row")
+    places = dict(zip(itertools.product(rows, columns), axes))
+    drawn = set()
+    for line, (text, keywords) in zip(lines, looks(lines, titles, PANEL)):
+        place = line.spec["dataset"], line.spec["depth"]
+        curve = 100 - over_seeds(line.runs, "validation_error")
+        if not curve.empty:
+            plot(places[place], line, curve, text, **keywords)
+            drawn.add(place)
+    for (row, column), panel in places.items():
+        panel.set_title(f"{dataset_title(row)}, {layers(column)}")
+        if (row, column) not in drawn:
+            panel.text(0.5, 0.5, "no runs", transform=panel.transAxes, ha="center", color=GREY)
+        if column == columns[0]:
+            panel.set_ylabel("validation accuracy (%)")
+        if row == rows[-1]:
+            over_epochs(panel, last_epoch(lines))
+    if seeds_note(lines):
+        figure.suptitle(seeds_note(lines), wrap=True)
+    found = unique(axes)
+    # The settings in their order, then what else there is: a panel may lack some.
+    names = [text for text, _ in looks(lines, titles, PANEL)]
+    texts = [*(name for name in dict.fromkeys(names) if name in found), *(text for text in found if text not in names)]
+    legend_below(figure, [found[text] for text in texts], texts)
+    return figure
+
+
+def looks(lines: Sequence[Line], titles: Titles, apart: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Each line's name in the legend, and how :func:`plot` is to draw it.
+
+    The colour and marker are the rule's. The line style tells the runs of a rule apart,
+    and is that of the same variant of another rule; so is its rank.
+    """
+    specs = specs_of(lines)
+    kinds = variants(specs, apart)
+    ranks = {kind: rank for rank, kind in enumerate(dict.fromkeys(kinds))}
+    made = []
+    for spec, kind, name in zip(specs, kinds, legend_names(specs, titles, apart)):
+        (colour, marker), rank = look(spec["algorithm"]["name"]), ranks[kind]
+        made.append((name, {"rank": rank, "color": colour, "marker": marker, "linestyle": line_style(rank)}))
+    return made
+
+
+def specs_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
+    """The lines' specs."""
+    return [line.spec for line in lines]
+
+
+def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
+    """One line's mean, with a band where seeds differ and a cross where it diverged."""
+    if curve.empty:
+        return
+    draw_mean(axes, line, curve, text, rank, **keywords)
+    if len(line.runs) > 1:
+        axes.fill_between(curve.index, curve["low"], curve["high"], color=keywords["color"], alpha=0.15, linewidth=0)
+    if any(run.state == DIVERGED for run in line.runs):
+        end = curve.iloc[-1]
+        axes.plot(
+            end.name,
+            end["mean"],
+            marker="X",
+            markersize=9,
+            color=keywords["color"],
+            markeredgecolor="black",
+            linestyle="none",
+            label="diverged",
+        )
+
+
+def draw_mean(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
+    """A curve's mean with some markers, all of them where there are few."""
+    axes.plot(curve["mean"], label=text, markevery=marked(len(curve), line.spec["epochs"], rank), **keywords)
+
+
+def marked(length: int, epochs: int, rank: int) -> tuple[int, int]:
+    """The first epoch with a marker, from 0, and the step: some ten in all, at other epochs for another rank."""
+    step = max(1, epochs // 10)
+    return (rank % 3 * step // 3, step) if length > step else (0, 1)
+
+
+def last_epoch(lines: Sequence[Line]) -> int:
+    """The last epoch that any run is to have."""
+    return max(line.spec["epochs"] for line in lines)
+
+
+def heading(lines: Sequence[Line]) -> str:
+    """What all lines are of, and over."""
+    return "\n".join(filter(None, (subject(specs_of(lines)), seeds_note(lines))))
+
+
+def seeds_note(lines: Sequence[Line]) -> str:
+    """What the curves are over, where there is more than one seed."""
+    counts = {len(line.runs) for line in lines if line.runs}
+    if counts == {1}:
+        return ""
+    number = " to ".join(map(str, sorted({min(counts), max(counts)})))
+    return f"mean over {number} seeds, bands from the lowest to the highest"

@@ -1,0 +1,1 @@
+"""What runs left on disk, read back. Needs no engine."""

@@ -1,0 +1,20 @@
+"""All that a learning rule of your own needs, from one place: ``from lrarun.rules import Algorithm, setting, ...``.
+
+These names are stable. Where they are defined is not. docs/extending.md writes a rule with them.
+"""
+
+from __future__ import annotations
+
+from lrarun.algorithms.base import Algorithm, Record, SetsTargets, Targets
+from lrarun.nn.activations import HARD_SIGMOID, TANH, Activation, get_activation, softmax
+from lrarun.nn.arrays import Array, Params
+from lrarun.nn.initializers import Gaussian, Glorot, Orthogonal
+from lrarun.nn.losses import CAUCHY, GAUSSIAN, LOCAL_LOSSES, LocalLoss, nll
+from lrarun.nn.network import Initialize, depth_of, forward, init_forward, predict, write_gradients
+from lrarun.settings import setting
+
+__all__ = [
+    "CAUCHY", "GAUSSIAN", "HARD_SIGMOID", "LOCAL_LOSSES", "TANH", "Activation", "Algorithm", "Array", "Gaussian",
+    "Glorot", "Initialize", "LocalLoss", "Orthogonal", "Params", "Record", "SetsTargets", "Targets", "depth_of",
+    "forward", "get_activation", "init_forward", "nll", "predict", "setting", "softmax", "write_gradients",
+]  # fmt: skip

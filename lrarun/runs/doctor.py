@@ -1,0 +1,270 @@
+"""Whether this machine can train, and what to do where it can't: for ``lrarun doctor``."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lrarun.errors import LrarunError, how_to_install
+from lrarun.runs.lock import existing_part, try_folder
+
+OK, NOTE, BAD = "ok", "note", "bad"
+
+OLDEST_PYTHON = (3, 11)
+# Distribution -> oldest version; a test holds this to setup.cfg.
+BASE = {
+    "click": "8.2",
+    "numpy": "2.0",
+    "pandas": "2.2",
+    "platformdirs": "4.0",
+    "pooch": "1.8",
+    "pydantic": "2.7",
+    "pyyaml": "6.0",
+    "requests": "2.31",
+    "rich": "13.7",
+    "tabulate": "0.9",
+    "threadpoolctl": "3.5",
+}
+# Extra -> what it adds and what it is for.
+EXTRAS = {
+    "plots": (("matplotlib", "scikit-learn"), "pictures of learning curves and figures"),
+    "export": (("pyarrow",), "export as Parquet"),
+    "cluster": (("distributed",), "runs on more than one machine"),
+    "bench": (("torch",), "speed comparison with PyTorch"),
+    "fast": (("numba",), "faster RMSprop and Adam, to the same bits"),
+    "dev": (
+        ("pytest", "hypothesis", "autograd", "scipy", "ruff", "mypy", "matplotlib", "numba", "scikit-learn"),
+        "tests",
+    ),
+}
+LITTLE_DISK, LITTLE_MEMORY = 1e9, 1e9  # bytes
+NO_DISK = 50e6  # what a run of 8 hidden layers writes, checkpoint included, is a fifth of it
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        name: what was looked at.
+        state: ``ok``; ``note``: worth knowing, trains all the same; ``bad``: would stop a run.
+        found: what was found.
+        advice: what to do; empty if there is nothing to do.
+    """
+
+    name: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+def examine(results: Path, data_dir: Path | None = None) -> Iterator[Check]:
+    """Looks at the machine, one thing after the other.
+
+    Args:
+        results: the folder that runs would be written to.
+        data_dir: where data sets are looked for first.
+    """
+    yield python()
+    yield dependencies()
+    # What follows needs the libraries; where one is missing, that is the thing to mend first.
+    for check in (blas, cores, memory, rules):
+        yield guarded(check)
+    yield guarded(lambda: disk(results), "results folder")
+    yield from datasets(data_dir)
+    for extra in EXTRAS:
+        yield extra_installed(extra)
+
+
+def guarded(check: Callable[[], Check], name: str = "") -> Check:
+    """A check, or what kept it from being made, as a check."""
+    try:
+        return check()
+    except LrarunError as error:
+        return Check(name or check.__name__, BAD, str(error))
+    except ImportError as error:
+        return Check(name or check.__name__, BAD, f"could not be looked at: {error}", "mend the packages first")
+
+
+def version_of(distribution: str) -> str | None:
+    """The installed version, or None."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def older(version: str, oldest: str) -> bool:
+    """Whether a version comes before another, by the numbers they start with.
+
+    >>> older("1.26.4", "2.0"), older("2.10.0rc1", "2.9")
+    (True, False)
+    """
+    first, second = ([int(n) for n in re.split(r"[^\d.]", text)[0].split(".") if n] for text in (version, oldest))
+    return first < second
+
+
+def python() -> Check:
+    """The interpreter's version."""
+    found = "{}.{}.{}".format(*sys.version_info[:3])
+    if sys.version_info < OLDEST_PYTHON:
+        return Check("Python", BAD, found, "install Python 3.11 or newer")
+    return Check("Python", OK, found)
+
+
+def dependencies() -> Check:
+    """The packages that every installation needs."""
+    wrong = []
+    for name, oldest in BASE.items():
+        version = version_of(name)
+        if version is None:
+            wrong.append(f"{name} is missing")
+        elif older(version, oldest):
+            wrong.append(f"{name} is {version}, older than {oldest}")
+    if wrong:
+        named = {text.partition(" ")[0] for text in wrong}
+        wanted = " ".join(f"'{name}>={oldest}'" for name, oldest in BASE.items() if name in named)
+        return Check("packages", BAD, "; ".join(wrong), f"pip install {wanted}")
+    return Check("packages", OK, f"NumPy {version_of('numpy')}, pandas {version_of('pandas')}, all {len(BASE)} present")
+
+
+def blas() -> Check:
+    """The library behind NumPy's products, and its threads."""
+    from lrarun.runs import provenance
+
+    found = provenance.blas()
+    if found["name"] == "unknown":
+        return Check(
+            "BLAS", NOTE, "not recognised", "set its threads to 1 yourself, or a run may not be repeatable to the bit"
+        )
+    text = f"{found['name']} {found['version']} ({found['architecture']}), threads: {found['threads']}"
+    if found["threads"] != 1:
+        advice = "set OPENBLAS_NUM_THREADS=1 before Python starts: more threads change the last digits"
+        return Check("BLAS", NOTE, text, advice)
+    return Check("BLAS", OK, text)
+
+
+def cores() -> Check:
+    """The cores that this process may use, and the share of them that a container grants."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    granted = cpu_quota()
+    busy = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    if granted is not None and granted < usable:
+        return Check(
+            "cores",
+            NOTE,
+            f"{usable} visible, but this container may use {granted:g}{busy}",
+            f"train with at most {max(1, int(granted))} runs at a time",
+        )
+    return Check("cores", OK, f"{usable}{busy}")
+
+
+def cpu_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
+    """Cores' worth of time that a container may use, or None where nothing limits it."""
+    try:
+        quota, period = file.read_text().split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def memory(file: Path = Path("/proc/meminfo")) -> Check:
+    """Memory that is free for runs."""
+    try:
+        lines = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
+        available, total = (int(lines[key].split()[0]) * 1024 for key in ("MemAvailable", "MemTotal"))
+    except (OSError, KeyError, ValueError):
+        return Check("memory", NOTE, "could not be measured on this system")
+    text = f"{available / 1e9:.1f} of {total / 1e9:.1f} GB free"
+    if available < LITTLE_MEMORY:
+        return Check("memory", NOTE, text, "a run needs up to 0.4 GB: train few at a time")
+    return Check("memory", OK, text)
+
+
+def rules() -> Check:
+    """The learning rules, those of other packages and plugin files included."""
+    from lrarun.algorithms.registry import algorithms
+
+    return Check("algorithms", OK, ", ".join(algorithms()))
+
+
+def disk(results: Path) -> Check:
+    """Whether the results folder can be written to and locked, and has room."""
+    folder = existing_part(results)
+    where = f"{results}" if results.exists() else f"{results} (will be made)"
+    try:
+        try_folder(folder)
+    except OSError as error:
+        return Check(
+            "results folder",
+            BAD,
+            f"{where}: {error.strerror or error}",
+            "choose another with --results or LRARUN_RESULTS",
+        )
+    free = shutil.disk_usage(folder).free
+    text = f"{where}: can be written, {free / 1e9:.1f} GB free"
+    if free < LITTLE_DISK:
+        return Check(
+            "results folder",
+            BAD if free < NO_DISK else NOTE,
+            text,
+            "make room, or choose another with --results or LRARUN_RESULTS",
+        )
+    return Check("results folder", OK, text)
+
+
+def datasets(data_dir: Path | None) -> Iterator[Check]:
+    """Each published data set: here and intact, to be fetched, or damaged."""
+    from lrarun.data.published import PUBLISHED
+
+    for name, data in PUBLISHED.items():
+        yield guarded(functools.partial(dataset, name, data_dir), data.title)
+
+
+def dataset(name: str, data_dir: Path | None) -> Check:
+    """One published data set."""
+    from lrarun.data.datasets import where
+    from lrarun.data.published import PUBLISHED
+
+    found, title = where(name, data_dir), PUBLISHED[name].title
+    if found is None:
+        text = "not on this machine; the first run that needs it fetches it"
+        return Check(title, NOTE, text, f"lrarun data fetch {name}")
+    return Check(title, OK, f"{found}: intact")
+
+
+def extra_installed(extra: str) -> Check:
+    """Whether the packages of an extra are there."""
+    packages, purpose = EXTRAS[extra]
+    missing = [name for name in packages if version_of(name) is None]
+    name = f"extra {extra}"
+    if missing:
+        text = f"for {purpose}: {', '.join(missing)} not installed"
+        return Check(name, NOTE, text, how_to_install(extra))
+    trouble = TRIED[extra]() if extra in TRIED else ""
+    if trouble:
+        return Check(
+            name,
+            NOTE,
+            f"for {purpose}: {', '.join(packages)} can't be used: {trouble}",
+            "runs do without; reinstall it to have it",
+        )
+    return Check(name, OK, f"for {purpose}")
+
+
+def numba_trouble() -> str:
+    """Why Numba, which is installed, is of no use; empty if it is."""
+    from lrarun.nn.compiled import at_once
+
+    return at_once()
+
+
+# Extras that can be there and not work: what tries them.
+TRIED = {"fast": numba_trouble}

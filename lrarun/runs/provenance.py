@@ -1,0 +1,106 @@
+"""What a number depends on beyond its spec: versions, BLAS, CPU, commit.
+
+No host name, user name or path is recorded, so that results can be published.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from lrarun import __version__
+from lrarun.algorithms import plugins
+
+
+def blas() -> dict[str, Any]:
+    """The BLAS library that NumPy uses: name, version, kernel architecture and threads."""
+    libraries = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+    if not libraries:
+        return {"name": "unknown"}
+    # Other packages (SciPy) may have loaded one of their own.
+    library = next((library for library in libraries if "numpy" in library["filepath"]), libraries[0])
+    return {
+        "name": library["internal_api"],
+        "version": library["version"],
+        "architecture": library.get("architecture", "unknown"),
+        "threads": library["num_threads"],
+    }
+
+
+@functools.cache
+def simd() -> str:
+    """The widest instruction set that NumPy's own loops use here; another rounds ``tanh`` and ``exp`` otherwise."""
+    sets = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return ["unknown", *sets.get("baseline", ()), *sets.get("found", ())][-1]
+
+
+@functools.cache
+def cpu_model() -> str:
+    """The processor's model name, or the machine's architecture where none is to be had."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _git(*arguments: str) -> str | None:
+    tree = Path(__file__).resolve().parent.parent.parent
+    if not (tree / ".git").exists():
+        return None
+    # Without its optional lock, which would stay behind if this process were killed, and stop the user's own git.
+    command = ["git", "--no-optional-locks", "-C", os.fspath(tree), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@functools.cache
+def _numba() -> dict[str, str]:
+    """The version of Numba, if it is installed. No number depends on it, but the time that a run takes does."""
+    try:
+        return {"numba": importlib.metadata.version("numba")}
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+
+
+@functools.cache
+def _commit() -> tuple[str | None, bool | None]:
+    """The commit of the work tree that the package is in, and whether tracked files outside results/ differ."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+    except OSError:
+        return None, None
+    return commit, None if changes is None else bool(changes)
+
+
+def provenance() -> dict[str, Any]:
+    """Versions, hardware and commit, as ``run.json`` holds them.
+
+    ``git_dirty`` speaks of tracked files outside ``results/``; both git entries are
+    None where the package is not in a git work tree or git is missing. ``plugins`` has
+    the digests of plugin files, if there are any, and ``numba`` the version of that, if it is installed.
+    """
+    commit, dirty = _commit()
+    own = plugins.digests()
+    return {
+        "lrarun": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numpy_simd": simd(),
+        **_numba(),
+        "blas": blas(),  # not remembered: the number of threads can change
+        "cpu": cpu_model(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "git_commit": commit,
+        "git_dirty": dirty,
+    } | ({"plugins": own} if own else {})

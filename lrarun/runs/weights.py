@@ -1,0 +1,69 @@
+"""What the layers of a trained network hold for given images, from a run's folder."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+
+import numpy as np
+
+from lrarun.data import datasets
+from lrarun.data.datasets import Dataset
+from lrarun.errors import DataError, Incomplete
+from lrarun.nn.arrays import Params
+from lrarun.nn.network import depth_of
+from lrarun.results.read import Result
+from lrarun.specs.spec import make_spec
+
+BLOCK = 1000
+PARAMETERS = "parameters.npz"
+
+
+def top_hidden(run: Result, params: Params, dataset: Dataset, index: np.ndarray) -> np.ndarray:
+    """The topmost hidden layer's values for test images.
+
+    Args:
+        run: a finished run.
+        params: its parameters, from :func:`read_parameters`.
+        dataset: what it was trained on.
+        index: which test images, n of them.
+
+    Returns:
+        Shape ``(n, units)``, in the parameters' dtype. For a rule whose network settles,
+        the values are the settled ones.
+
+    Raises:
+        DataError: if the run was trained on other data.
+    """
+    trained_on = run.record.get("dataset_sha256", dataset.fingerprint)
+    if trained_on != dataset.fingerprint:
+        raise DataError(
+            f"{run.folder} was trained on other data than {dataset.name} as it is here"
+            f" (SHA-256 {trained_on[:12]}..., not {dataset.fingerprint[:12]}...); name its folder with --data-dir"
+        )
+    algorithm = make_spec(run.spec).algorithm
+    top, dtype = depth_of(params) - 1, params["W"][1].dtype
+    rows = []
+    for start in range(0, len(index), BLOCK):
+        x = datasets.columns(dataset.test_images, index[start : start + BLOCK], dtype)
+        rows.append(algorithm.activities(params, x)[top].T)
+    return np.concatenate(rows)
+
+
+def read_parameters(run: Result) -> Params:
+    """The parameters of a finished run's best epoch, by family and layer.
+
+    Raises:
+        Incomplete: if its folder holds none, or damaged ones.
+    """
+    try:
+        with np.load(run.folder / PARAMETERS, allow_pickle=False) as archive:
+            params: Params = {}
+            for name in archive.files:
+                family, l = name.split("/")
+                params.setdefault(family, {})[int(l)] = archive[name]
+        return {"W": params.pop("W"), **params}
+    except FileNotFoundError:
+        raise Incomplete(f"finished, but without weights ({PARAMETERS}), which reference results don't ship") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise Incomplete(f"finished, but its weights ({PARAMETERS}) are damaged") from None

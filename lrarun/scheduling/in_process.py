@@ -1,0 +1,44 @@
+"""Training in this process, one run after another: nothing to start, and a debugger works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lrarun.data.datasets import Dataset
+from lrarun.scheduling.backend import Backend, Hear, train
+from lrarun.scheduling.plan import Job
+
+
+class Here(Backend):
+    """This process.
+
+    Args:
+        results: the folder that holds the runs' folders.
+        datasets: by name, all that will be needed.
+        stop: asked while a run is trained; True makes it store its state and end.
+    """
+
+    def __init__(self, results: Path, datasets: Mapping[str, Dataset], stop: Callable[[], bool]):
+        self.results, self.datasets, self._stop = results, datasets, stop
+        self._job: Job | None = None
+
+    @property
+    def free(self) -> bool:
+        return self._job is None
+
+    def submit(self, job: Job) -> None:
+        self._job = job
+
+    def wait(self, seconds: float, hear: Hear) -> None:
+        job, self._job = self._job, None
+        if job is None:
+            return
+        dataset = self.datasets[job.spec.dataset]
+        hear(job, train(job.spec, job.anew, dataset, self.results, lambda message: hear(job, message), self._stop))
+
+    def stop(self, hear: Hear) -> None:
+        """Nothing: ``wait`` has returned, so nothing is being trained."""
+
+    def close(self) -> None:
+        """Nothing to give back."""

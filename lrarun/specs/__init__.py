@@ -1,0 +1,1 @@
+"""From a YAML text to checked specs, one per run."""

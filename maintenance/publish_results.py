@@ -1,0 +1,28 @@
+"""Copies finished runs, without their weights, into a published folder: ``make publish FROM=dir TO=dir``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from lrarun.results.read import DIVERGED, FINISHED, Result, read_results
+
+PUBLISHED = ("spec.yaml", "run.json", "log.csv", "test_predictions.npz")
+
+
+def publish(results: Path, target: Path) -> list[Result]:
+    """Copies what is small of each finished or diverged run; a run that is there already is replaced."""
+    chosen = [result for result in read_results(results) if result.state in (FINISHED, DIVERGED)]
+    for result in chosen:
+        folder = target / result.run_id
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in PUBLISHED:
+            if (result.folder / name).exists():
+                shutil.copyfile(result.folder / name, folder / name)
+    return chosen
+
+
+if __name__ == "__main__":
+    source, destination = map(Path, sys.argv[1:3])
+    print(f"{len(publish(source, destination))} runs copied to {destination}", file=sys.stderr)

@@ -1,0 +1,72 @@
+"""``lrarun bench`` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from lrarun.cli import main
+
+QUICK = ("bench", "--depth", "1", "--algorithm", "backprop", "--seconds", "0.01", "--images", "600")
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch):
+    monkeypatch.setattr("lrarun.bench.products.SECONDS_PER_SHAPE", 0)
+
+
+def lrarun(capsys, *arguments):
+    with pytest.raises(SystemExit) as exit:
+        main(list(arguments))
+    return exit.value.code, capsys.readouterr()
+
+
+def test_rows_as_json(capsys):
+    code, printed = lrarun(capsys, *QUICK, "--algorithm", "lra-e", "--optimizer", "adam", "--no-epochs", "--json")
+    rows = json.loads(printed.out)
+    assert code == 0 and [(r["algorithm"], r["depth"], r["optimizer"]) for r in rows] == [
+        ("backprop", 1, "adam"),
+        ("lra-e", 1, "adam"),
+    ]
+    assert all(r["step_us"] > 0 and r["products_us"] > 0 and r["ratio"] > 0 for r in rows)
+    assert "one thread" in printed.err, "which library and kernels"
+
+
+def test_a_table_with_whole_epochs(capsys):
+    code, printed = lrarun(capsys, *QUICK)
+    about, header, row = printed.out.splitlines()
+    assert code == 0 and "blas" in about
+    assert header.split() == [
+        "algorithm",
+        "depth",
+        "optimizer",
+        "step_us",
+        "products_us",
+        "ratio",
+        "epoch_s",
+        "epoch_ratio",
+        "epochs_per_s",
+    ]
+    assert row.split()[:3] == ["backprop", "1", "sgd"] and len(row) == len(header)
+
+
+@pytest.mark.parametrize(
+    "wrong, hint",
+    [
+        (("--algorithm", "bakprop"), "did you mean 'backprop'"),
+        (("--optimizer", "adm"), "did you mean 'adam'"),
+        (("--depth", "0"), "depth"),
+        (("--seconds", "-1"), "seconds"),
+    ],
+)
+def test_mistakes_are_named(capsys, wrong, hint):
+    code, printed = lrarun(capsys, "bench", *wrong)
+    assert code == 2 and hint in printed.err and printed.out == ""
+
+
+def test_without_pytorch_it_says_how_to_get_it(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, printed = lrarun(capsys, *QUICK, "--vs", "torch")
+    assert code == 2 and "pip install -e '.[bench]'" in printed.err

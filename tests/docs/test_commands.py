@@ -1,0 +1,116 @@
+"""Every command that a page shows does what it should, in the order of the page."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from lrarun.cli import COMMANDS
+from tests.support.shown import files_and_commands, follow
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}
+SHOWING = [name for name, page in PAGES.items() if any(file is None for file, _ in files_and_commands(page))]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Follows a page once; returns its folder and its commands."""
+    known = {}
+
+    def of(name):
+        if name not in known:
+            folder = tmp_path_factory.mktemp(name) / "work"
+            known[name] = folder, follow(PAGES[name], folder)
+        return known[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", SHOWING)
+def test_every_command_on_the_page_exits_as_it_should(done, name):
+    _, commands = done(name)
+    for command in commands:
+        assert command.code == command.expected, f"$ {command.text}\n{command.output}"
+        assert "Traceback" not in command.output
+
+
+TABLES = "lrarun train experiments/table1.yaml experiments/table2.yaml experiments/table3.yaml"
+# Shown without being run here, each for a reason.
+NOT_RUN = {
+    "lrarun --help": "stands under pip install, which a test does not do",
+    "lrarun train experiments/figure1.yaml": "20 epochs with a probe: its own tests train such runs",
+    "lrarun train experiments/angle/transposed.yaml --plugin experiments/angle/transposed.py": (
+        "20 epochs with a probe: test_plugins trains two"
+    ),
+    "lrarun train experiments/explanations.yaml": "20 minutes of training",
+    "lrarun figure 1a": "needs matplotlib, an extra",
+    "lrarun bench": "minutes: test_cli_bench runs it on little",
+    "lrarun bench --depth 3 --depth 8 --no-epochs --vs torch": "minutes, and PyTorch",
+    "lrarun report --out report.html": "test_report_page makes the page of all kinds of results",
+    "lrarun claims --results results/reference": "exits with 5, as long as claims fail: test_claims",
+    "lrarun table --results results/reference --compare": "exits with 5, as long as a cell is worse: test_cli_table",
+    TABLES: "hours of training: test_cli_table holds the files to be the paper's runs",
+    f"{TABLES} --dry-run": "test_planning",
+    "lrarun status experiments/table1.yaml": "test_cli_status_clean",
+    "lrarun clean": "test_cli_status_clean",
+    "lrarun clean --yes": "test_cli_status_clean",
+    "lrarun train experiments/table1.yaml --scheduler tcp://10.0.0.1:8786": "needs a cluster: test_cluster makes one",
+    "lrarun train mine.yaml --scheduler tcp://127.0.0.1:8786": "needs a cluster: test_cluster makes one",
+}
+
+
+def test_no_command_is_shown_that_is_not_run():
+    """Commands stand in ``console`` blocks; any other is listed above with the reason."""
+    rest = [re.sub(r"^```console\n.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE) for page in PAGES.values()]
+    blocks = [block for page in rest for block in re.findall(r"^(?: {4}.*\n)+|^```\w*\n(?:.*\n)*?```$", page, re.M)]
+    shown = re.findall(r"^ *(?:\$ )?(lrarun [^#\n]*)", "\n".join(blocks), re.MULTILINE)
+    assert {command.strip() for command in shown} == set(NOT_RUN)
+
+
+def test_the_readme_names_every_command():
+    named = set(re.findall(r"`lrarun ([a-z]+)", PAGES["README"]))
+    assert named >= set(COMMANDS)
+
+
+def test_what_is_read_off_a_page():
+    page = "```python\n# a/b.py\nx = 1\n```\n\n```console\n$ one --two\nits output\n$ three    # exits with 4\n```\n"
+    assert list(files_and_commands(page)) == [
+        ("a/b.py", "x = 1\n"),
+        (None, "one --two"),
+        (None, "three    # exits with 4"),
+    ]
+
+
+def output(commands, start):
+    return next(command.output for command in commands if command.text.startswith(start))
+
+
+def test_the_eighth_rule_is_a_row_of_table_1(done):
+    _, commands = done("extending")
+    rows = [line for line in output(commands, "lrarun table 1").splitlines() if line.startswith("Sign symmetry")]
+    assert len(rows) == 1 and any(character.isdigit() for character in rows[0]), rows
+    assert "sign-symmetry" in output(commands, "lrarun list")
+    assert output(commands, "lrarun status").count("its rule's file has changed") == 1
+    assert "'scale'" in output(commands, "lrarun train mine.yaml --set algorithm=sign-symmetry")
+
+
+def test_runs_on_ones_own_data_have_scores(done):
+    folder, commands = done("extending")
+    with open(folder / "runs.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["dataset"] == "patterns.npz"]
+    assert sorted(row["algorithm"] for row in rows) == ["backprop", "lra-e", "sign-symmetry"]
+    assert all(row["state"] == "finished" and float(row["test_error"]) < 75 for row in rows), "better than chance"
+
+
+def test_both_forms_of_a_data_set_train_to_the_same_bits(done):
+    folder, _ = done("extending")
+    logs = {
+        name: next((folder / "results").glob(f"{name}-lra-e-*/log.csv")).read_text().splitlines()
+        for name in ("patterns", "patterns.npz")
+    }
+    without_seconds = [[line.rpartition(",")[0] for line in log] for log in logs.values()]
+    assert without_seconds[0] == without_seconds[1] and len(without_seconds[0]) == 6

@@ -1,0 +1,401 @@
+"""The paper's claims, checked on runs whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrarun.cli import main
+from lrarun.paper import Key, printed_cells
+from lrarun.report.claims.check import FAILS, HOLDS, KINDS, Claim, check, load_claims
+from lrarun.report.claims.evidence import Measured
+from lrarun.report.claims.paired import Lacking, Mistakes, compare, mistakes_of
+from lrarun.report.claims.render import render_claims
+from lrarun.report.statistics import holm, mcnemar
+from lrarun.report.verdicts import INCONCLUSIVE
+from lrarun.results.read import read_results
+from lrarun.specs.paper_runs import resolver
+from tests.support.fabricate import NAMES, spec_for, write_log, write_predictions, write_run
+
+IMAGES = 10_000
+LRAE = Key("mnist", "LRA-E", 3, "sgd")
+BACKPROP = Key("mnist", "Backprop", 3, "sgd")
+
+
+def resolve(key, changed):
+    """As the command line's, without the engine: settings are put into an invented spec."""
+    plain = {name: {"name": value} if name == "init" else value for name, value in changed.items()}
+    return spec_for(key) | plain if key.model in NAMES else None
+
+
+def claim(kind, **fields):
+    usual = {"id": "it", "says": "It is so", "where": "here", "needs": "runs", "model": "LRA-E", "depths": [3]}
+    return Claim(**usual | {"kind": kind} | fields)
+
+
+def verdict(results, *claims, products=None):
+    """The verdicts of claims on a results folder, one per comparison of the first."""
+    checked = check(claims, Measured(read_results(results), resolve), products)
+    return checked[0]
+
+
+def verdicts(checked):
+    return [part.verdict for part in checked.comparisons]
+
+
+def first_wrong(error):
+    """An error in percent -> wrong images: nested, so that the lower errs on a subset."""
+    return np.arange(IMAGES) < round(error * IMAGES / 100)
+
+
+def write_tested(results, key, *errors, state="finished", wrong=first_wrong, **changed):
+    for seed, error in enumerate(errors):
+        folder = write_run(results, spec_for(key, seed=seed, **changed), state, test_error=error)
+        write_predictions(folder, wrong(error))
+
+
+# Paired tests
+
+
+def side(*wrong):
+    return Mistakes(np.array(wrong, bool), np.zeros(len(wrong[0]), int))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80))
+def test_one_run_each_is_mcnemar_on_the_discordant_images(pairs):
+    first, second = zip(*pairs)
+    difference, p = compare(side(first), side(second))
+    only_first = sum(a and not b for a, b in pairs)
+    only_second = sum(b and not a for a, b in pairs)
+    assert p == mcnemar(only_first, only_second)
+    assert difference == pytest.approx(100 * (only_first - only_second) / len(pairs))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4), st.floats(-2, 2))
+def test_swapping_the_sides_changes_only_the_sign(seed, runs, others, margin):
+    rng = np.random.default_rng(seed)
+    one, two = side(*(rng.random((runs, 50)) < 0.3)), side(*(rng.random((others, 50)) < 0.2))
+    there, back = compare(one, two, margin), compare(two, one, -margin)
+    assert there[0] == pytest.approx(-back[0]) and there[1] == pytest.approx(back[1])
+
+
+def test_over_seeds_the_variance_is_that_of_images_and_of_seeds():
+    """Rebuilt with plain loops for two runs against three."""
+    from scipy import stats
+
+    rng = np.random.default_rng(3)
+    one, two = rng.random((2, 400)) < 0.2, rng.random((3, 400)) < 0.1
+    images = [one[:, i].mean() - two[:, i].mean() for i in range(400)]
+    mean = sum(images) / 400
+    parts = [sum((d - mean) ** 2 for d in images) / 399 / 400]
+    for wrong in (one, two):
+        errors = [run.sum() / 400 for run in wrong]
+        centre = sum(errors) / len(errors)
+        parts.append(sum((e - centre) ** 2 for e in errors) / (len(errors) - 1) / len(errors))
+    df = sum(parts) ** 2 / (parts[1] ** 2 / 1 + parts[2] ** 2 / 2)
+    difference, p = compare(side(*one), side(*two))
+    assert difference == pytest.approx(100 * mean)
+    assert p == pytest.approx(2 * stats.t.sf(abs(mean) / math.sqrt(sum(parts)), df), rel=1e-6)
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_equal_rules_are_told_apart_in_at_most_a_twentieth(runs):
+    """Simulated: both sides' runs err on images by the same chances, images hard or easy."""
+    rng = np.random.default_rng(11)
+    found = 0
+    for _ in range(600):
+        chance = rng.beta(0.1, 1.5, 1_000)
+        draws = rng.random((2, runs, 1_000)) < chance
+        found += compare(side(*draws[0]), side(*draws[1]))[1] < 0.05
+    # Standard error of the simulated rate: 0.9 points.
+    assert found / 600 < 0.05 + 3 * 0.009
+
+
+def test_a_margin_shifts_what_is_tested():
+    one, two = side(first_wrong(10)), side(first_wrong(3))
+    assert compare(one, two, 2)[1] < 0.001
+    assert compare(one, two, 7)[1] == pytest.approx(1)
+    assert compare(one, two, 12)[1] < 0.001
+
+
+# What is read from a run's folder
+
+
+def test_a_diverged_run_is_wrong_on_every_image(tmp_path):
+    write_tested(tmp_path, LRAE, 2.0)
+    write_run(tmp_path, spec_for(BACKPROP), "diverged", epoch=3)
+    below = verdict(tmp_path, claim("lower", than=["Backprop"]))
+    assert verdicts(below) == [HOLDS] and "2.00 vs 100.00" in below.comparisons[0].numbers
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 not a zip", b"\x93NUMPY"])
+def test_damaged_predictions_are_missing_and_named(tmp_path, content):
+    write_tested(tmp_path, LRAE, 2.0)
+    folder = write_run(tmp_path, spec_for(BACKPROP), test_error=3.0)
+    if content is not None:
+        (folder / "test_predictions.npz").write_bytes(content)
+    below = verdict(tmp_path, claim("lower", than=["Backprop"]))
+    assert verdicts(below) == ["missing"] and folder.name in below.comparisons[0].lacking
+
+
+def test_other_images_are_not_compared(tmp_path):
+    write_tested(tmp_path, LRAE, 2.0)
+    folder = write_run(tmp_path, spec_for(BACKPROP), test_error=3.0)
+    write_predictions(folder, first_wrong(3), labels=np.arange(IMAGES) % 7)
+    assert "different images" in verdict(tmp_path, claim("lower", than=["Backprop"])).comparisons[0].lacking
+    runs = read_results(tmp_path)
+    with pytest.raises(Lacking, match="different images"):
+        mistakes_of(runs)
+
+
+def test_only_the_papers_protocol_counts(tmp_path):
+    write_tested(tmp_path, LRAE, 2.0)
+    write_tested(tmp_path, BACKPROP, 9.0, epochs=1)
+    below = verdict(tmp_path, claim("lower", than=["Backprop"]))
+    assert verdicts(below) == ["missing"] and "Backprop with sgd, 3 layers, mnist" in below.comparisons[0].lacking
+
+
+def test_a_rule_that_is_not_installed_is_missing(tmp_path):
+    checked = check([claim("lower", than=["Backprop"])], Measured([], lambda key, changed: None))
+    assert "LRA-E" in checked[0].comparisons[0].lacking
+
+
+# Kinds of claims
+
+
+@pytest.mark.parametrize(
+    "ours, theirs, expected", [(2.0, 3.0, HOLDS), (3.0, 2.0, FAILS), (2.0, 2.02, INCONCLUSIVE), (2, 2, INCONCLUSIVE)]
+)
+def test_lower(tmp_path, ours, theirs, expected):
+    write_tested(tmp_path, LRAE, ours)
+    write_tested(tmp_path, BACKPROP, theirs)
+    found = verdict(tmp_path, claim("lower", than=["Backprop"]))
+    assert (verdicts(found), found.verdict) == ([expected], expected)
+    part = found.comparisons[0]
+    assert part.numbers == f"{ours:.2f} vs {theirs:.2f}"
+    assert (part.paper, part.paper_agrees) == ("2.20 vs 3.02", True)
+
+
+def test_lower_over_seeds(tmp_path):
+    write_tested(tmp_path, LRAE, 2.0, 2.1, 1.9)
+    write_tested(tmp_path, BACKPROP, 4.0, 4.1)
+    assert verdict(tmp_path, claim("lower", than=["Backprop"])).comparisons[0].numbers == "2.00 [3] vs 4.05 [2]"
+
+
+def test_seeds_that_differ_more_than_the_rules_decide_nothing(tmp_path):
+    """One lucky seed against another is significant by itself, and is not over three."""
+    write_tested(tmp_path, LRAE, 2.0, 6.0, 4.0)
+    write_tested(tmp_path, BACKPROP, 7.0, 3.0, 5.0)
+    assert verdicts(verdict(tmp_path, claim("lower", than=["Backprop"]))) == [INCONCLUSIVE]
+
+
+def test_lower_between_optimizers(tmp_path):
+    write_tested(tmp_path, LRAE, 2.2)
+    write_tested(tmp_path, LRAE._replace(optimizer="adam"), 1.5)
+    found = verdict(tmp_path, claim("lower", optimizer="adam", than=["LRA-E"], than_optimizer="sgd"))
+    assert verdicts(found) == [HOLDS] and found.comparisons[0].what == "LRA-E adam below LRA-E sgd, 3 layers, MNIST"
+    assert found.comparisons[0].paper == "1.75 vs 2.20"
+
+
+@pytest.mark.parametrize(
+    "shallow, deep, breaks, stays",
+    [
+        (2.8, 10.1, HOLDS, FAILS),
+        (2.8, 3.0, FAILS, HOLDS),
+        (2.8, 2.0, FAILS, HOLDS),
+        (2.8, 4.85, INCONCLUSIVE, INCONCLUSIVE),
+    ],
+)
+def test_breakdown_and_its_absence_are_two_sides_of_one_test(tmp_path, shallow, deep, breaks, stays):
+    for depth, error in ((3, shallow), (8, deep)):
+        write_tested(tmp_path, Key("mnist", "DTP", depth, "rmsprop"), error)
+    for happens, expected in ((True, breaks), (False, stays)):
+        found = verdict(tmp_path, claim("breakdown", model="DTP", depths=[3, 8], points=2, happens=happens))
+        assert verdicts(found) == [expected]
+        assert found.comparisons[0].paper_agrees == happens
+
+
+def write_curves(results, model, finals, seed=0, epochs=20, state="finished", depth=5):
+    key = Key("mnist", model, depth, "rmsprop")
+    for init, final in finals.items():
+        folder = write_run(results, spec_for(key, seed=seed, init={"name": init}, epochs=epochs), state)
+        # Up and down by 2 around it over the last ten epochs.
+        late = [final + 2 * (-1) ** epoch for epoch in range(10)]
+        write_log(folder, validation_error=([90.0] * epochs + late)[-epochs:])
+
+
+SPREAD = {"model": "DTP", "depths": [5], "epochs": 20, "settings": [{"init": i} for i in ("a", "b", "c")]}
+
+
+@pytest.mark.parametrize(
+    "dtp, sigma, depends, more",
+    [
+        ((4.0, 9.0, 5.0), (3.0, 3.1, 3.0), HOLDS, HOLDS),
+        ((3.0, 3.1, 3.0), (4.0, 9.0, 5.0), INCONCLUSIVE, FAILS),
+        ((4.0, 4.2, 4.1), (4.1, 4.0, 4.2), INCONCLUSIVE, INCONCLUSIVE),
+    ],
+)
+def test_spread_over_initial_weights(tmp_path, dtp, sigma, depends, more):
+    write_curves(tmp_path, "DTP", dict(zip("abc", dtp)))
+    write_curves(tmp_path, "DTP-sigma", dict(zip("abc", sigma)))
+    assert verdicts(verdict(tmp_path, claim("spread", **SPREAD))) == [depends]
+    found = verdict(tmp_path, claim("spread", than=["DTP-sigma"], **SPREAD))
+    assert verdicts(found) == [more]
+    ranges = f"{max(dtp) - min(dtp):.2f} vs {max(sigma) - min(sigma):.2f}"
+    assert found.comparisons[0].numbers == f"{ranges} points over epochs 11 to 20"
+
+
+def test_spread_compares_over_epochs_that_all_curves_have(tmp_path):
+    write_curves(tmp_path, "DTP", {"a": 3.0, "b": 3.0})
+    write_curves(tmp_path, "DTP", {"c": 60.0}, epochs=40)
+    assert "over epochs 11 to 20" in (part := verdict(tmp_path, claim("spread", **SPREAD)).comparisons[0]).numbers
+    # In those epochs of its 40 the third is still at 90.
+    assert part.numbers.startswith("87.00")
+
+
+def test_spread_needs_every_setting_and_long_enough_logs(tmp_path):
+    write_curves(tmp_path, "DTP", {"a": 3.0, "b": 3.0})
+    assert "init c" in verdict(tmp_path, claim("spread", **SPREAD)).comparisons[0].lacking
+    write_curves(tmp_path, "DTP", {"c": 3.0}, epochs=19)
+    assert verdicts(verdict(tmp_path, claim("spread", **SPREAD))) == ["missing"]
+    # A diverged run has ended, however early: it is as far off as can be.
+    write_curves(tmp_path, "DTP", {"c": 3.0}, epochs=5, state="diverged")
+    assert verdict(tmp_path, claim("spread", **SPREAD)).comparisons[0].numbers.startswith("97.00")
+
+
+@pytest.mark.parametrize(
+    "largest, at_most, expected", [(10.9, 11, HOLDS), (11, 11, HOLDS), (11.1, 11, FAILS), (95, 90, FAILS)]
+)
+def test_angle(tmp_path, largest, at_most, expected):
+    folder = write_run(tmp_path, spec_for(LRAE, epochs=25, probes=["angle"]), "running")
+    # What comes after the 20 epochs is not part of the claim.
+    write_log(folder, angle_mean=[5.0] * 25, angle_max=[9.0] * 10 + [largest] + [9.0] * 9 + [120.0] * 5)
+    found = verdict(tmp_path, claim("angle", at_most=at_most, epochs=20))
+    assert verdicts(found) == [expected] and f"largest {largest:.1f}" in found.comparisons[0].numbers
+
+
+def test_angles_that_were_not_measured_are_missing(tmp_path):
+    folder = write_run(tmp_path, spec_for(LRAE))
+    write_log(folder, validation_error=[3.0] * 100)
+    assert verdicts(verdict(tmp_path, claim("angle", at_most=90, epochs=20))) == ["missing"]
+    folder = write_run(tmp_path, spec_for(LRAE, probes=["angle"]))
+    write_log(folder, angle_mean=[float("nan")] * 20, angle_max=[1.0] * 20)
+    assert verdicts(verdict(tmp_path, claim("angle", at_most=90, epochs=20))) == ["missing"]
+
+
+@pytest.mark.parametrize("ours, theirs, expected", [(4, 11, HOLDS), (5, 5, FAILS), (9, 5, FAILS)])
+def test_products(tmp_path, ours, theirs, expected):
+    counts = {("LRA-E", 3): ours, ("DTP", 3): theirs}
+    fewer = claim("products", than=["DTP"])
+    assert verdicts(verdict(tmp_path, fewer, products=lambda model, depth: counts[model, depth])) == [expected]
+    assert verdicts(verdict(tmp_path, fewer)) == ["missing"]
+
+
+# Claims together
+
+
+def test_p_values_are_corrected_over_all_claims(tmp_path):
+    others = ["Backprop", "RFA", "DFA", "Equil-Prop"]
+    write_tested(tmp_path, LRAE, 2.0)
+    for other, error in zip(others, (2.06, 2.06, 2.06, 2.06)):
+        write_tested(tmp_path, LRAE._replace(model=other), error)
+    apart = [claim("lower", than=[other]) for other in others]
+    checked = check(apart, Measured(read_results(tmp_path), resolve))
+    parts = [one.comparisons[0] for one in checked]
+    assert [part.p_holm for part in parts] == pytest.approx(holm([part.p for part in parts]))
+    together = check([claim("lower", than=others)], Measured(read_results(tmp_path), resolve))[0].comparisons
+    assert [part.p_holm for part in together] == [part.p_holm for part in parts]
+    # Six images against none is significant by itself, and is not as one of four.
+    assert all(part.p < 0.05 < part.p_holm for part in parts)
+    assert verdict(tmp_path, apart[0]).verdict == HOLDS and checked[0].verdict == INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "errors, expected",
+    [
+        ((3.0, 3.0), HOLDS),
+        ((3.0, 1.0), FAILS),
+        ((3.0, 2.0), INCONCLUSIVE),
+        ((3.0, None), "missing"),
+        ((1.0, None), FAILS),
+    ],
+)
+def test_a_claim_is_what_its_parts_are(tmp_path, errors, expected):
+    write_tested(tmp_path, LRAE, 2.0)
+    for other, error in zip(("RFA", "DFA"), errors):
+        if error is not None:
+            write_tested(tmp_path, LRAE._replace(model=other), error)
+    assert verdict(tmp_path, claim("lower", than=["RFA", "DFA"])).verdict == expected
+
+
+# The shipped claims
+
+
+def test_the_shipped_claims_are_well_formed():
+    claims = load_claims()
+    assert len({one.id for one in claims}) == len(claims) >= 10
+    models = {cell.key.model for cell in printed_cells()}
+    for one in claims:
+        assert one.kind in KINDS and {one.model, *one.than} <= models
+        assert one.says and one.where and one.needs
+    assert {one.kind for one in claims} == set(KINDS)
+
+
+def test_every_shipped_claim_can_be_checked(tmp_path):
+    """Runs that bear every claim out, with the real protocol's specs: nothing is left missing."""
+    resolved = resolver()
+    for key in {cell.key for cell in printed_cells()}:
+        error = 1.0 if key.model == "LRA-E" else 40.0 if key.depth == 8 and key.model in ("DTP", "Equil-Prop") else 5.0
+        error /= 2 if key.optimizer == "adam" else 1
+        write_predictions(write_run(tmp_path, resolved(key, {}), test_error=error), first_wrong(error))
+    for one in load_claims():
+        for model in (one.model, *one.than) if one.kind == "spread" else ():
+            for number, changed in enumerate(one.settings):
+                for dataset in one.datasets:
+                    for depth in one.depths:
+                        spec = resolved(Key(dataset, model, depth, "rmsprop"), changed)
+                        final = 3.0 + (10.0 if model == "DTP" else 0.1) * number
+                        write_log(write_run(tmp_path, spec | {"epochs": 20}), validation_error=[final] * 20)
+    angles = write_run(tmp_path, resolved(LRAE._replace(depth=2), {}) | {"probes": [{"name": "angle", "every": 1}]})
+    write_log(angles, angle_mean=[5.0] * 20, angle_max=[10.0] * 20)
+    measured = Measured(read_results(tmp_path), resolved)
+    checked = check(load_claims(), measured, lambda model, depth: 1 if model == "LRA-E" else 2)
+    assert {one.claim.id: one.verdict for one in checked} == {one.id: HOLDS for one in load_claims()}
+    without = check(load_claims(), measured)
+    assert [one.claim.id for one in without if one.verdict != HOLDS] == ["lra-e-needs-fewer-products"]
+
+
+def test_text_and_json_say_the_same(tmp_path):
+    write_tested(tmp_path, LRAE, 2.0)
+    write_tested(tmp_path, BACKPROP, 3.0)
+    write_tested(tmp_path, LRAE._replace(model="RFA"), 1.0)
+    claims = [claim("lower", than=["Backprop", "RFA", "DFA"]), claim("lower", id="other", than=["Backprop"])]
+    checked = check(claims, Measured(read_results(tmp_path), resolve))
+    text, content = render_claims(checked, "text"), json.loads(render_claims(checked, "json"))
+    assert content["comparisons"] == 3 and content["level"] == 0.05
+    assert [one["verdict"] for one in content["claims"]] == ["fails", "holds"]
+    assert [part["verdict"] for part in content["claims"][0]["comparisons"]] == ["holds", "fails", "missing"]
+    assert "FAILS         It is so (here)" in text and "it: 1 holds, 1 fails, 1 missing" in text
+    assert "by the paper's own numbers 3 of 3" in text
+    assert "LRA-E below RFA, 3 layers, MNIST" in text and "2.00 vs 1.00" in text and "p < 0.001" in text
+    assert "lacks a finished run of DFA with sgd, 3 layers, mnist" in text
+    assert "2 claims: 1 holds, 1 fails." in text
+
+
+@pytest.mark.parametrize("error, code, said", [(None, 4, "10 of 11 claims lack results"), (9.0, 5, "lra-e-below-bac")])
+def test_the_command_exits_with_what_the_claims_say(tmp_path, capsys, error, code, said):
+    if error:
+        for key, wrong in ((LRAE, error), (BACKPROP, 3.0)):
+            write_predictions(write_run(tmp_path, resolver()(key, {})), first_wrong(wrong))
+    with pytest.raises(SystemExit) as end:
+        main(["claims", "--results", str(tmp_path)])
+    captured = capsys.readouterr()
+    assert end.value.code == code
+    assert said in captured.err and len(captured.err.splitlines()) == 1
+    assert "11 claims:" in captured.out

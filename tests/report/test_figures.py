@@ -1,0 +1,451 @@
+"""``lrarun figure``: what is in the figures, held against the logs and weights that they are of."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+matplotlib = pytest.importorskip("matplotlib")
+
+from lrarun.algorithms.registry import algorithms
+from lrarun.api import figures
+from lrarun.cli import main
+from lrarun.paper import MODELS
+from lrarun.report.figures import embedding, series, style
+from lrarun.report.figures.files import styled
+from lrarun.results.read import read_results
+from lrarun.runs.run import run as train
+from lrarun.specs.paper_runs import figure_protocol
+from lrarun.specs.spec import load_specs, make_spec
+from tests.support.synthetic import synthetic_dataset
+
+ROOT = Path(__file__).parent.parent.parent
+TITLES = {"dtp": "DTP", "dtp-sigma": "DTP-σ", "lra-e": "LRA-E", "rfa": "RFA", "dfa": "DFA"}
+INITS = {"glorot": "Glorot", "orthogonal": "orthogonal", "gaussian": "Gaussian"}
+
+
+def write_run(results, spec, state="finished", **columns):
+    """A run's folder with a log of those columns, lists of one length."""
+    folder = results / make_spec(spec).run_id
+    folder.mkdir(parents=True)
+    rows = list(zip(*columns.values()))
+    lines = [",".join(["epoch", *columns]), *(",".join(map(str, (epoch, *row))) for epoch, row in enumerate(rows, 1))]
+    (folder / "log.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    record = {"state": state, "spec": spec, "epoch": len(rows), "test_error": 2.0, "train_error": 1.0}
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    return folder
+
+
+def curve(spec, epochs=100):
+    """An invented validation error per epoch in percent, another for every run."""
+    rng = np.random.default_rng(list(make_spec(spec).run_id.encode()))
+    return (60 * rng.random() + 30 * rng.random(epochs)).tolist()
+
+
+@pytest.fixture(scope="module")
+def figure3(tmp_path_factory):
+    """All runs of Figure 3."""
+    results = tmp_path_factory.mktemp("figure3")
+    for spec in figure_protocol("3"):
+        write_run(results, spec, validation_error=curve(spec))
+    return results
+
+
+def write_figure1(results, seeds=(0,), epochs=20, state="finished"):
+    (spec,) = figure_protocol("1a")
+    rng = np.random.default_rng(0)
+    logs = {}
+    for seed in seeds:
+        columns = ("angle_mean", "angle_max", "validation_nll", "discrepancy", "discrepancy_1", "discrepancy_2")
+        logs[seed] = {column: rng.random(epochs).tolist() for column in columns}
+        write_run(results, spec | {"seed": seed}, state, **logs[seed])
+    return logs
+
+
+def draw(number, results, specs=None, **how):
+    with styled():
+        return figures.draw(number, read_results(results), specs, **{"load": None, "samples": 100} | how)
+
+
+def drawn_lines(axes):
+    """Legend text -> (epochs, values) of a panel's lines."""
+    return {line.get_label(): line.get_xydata().T for line in axes.get_lines() if line.get_label()[0] != "_"}
+
+
+@pytest.fixture
+def lrarun(capsys, monkeypatch):
+    monkeypatch.delenv("LRARUN_RESULTS", raising=False)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main(["figure", *map(str, arguments)])
+        return end.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.mark.parametrize("number", ["1a", "1b", "2", "3"])
+def test_the_spec_files_have_the_runs_that_the_figures_show(number):
+    shown = {make_spec(spec).run_id for spec in figure_protocol(number)}
+    assert shown == {spec.run_id for spec in load_specs(ROOT / "experiments" / f"figure{number[0]}.yaml")}
+
+
+def test_runs_that_the_tables_have_too_are_trained_once():
+    tables = {spec.run_id for n in (1, 2) for spec in load_specs(ROOT / "experiments" / f"table{n}.yaml")}
+    assert {make_spec(spec).run_id for spec in figure_protocol("2")} < tables
+    glorot = {make_spec(spec).run_id for spec in figure_protocol("3") if spec["init"]["name"] == "glorot"}
+    assert len(glorot) == 12 and glorot < tables
+
+
+def test_figure_3_shows_every_run_s_accuracy_in_its_panel(figure3):
+    found = draw("3", figure3)
+    assert found.lacking == ()
+    panels = {axes.get_title(): drawn_lines(axes) for axes in found.figure.axes}
+    assert len(panels) == 6
+    for spec in figure_protocol("3"):
+        dataset = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}[spec["dataset"]]
+        name = f"{TITLES[spec['algorithm']['name']]}, {INITS[spec['init']['name']]}"
+        epochs, accuracy = panels[f"{dataset}, {spec['depth']} layers"][name]
+        np.testing.assert_array_equal(epochs, np.arange(1, 101))
+        np.testing.assert_allclose(accuracy, 100 - np.array(curve(spec)))
+
+
+def test_what_tells_lines_apart_is_the_same_in_all_panels_and_not_colour_alone(figure3):
+    seen = {}
+    for axes in draw("3", figure3).figure.axes:
+        for line in axes.get_lines():
+            look = line.get_color(), line.get_marker(), str(line.get_linestyle()), str(line._dash_pattern)
+            assert seen.setdefault(line.get_label(), look) == look
+    assert len(seen) == 6
+    assert len({look[1:] for look in seen.values()}) == 6, "also without colour"
+    for name, (colour, marker, *_) in seen.items():
+        rule = "dtp-sigma" if "σ" in name else "dtp"
+        assert (colour, marker) == style.look(rule)
+
+
+def test_figure_1_shows_the_probes_columns(tmp_path):
+    log = write_figure1(tmp_path)[0]
+    (axes,) = draw("1a", tmp_path).figure.axes
+    found = drawn_lines(axes)
+    np.testing.assert_allclose(found["LRA-E, mean over the mini-batches"][1], log["angle_mean"])
+    np.testing.assert_allclose(found["LRA-E, largest of the epoch"][1], log["angle_max"])
+    assert "paper: at most 11°" in [text.get_text().replace("\n", " ") for text in axes.texts]
+    upper, lower = draw("1b", tmp_path).figure.axes
+    np.testing.assert_allclose(drawn_lines(upper)["LRA-E"][1], log["validation_nll"])
+    np.testing.assert_allclose(drawn_lines(lower)["LRA-E"][1], log["discrepancy"])
+    np.testing.assert_allclose(drawn_lines(lower)["hidden layer 2"][1], log["discrepancy_2"])
+
+
+@pytest.mark.parametrize("number", ["1a", "1b", "3"])
+def test_axes_are_labelled(number, tmp_path, figure3):
+    write_figure1(tmp_path)
+    figure = draw(number, figure3 if number == "3" else tmp_path).figure
+    bottom = [axes for axes in figure.axes if axes.get_subplotspec().is_last_row()]
+    left = [axes for axes in figure.axes if axes.get_subplotspec().is_first_col()]
+    assert {axes.get_xlabel() for axes in bottom} == {"epoch"}
+    assert all(axes.get_ylabel() for axes in left)
+
+
+def test_several_seeds_are_a_mean_and_a_band(tmp_path):
+    logs = write_figure1(tmp_path, seeds=(0, 1, 2))
+    (axes,) = draw("1a", tmp_path).figure.axes
+    mean = np.mean([log["angle_mean"] for log in logs.values()], axis=0)
+    np.testing.assert_allclose(drawn_lines(axes)["LRA-E, mean over the mini-batches"][1], mean)
+    most = np.max([log["angle_max"] for log in logs.values()], axis=0)
+    np.testing.assert_allclose(drawn_lines(axes)["LRA-E, largest of the epoch"][1], most)
+    (band,) = axes.collections
+    low, high = band.get_datalim(axes.transData).intervaly
+    values = [log["angle_mean"] for log in logs.values()]
+    assert (low, high) == pytest.approx((np.min(values), np.max(values)))
+    assert "3 seeds" in axes.get_title()
+
+
+def test_a_seed_still_training_does_not_bend_the_mean(tmp_path):
+    log = write_figure1(tmp_path, seeds=(0,))[0]
+    (spec,) = figure_protocol("1a")
+    write_run(tmp_path, spec | {"seed": 1}, "running", angle_mean=[90.0] * 3, angle_max=[90.0] * 3)
+    found = draw("1a", tmp_path)
+    (axes,) = found.figure.axes
+    np.testing.assert_allclose(drawn_lines(axes)["LRA-E, mean over the mini-batches"][1], log["angle_mean"])
+    assert found.lacking == ("LRA-E, 2 layers, MNIST: running 3/20",)
+
+
+def test_a_run_that_diverged_ends_with_a_cross_and_lacks_nothing(tmp_path):
+    spec, *others = figure_protocol("3")
+    write_run(tmp_path, spec, "diverged", validation_error=[10.0, 20.0, math.nan])
+    for other in others:
+        write_run(tmp_path, other, validation_error=curve(other))
+    found = draw("3", tmp_path)
+    assert found.lacking == ()
+    lines = drawn_lines(found.figure.axes[0])
+    np.testing.assert_array_equal(lines["DTP-σ, Glorot"], [[1, 2], [90, 80]])
+    np.testing.assert_array_equal(lines["diverged"], [[2], [80]])
+
+
+def test_a_run_without_the_probe_is_none_of_figure_1(tmp_path, lrarun):
+    (spec,) = figure_protocol("1a")
+    write_run(tmp_path, spec | {"probes": []}, validation_nll=[1.0] * 20)
+    code, out, err = lrarun("1a", "--results", tmp_path, "--out", tmp_path / "out")
+    assert (code, out) == (4, "") and "LRA-E, 2 layers, MNIST: missing" in err
+
+
+def test_a_probe_that_logged_nothing_is_said_to(tmp_path):
+    (spec,) = figure_protocol("1a")
+    write_run(tmp_path, spec, validation_nll=[1.0] * 20)
+    found = draw("1b", tmp_path)
+    assert found.figure is None and "nothing in its log under discrepancy" in found.lacking[0]
+
+
+def test_other_specs_than_the_paper_s_are_told_apart_by_what_differs(tmp_path, lrarun):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "{dataset: mnist, depth: 3, algorithm: lra-e, epochs: 2, probes: [angle], sweep: {algorithm.beta: [0.1, 0.2]}}"
+        "\n---\n{dataset: mnist, depth: 3, algorithm: rfa, epochs: 2, probes: [angle]}"
+        "\n---\n{dataset: mnist, depth: 3, algorithm: dfa, epochs: 2}"
+    )
+    specs = [spec.to_dict() for spec in load_specs(file)]
+    for spec in specs[:3]:
+        write_run(tmp_path / "r", spec, angle_mean=[1.0, 2.0], angle_max=[3.0, 4.0])
+    (axes,) = draw("1a", tmp_path / "r", specs).figure.axes
+    means = [name for name in drawn_lines(axes) if name.endswith("mini-batches")]
+    assert [name.removesuffix(", mean over the mini-batches") for name in means] == [
+        "LRA-E, beta 0.1",
+        "LRA-E, beta 0.2",
+        "RFA",
+    ]
+    code, out, err = lrarun("1a", "--spec", file, "--results", tmp_path / "r", "--out", tmp_path / "a.svg")
+    assert (code, out, err) == (0, f"{tmp_path / 'a.svg'}\n", "")
+    code, _, err = lrarun("1a", "--spec", file, "--set", "seed=1", "--results", tmp_path / "r", "--out", tmp_path)
+    assert code == 4 and "LRA-E, 3 layers, MNIST, beta 0.2: missing" in err and f"train {file} --set seed=1" in err
+    code, out, err = lrarun("1b", "--spec", file, "--results", tmp_path / "r")
+    assert (code, out) == (2, "") and "probes: [discrepancy]" in err
+
+
+def test_what_is_missing_is_named_and_the_rest_drawn(tmp_path, lrarun):
+    absent, partial, *others = figure_protocol("3")
+    write_run(tmp_path, partial, "interrupted", validation_error=curve(partial, 34))
+    for other in others:
+        write_run(tmp_path, other, validation_error=curve(other))
+    code, out, err = lrarun("3", "--results", tmp_path, "--out", tmp_path / "out")
+    assert code == 4
+    assert out.splitlines() == [str(tmp_path / "out" / f"figure-3.{suffix}") for suffix in ("png", "svg")]
+    assert all(Path(line).stat().st_size > 10_000 for line in out.splitlines())
+    first, second, last = err.splitlines()
+    assert first == "DTP-sigma, 3 layers, MNIST, Glorot: missing"
+    assert second == "DTP, 3 layers, MNIST, Glorot: interrupted 34/100"
+    assert last.startswith("lrarun: 2 runs") and "lrarun train experiments/figure3.yaml" in last
+
+
+def test_with_nothing_to_draw_nothing_is_written(tmp_path, lrarun):
+    code, out, err = lrarun("2", "--results", tmp_path / "none", "--out", tmp_path / "out")
+    assert (code, out) == (4, "") and "nothing is drawn" in err and err.count("missing") == 5
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path, lrarun, monkeypatch):
+    write_figure1(tmp_path / "r")
+    assert lrarun("1b", "--results", tmp_path / "r", "--out", tmp_path / "a")[0] == 0
+    # A user's own settings don't show.
+    monkeypatch.setitem(matplotlib.rcParams, "lines.linewidth", 9.0)
+    monkeypatch.setitem(matplotlib.rcParams, "svg.hashsalt", None)
+    assert lrarun("1b", "--results", tmp_path / "r", "--out", tmp_path / "b")[0] == 0
+    for suffix in ("png", "svg"):
+        first, second = ((tmp_path / folder / f"figure-1b.{suffix}").read_bytes() for folder in "ab")
+        assert first == second
+    assert b"<dc:date>" not in first
+
+
+@pytest.mark.parametrize(
+    "arguments, written",
+    [
+        (["--out", "x"], ["x/figure-1a.png", "x/figure-1a.svg"]),
+        (["--out", "x", "--format", "svg"], ["x/figure-1a.svg"]),
+        (["--out", "x/mine.png"], ["x/mine.png"]),
+        (["--out", "x/mine.SVG", "--format", "svg"], ["x/mine.SVG"]),
+    ],
+)
+def test_where_it_is_written(tmp_path, lrarun, monkeypatch, arguments, written):
+    write_figure1(tmp_path / "r")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = lrarun("1a", "--results", "r", *arguments)
+    assert (code, out.split()) == (0, written)
+    assert sorted(str(path) for path in Path("x").iterdir()) == written
+    starts = {"png": b"\x89PNG", "svg": b"<?xml"}
+    assert all(Path(name).read_bytes().startswith(starts[name[-3:].lower()]) for name in written)
+
+
+@pytest.mark.parametrize("by", ["an option", "the environment"])
+def test_without_a_place_it_is_written_where_the_report_looks_for_it(tmp_path, lrarun, call, monkeypatch, by):
+    write_figure1(tmp_path / "r")
+    monkeypatch.chdir(tmp_path)
+    if by == "an option":
+        code, out, _ = lrarun("1a", "--results", "r")
+    else:
+        monkeypatch.setenv("LRARUN_RESULTS", "r")
+        code, out, _ = lrarun("1a")
+    assert (code, out.split()) == (0, ["r/figures/figure-1a.png", "r/figures/figure-1a.svg"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r"]
+    call("report", "--results", "r")
+    assert '<img src="data:image/svg+xml' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["4"],
+        [],
+        ["1a", "--format", "gif"],
+        ["1a", "--out", "a.pdf"],
+        ["1a", "--out", "a.png", "--format", "svg"],
+        ["1a", "--set", "depth=3"],
+        ["2", "--samples", "3"],
+    ],
+)
+def test_wrong_usage_exits_2_and_writes_nothing(lrarun, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = lrarun(*arguments)
+    assert (code, out) == (2, "") and err and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_can_t_be_written_is_said(lrarun, tmp_path):
+    write_figure1(tmp_path / "r")
+    (tmp_path / "file").write_text("")
+    code, _, err = lrarun("1a", "--results", tmp_path / "r", "--out", tmp_path / "file" / "x")
+    assert code == 2 and "can't be written" in err and len(err.splitlines()) == 1
+
+
+def test_a_missing_library_names_the_extra(lrarun, tmp_path, monkeypatch):
+    write_figure1(tmp_path / "r")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, out, err = lrarun("1a", "--results", tmp_path / "r", "--out", tmp_path / "out")
+    assert (code, out) == (2, "") and "matplotlib" in err and "pip install -e '.[plots]'" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_rule_has_a_look_of_its_own():
+    assert set(style.LOOKS) == set(MODELS)
+    colours, markers = zip(*(style.look(rule) for rule in MODELS))
+    assert len(set(colours)) == len(set(markers)) == len(MODELS)
+
+
+def test_a_further_rule_s_look_depends_on_its_name_alone():
+    names = [f"rule-{number}" for number in range(40)]
+    program = f"from lrarun.report.figures.style import look; print([tuple(look(name)) for name in {names}])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = [tuple(style.look(name)) for name in names]
+    assert done.stdout.strip() == str(found)
+    assert not {colour for colour, _ in found} & {look.colour for look in style.LOOKS.values()}
+    assert len(set(found)) > 15
+
+
+def test_a_log_cut_short_or_absent_is_read_as_far_as_it_goes(tmp_path):
+    (spec,) = figure_protocol("1a")
+    folder = write_run(tmp_path, spec, angle_mean=[5.0, 6.0])
+    (result,) = read_results(tmp_path)
+    with open(folder / "log.csv", "a") as file:
+        file.write("3,\n,\n4,nonsense\n")
+    assert series.over_seeds([result], "angle_mean")["mean"].to_dict() == {1: 5.0, 2: 6.0}
+    for content in (b"", b"\x00\xff\xfe", b"a,b\n1,2\n"):
+        (folder / "log.csv").write_bytes(content)
+        assert series.over_seeds([result], "angle_mean").empty
+    (folder / "log.csv").unlink()
+    assert series.over_seeds([result], "angle_mean").empty
+
+
+DATA = synthetic_dataset(samples=200, pixels=16, classes=4)
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """Two networks that are trained and one that is not; their specs."""
+    results = tmp_path_factory.mktemp("networks")
+    common = {"dataset": "./synthetic", "depth": 2, "width": 8, "epochs": 1, "validation": 30}
+    specs = [make_spec(common | {"algorithm": name}) for name in ("dfa", "equilibrium-propagation", "lra-e")]
+    for spec in specs[:2]:
+        train(spec, DATA, results)
+    return results, [spec.to_dict() for spec in specs]
+
+
+def test_figure_2_shows_each_network_s_own_hidden_layer(networks, monkeypatch):
+    results, specs = networks
+    seen = []
+    monkeypatch.setattr(embedding, "embed", lambda values: seen.append(values) or values[:, :2])
+    found = draw("2", results, specs, load=lambda name: DATA, samples=30)
+    assert found.lacking == ("LRA-E, 2 layers, synthetic: missing",)
+    panels = found.figure.axes
+    assert [axes.get_title() for axes in panels[:3]] == ["DFA", "Equil-Prop", "LRA-E"]
+    assert "30 of 40 test images" in found.figure.get_suptitle()
+    index = embedding.choose_images(40, 30)
+    for axes, spec, values in zip(panels, specs, seen):
+        stored = dict(np.load(results / make_spec(spec).run_id / "parameters.npz"))
+        params = {family: {l: stored[f"{family}/{l}"] for l in (1, 2, 3)} for family in ("W", "c")}
+        x = (DATA.test_images[index] / np.float32(255)).T.astype(np.float32)
+        rule = algorithms()[spec["algorithm"]["name"]]
+        hidden = make_spec(spec).algorithm.activities(params, x)[2]
+        assert rule.name == spec["algorithm"]["name"]
+        np.testing.assert_allclose(values, hidden.T, rtol=1e-5, atol=1e-6)
+        drawn = np.concatenate([points.get_offsets() for points in axes.collections])
+        assert sorted(map(tuple, drawn.tolist())) == sorted(map(tuple, values[:, :2].astype(float).tolist()))
+    assert "no trained network" in [text.get_text() for text in panels[2].texts]
+
+
+def test_figure_2_colours_and_numbers_points_by_class(networks, monkeypatch):
+    results, specs = networks
+    monkeypatch.setattr(embedding, "embed", lambda values: np.column_stack([np.arange(len(values)), values[:, 0]]))
+    figure = draw("2", results, specs[:1], load=lambda name: DATA, samples=40).figure
+    (axes,) = figure.axes
+    assert [points.get_offsets()[:, 0].tolist() for points in axes.collections] == [
+        np.flatnonzero(DATA.test_labels == label).tolist() for label in range(4)
+    ]
+    assert [text.get_text() for text in axes.texts] == list("0123")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list("0123")
+    colours = [tuple(points.get_facecolor()[0]) for points in axes.collections]
+    assert len(set(colours)) == 4
+
+
+def test_figure_2_of_two_data_sets_is_refused(networks):
+    results, specs = networks
+    with pytest.raises(figures.UsageError, match="one data set"):
+        draw("2", results, [specs[0], specs[0] | {"dataset": "mnist"}])
+
+
+def test_reference_results_without_weights_are_said_to_be(tmp_path, lrarun):
+    for spec in figure_protocol("2"):
+        write_run(tmp_path, spec, validation_error=[1.0])
+    code, out, err = lrarun("2", "--results", tmp_path, "--out", tmp_path / "out")
+    assert (code, out) == (4, "")
+    assert err.count("without weights") == 4 and "lrarun train experiments/figure2.yaml" in err
+
+
+def test_fewer_images_are_among_more():
+    few, many = embedding.choose_images(1000, 50), embedding.choose_images(1000, 400)
+    assert set(few) < set(many) and len(many) == 400
+    assert embedding.choose_images(30, 400).tolist() == list(range(30))
+
+
+def test_points_near_one_another_stay_so_and_come_out_the_same_again():
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(0, 1, (40, 12)), rng.normal(9, 1, (40, 12))]).astype(np.float32)
+    points = embedding.embed(values)
+    np.testing.assert_array_equal(points, embedding.embed(values))
+    distances = np.linalg.norm(points[:, None] - points, axis=-1) + np.diag([np.inf] * 80)
+    assert ((distances.argmin(axis=1) < 40) == (np.arange(80) < 40)).all()
+
+
+def test_a_class_with_an_empty_middle_has_its_number_where_it_is_densest():
+    """A ring with a dense spot has its median in its empty middle."""
+    rng = np.random.default_rng(0)
+    turn = rng.uniform(0, 2 * np.pi, 200)
+    spot = [10, 0] + 0.1 * rng.normal(size=(80, 2))
+    ring = np.concatenate([10 * np.column_stack([np.cos(turn), np.sin(turn)]), spot])
+    assert np.hypot(*(embedding.densest(ring) - [10, 0])) < 1
+    assert np.hypot(*embedding.densest(rng.normal(size=(100, 2)))) < 1
+    assert embedding.densest(np.array([[3.0, 4.0]])).tolist() == [3, 4]
