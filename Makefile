@@ -30,7 +30,7 @@ TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
 TRAIN = $(strip train $(SPECS) $(OVER) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test stress lint types readme-table calibration-page publish clean
+.PHONY: help reproduce test stress lint format types readme-table calibration-page publish clean
 # Two goals at once would install into one environment at the same time.
 .NOTPARALLEL:
 
@@ -79,10 +79,14 @@ stress: $(DEV)  ## kill, interrupt and starve many runs, then compare them with 
 	@$(PIP_INSTALL) --editable '.[dev,cluster]' || $(INSTALL_FAILED)
 	@$(BIN) tests/stress.py $(ARGS)
 
-lint: $(DEV)  ## run ruff
-	@$(BIN) -m ruff check
+lint: $(DEV)  ## check style and import order with ruff
+	@$(BIN) -m ruff check && $(BIN) -m ruff format --check --quiet || \
+		{ echo 'make format mends what can be mended by itself' >&2; exit 1; }
 
-types: $(DEV)  ## run mypy
+format: $(DEV)  ## mend style and import order with ruff
+	@$(BIN) -m ruff check --fix; $(BIN) -m ruff format
+
+types: $(DEV)  ## check types with mypy
 	@$(BIN) -m mypy
 
 readme-table: $(BASE)  ## write the reference results' Table 1 into README.md
