@@ -39,6 +39,5 @@ class Backprop(Algorithm):
         for l in range(L, 0, -1):
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
             if l > 1:
-                delta = params["W"][l].mT @ delta
-                delta *= self.activation.dphi(z[l - 1])
+                delta = (params["W"][l].mT @ delta) * self.activation.dphi(z[l - 1])
         return {"nll": nll(z[L], y)}

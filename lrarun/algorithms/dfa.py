@@ -40,7 +40,6 @@ class DFA(FixedFeedback):
         e = z[L] - y
         write_gradients(grads, L, e, z[L - 1], self.reduction)
         for l in range(1, L):
-            delta = params["B"][l].mT @ e
-            delta *= self.activation.dphi(z[l])
+            delta = (params["B"][l].mT @ e) * self.activation.dphi(z[l])
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
         return {"nll": nll(z[L], y)}

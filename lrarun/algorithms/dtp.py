@@ -13,7 +13,7 @@ from lrarun.algorithms.base import Algorithm
 from lrarun.nn.activations import softmax
 from lrarun.nn.arrays import Array, Params
 from lrarun.nn.losses import nll
-from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
+from lrarun.nn.network import affine, depth_of, forward, init_forward, write_gradients
 from lrarun.settings import setting
 
 Sigma = float | Array
@@ -105,10 +105,11 @@ class DifferenceTargets(Algorithm):
             if l < L:
                 write_gradients(grads, l, self._slope(z[l], y_z), z[l - 1], self.reduction, self._scale(z[l]))
             if l > 1:
-                u = rng.standard_normal(z[l - 1].shape, dtype=z[l - 1].dtype)
-                u *= sigma
-                u += z[l - 1]
-                decoded = self._reconstruct(params, grads, l, u)
+                u = z[l - 1] + sigma * rng.standard_normal(z[l - 1].shape, dtype=z[l - 1].dtype)
+                v = self._encode(params, l, u)
+                decoded = self._decode(params, l, v)
+                scale = self.decoder_scale * self._scale(decoded)
+                write_gradients(grads, l, self._slope(decoded, u), v, self.reduction, scale, families=("V", "b"))
                 y_z = self._target_below(params, l, z, y_z)
                 sigma = self.next_sigma(sigma, z[l - 1], y_z, u, decoded)
         return {"nll": nll(z[L], y)}
@@ -130,26 +131,16 @@ class DifferenceTargets(Algorithm):
 
     def _decode(self, params: Params, l: int, a: Array) -> Array:
         """g_l(a)."""
-        h = params["V"][l] @ a
-        h += params["b"][l]
-        return self.activation.phi(h)
+        return self.activation.phi(affine(params["V"][l], params["b"][l], a))
 
-    def _reconstruct(self, params: Params, grads: Params, l: int, u: Array) -> Array:
-        """u' from u (Eq. 9); writes the gradients of decoder l."""
-        h = params["W"][l] @ u
-        h += params["c"][l]
-        v = softmax(h) if l == depth_of(params) else self.activation.phi(h)
-        decoded = self._decode(params, l, v)
-        scale = self.decoder_scale * self._scale(decoded)
-        decoder = {"W": grads["V"], "c": grads["b"]}
-        write_gradients(decoder, l, self._slope(decoded, u), v, self.reduction, scale)
-        return decoded
+    def _encode(self, params: Params, l: int, u: Array) -> Array:
+        """phi_l(W_l u + c_l); the output layer's phi is softmax."""
+        h = affine(params["W"][l], params["c"][l], u)
+        return softmax(h) if l == depth_of(params) else self.activation.phi(h)
 
     def _slope(self, z: Array, target: Array) -> Array:
         """Derivative of half the squared difference, summed over units, by the pre-activation of z."""
-        delta = z - target
-        delta *= self.activation.dphi(z)
-        return delta
+        return (z - target) * self.activation.dphi(z)
 
     def _scale(self, z: Array) -> float:
         """What makes the local loss of :meth:`_slope`'s."""

@@ -85,18 +85,13 @@ class LRAE(Algorithm):
     def targets(self, params, x, y):
         """Algorithm 1: post-activations z, targets y_z and error units e of every layer."""
         phi, error = self.activation.phi, LOCAL_LOSSES[self.loss].error
-        L = depth_of(params)
+        E, beta, L = params["E"], self.beta, depth_of(params)
         h, z = forward(params, x, phi)
         # -y/z through the softmax's Jacobian is z - y; -y/z alone (Eq. 2) would only touch the true class.
         e, y_z = {L: z[L] - y}, {L: y}
         for l in range(L, 1, -1):
-            displaced = params["E"][l].mT @ e[l]
-            displaced *= -self.beta
-            displaced += h[l - 1]
-            y_z[l - 1] = phi(displaced)
-            e[l - 1] = error(y_z[l - 1], z[l - 1])
-            if self.error_scale != 2:
-                e[l - 1] *= self.error_scale / 2
+            y_z[l - 1] = phi(h[l - 1] - beta * (E[l].mT @ e[l]))
+            e[l - 1] = self.error_scale / 2 * error(y_z[l - 1], z[l - 1])
         return Targets(z, y_z, e)
 
     def step(self, params, x, y, grads, rng):

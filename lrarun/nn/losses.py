@@ -50,9 +50,7 @@ class LocalLoss:
 
 
 def _gaussian_error(y: Array, z: Array) -> Array:
-    e = z - y
-    e *= 2
-    return e
+    return 2 * (z - y)
 
 
 def _cauchy_error(y: Array, z: Array) -> Array:

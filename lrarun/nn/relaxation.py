@@ -18,23 +18,21 @@ from __future__ import annotations
 import numpy as np
 
 from lrarun.nn.arrays import Array, Params
-from lrarun.nn.network import depth_of
+from lrarun.nn.network import affine, depth_of
 
 State = dict[int, Array]
 
 
 def drive_of(params: Params, x: Array) -> Array:
     """W_1 x + c_1, shape ``(..., units of layer 1, n)``."""
-    drive = params["W"][1] @ x
-    drive += params["c"][1]
-    return drive
+    return affine(params["W"][1], params["c"][1], x)
 
 
 def energy(params: Params, drive: Array, s: State) -> Array:
     """The energy of each sample, shape ``(..., n)``, without a nudge."""
     total = np.zeros((), drive.dtype)
     for l in s:
-        below = drive if l == 1 else params["W"][l] @ s[l - 1] + params["c"][l]
+        below = drive if l == 1 else affine(params["W"][l], params["c"][l], s[l - 1])
         total = total + (s[l] * (0.5 * s[l] - below)).sum(axis=-2)
     return total
 
@@ -43,9 +41,7 @@ def forward_state(params: Params, drive: Array) -> State:
     """One bottom-up pass: s_l = clip(W_l s_{l-1} + c_l, 0, 1), shapes ``(..., units, n)``."""
     s = {1: np.clip(drive, 0, 1)}
     for l in range(2, depth_of(params) + 1):
-        below = params["W"][l] @ s[l - 1]
-        below += params["c"][l]
-        s[l] = np.clip(below, 0, 1, out=below)
+        s[l] = np.clip(affine(params["W"][l], params["c"][l], s[l - 1]), 0, 1)
     return s
 
 
@@ -57,11 +53,7 @@ def zero_state(params: Params, drive: Array) -> State:
 
 def field(params: Params, drive: Array, s: State, l: int) -> Array:
     """W_l s_{l-1} + W_{l+1}^T s_{l+1} + c_l, a new array of s_l's shape."""
-    if l == 1:
-        total = drive.copy()
-    else:
-        total = params["W"][l] @ s[l - 1]
-        total += params["c"][l]
+    total = drive.copy() if l == 1 else affine(params["W"][l], params["c"][l], s[l - 1])
     if l + 1 in s:
         total += params["W"][l + 1].mT @ s[l + 1]
     return total
