@@ -115,7 +115,7 @@ class _AngleObserver(Observer):
             return
         self.backprop.step(params, x, y, self.reference, None)
         products = {family: self._products(family, grads) for family in self.reference}
-        whole = _degrees(sum(products.values()).sum(axis=0))
+        whole = _degrees((products["W"] + products["c"]).sum(axis=0))
         totals = self.totals["angle"]
         totals[0] += 1
         totals[1] += whole
