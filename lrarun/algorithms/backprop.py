@@ -25,7 +25,7 @@ class Backprop(Algorithm):
     reduction: Literal["sum", "mean"] = setting(
         "mean",
         "how an update is formed from a mini-batch",
-        paper="not stated; the mean lands near the printed numbers, the sum diverges at 8 layers",
+        paper="not stated; the mean comes near the printed numbers, the sum diverges at 8 layers",
     )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What the two rules of difference target propagation share: everything but the size of the decoders' noise."""
+"""Difference target propagation: what DTP and DTP-sigma share."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ TOP_TARGET_HELP = (
 
 @dataclass(frozen=True, kw_only=True)
 class DifferenceTargets(Algorithm):
-    """What DTP and DTP-sigma share: all but the standard deviation of the decoders' noise.
+    """Difference target propagation (Lee et al. 2015), except for the standard deviation of the decoders' noise.
 
-    Decoders g_l(a) = phi(V_l a + b_l) from layer l to layer l - 1 are learned beside the
-    forward weights, for l = 2..T. T is the layer of the first target: L, or L - 1 if
-    ``top_target`` is ``hidden``, when no decoder reads the output. None decodes to the inputs.
+    For l = 2..T, a decoder g_l(a) = phi(V_l a + b_l) from layer l to layer l - 1 is learned
+    beside the forward weights. T is the layer of the first target: L, or L - 1 if
+    ``top_target`` is ``hidden``. There is no decoder to the inputs.
 
     y^L = z^L - alpha (z^L - y), or y^{L-1} = z^{L-1} - alpha W_L^T (z^L - y); for l = T..2
     y^{l-1} = z^{l-1} - g_l(z^l) + g_l(y^l)                                     (Eq. 8),
     u = z^{l-1} + sigma_l eps,  v = phi_l(W_l u + c_l),  u' = g_l(v)            (Eq. 9).
 
-    W_l descends |z^l - y^l|^2 for l < L, with y^l and z^{l-1} held constant; W_L descends
-    the negative log likelihood; V_l descends |u' - u|^2, with u and v held constant (Lee
-    et al. 2015, Algorithm 1). ``V[l]`` has the shape ``(sizes[l-1], sizes[l])`` in which
-    it is applied, ``b[l]`` the shape ``(sizes[l-1], 1)``.
+    For l < L, W_l descends |z^l - y^l|^2, with y^l and z^{l-1} held constant. W_L descends
+    the negative log likelihood. V_l descends |u' - u|^2, with u and v held constant (Lee
+    et al. 2015, Algorithm 1). ``V[l]`` has shape ``(sizes[l-1], sizes[l])``, ``b[l]`` has
+    shape ``(sizes[l-1], 1)``.
     """
 
     learned: ClassVar[tuple[str, ...]] = ("W", "c", "V", "b")
 
-    # The two rules differ in these defaults.
+    # DTP and DTP-sigma have different defaults for these.
     alpha: float
     top_target: Literal["output", "hidden"]
 
     correction: Literal["original", "printed"] = setting(
         "original",
         "sign of the difference correction (Eq. 8): z - g(z) + g(y), or z - (g(z) + g(y))",
-        paper="prints z - (g(z) + g(y)), which does not return the target for an exact inverse;"
-        " z - g(z) + g(y), as in Lee et al. (2015), does; with the printed sign DTP-sigma stays above 80 % error",
+        paper="prints z - (g(z) + g(y)), which does not return the target if g is an exact inverse;"
+        " z - g(z) + g(y), as in Lee et al. (2015), does; with the printed sign, DTP-sigma stays above 80 % error",
     )
     reduction: Literal["sum", "mean"] = setting(
         "mean",
@@ -76,16 +76,18 @@ class DifferenceTargets(Algorithm):
 
     @abstractmethod
     def first_sigma(self) -> float:
-        """Standard deviation of the noise for the topmost decoder."""
+        """Return the standard deviation of the topmost decoder's noise."""
 
     @abstractmethod
     def next_sigma(self, sigma: Sigma, z: Array, y_z: Array, u: Array, decoded: Array) -> Sigma:
-        """Standard deviation of the noise for the decoder below.
+        """Return the standard deviation of the noise of the next decoder, the one below.
 
         Args:
             sigma: this decoder's, a number or an array of shape ``(..., 1, 1)``.
-            z, y_z, u, decoded: z^{l-1}, its target y^{l-1}, the corrupted u and its
-                reconstruction u', each of shape ``(..., units, n)``.
+            z: z^{l-1}, shape ``(..., units, n)``, as for the other arrays.
+            y_z: its target y^{l-1}.
+            u: z^{l-1} with noise.
+            decoded: u', the reconstruction of u.
         """
 
     def init(self, sizes, initialize, rng):
@@ -123,25 +125,25 @@ class DifferenceTargets(Algorithm):
         return z[L] - step if self.top_target == "output" else z[L - 1] - params["W"][L].mT @ step
 
     def _target_below(self, params: Params, l: int, z: Mapping[int, Array], y_z: Array) -> Array:
-        """y^{l-1} from y^l (Eq. 8)."""
+        """Return y^{l-1}, given y^l (Eq. 8)."""
         g_z, g_y = self._decode(params, l, z[l]), self._decode(params, l, y_z)
         if self.correction == "original":
             return z[l - 1] - g_z + g_y
         return z[l - 1] - (g_z + g_y)
 
     def _decode(self, params: Params, l: int, a: Array) -> Array:
-        """g_l(a)."""
+        """Return g_l(a)."""
         return self.activation.phi(affine(params["V"][l], params["b"][l], a))
 
     def _encode(self, params: Params, l: int, u: Array) -> Array:
-        """phi_l(W_l u + c_l); the output layer's phi is softmax."""
+        """Return v = phi_l(W_l u + c_l) (Eq. 9). The output layer's phi is softmax."""
         h = affine(params["W"][l], params["c"][l], u)
         return softmax(h) if l == depth_of(params) else self.activation.phi(h)
 
     def _slope(self, z: Array, target: Array) -> Array:
-        """Derivative of half the squared difference, summed over units, by the pre-activation of z."""
+        """Return the derivative of 1/2 |z - target|^2 with respect to the pre-activation of z."""
         return (z - target) * self.activation.dphi(z)
 
     def _scale(self, z: Array) -> float:
-        """What makes the local loss of :meth:`_slope`'s."""
+        """Return the factor from :meth:`_slope`'s loss to the local loss that ``units`` asks for."""
         return 2.0 if self.units == "sum" else 2 / z.shape[-2]

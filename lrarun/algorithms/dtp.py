@@ -11,7 +11,7 @@ from lrarun.settings import setting
 
 @dataclass(frozen=True, kw_only=True)
 class DTP(DifferenceTargets):
-    """Difference target propagation with noise of one size for all decoders (Lee et al. 2015)."""
+    """Difference target propagation with one standard deviation of noise for all decoders (Lee et al. 2015)."""
 
     name: ClassVar[str] = "dtp"
     title: ClassVar[str] = "DTP"
@@ -20,20 +20,20 @@ class DTP(DifferenceTargets):
         0.327,
         "step from the output towards the label that makes the first target",
         ge=0,
-        paper="not stated for DTP but as 'the same settings' as Lee et al. (2015), who took 0.3277 on the mini-batch"
-        " mean of the loss; here it multiplies each sample's own z^L - y, which is what breaks down with depth",
+        paper="'the same settings' as Lee et al. (2015), who took 0.3277 on the mini-batch mean of the loss; here it"
+        " multiplies each sample's own z^L - y, and DTP breaks down with depth",
     )
     top_target: Literal["output", "hidden"] = setting(
         "output",
         TOP_TARGET_HELP,
-        paper="'differentiating the output loss with respect to z^L'; the breakdown with depth appears only so,"
-        " at the last hidden layer, as in Lee et al. (2015), DTP does not break down",
+        paper="'differentiating the output loss with respect to z^L'; DTP breaks down with depth only so;"
+        " with the last hidden layer, as in Lee et al. (2015), it does not",
     )
     sigma: float = setting(
         0.36,
         "standard deviation of the decoders' noise, sigma_l for every l",
         ge=0,
-        paper="'fixed', no value but 'the same settings' as Lee et al. (2015), who took 0.3598",
+        paper="'fixed', with 'the same settings' as Lee et al. (2015), who took 0.3598",
     )
 
     def first_sigma(self):

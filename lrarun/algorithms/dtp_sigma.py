@@ -17,8 +17,8 @@ class DTPSigma(DifferenceTargets):
 
     sigma_T = alpha;  sigma_{l-1} = sigma_l - Loss_l, one number per mini-batch.
 
-    sigma_l belongs to decoder l, whose noise goes into z^{l-1}. The printed equation
-    subtracts a loss at the very layer whose noise it defines; here it is the loss at the
+    sigma_l belongs to decoder l, whose noise is added to z^{l-1}. The printed equation
+    subtracts a loss at the very layer whose noise it defines. Here it is the loss at the
     decoder above, the last one that is known by then.
     """
 
@@ -34,26 +34,26 @@ class DTPSigma(DifferenceTargets):
     top_target: Literal["output", "hidden"] = setting(
         "hidden",
         TOP_TARGET_HELP,
-        paper="'differentiating the output loss with respect to z^L'; at the last hidden layer, as in Lee et al."
+        paper="'differentiating the output loss with respect to z^L'; with the last hidden layer, as in Lee et al."
         " (2015), the validation error is lower at 3 and at 8 layers",
     )
     loss: Literal["noise", "target", "reconstruction"] = setting(
         "noise",
         "squared difference that Eq. 10 subtracts: u - z (noise), y_z - z (target), u' - u (reconstruction)",
-        paper="the symbols are those of the target, the sentence below them says the corrupted and the clean z;"
-        " validation does not tell the three apart, so the sentence decides",
+        paper="the symbols are the target's, the sentence below them speaks of the corrupted and the clean z;"
+        " validation error does not tell the three apart, so lrarun follows the sentence",
     )
     loss_reduction: Literal["mean", "units-sum", "sum"] = setting(
         "mean",
         "how Eq. 10's loss is reduced: averaged over units and samples, summed over units, or over both",
         paper="not stated; Eq. 3 sums over units, which at width 256 takes sigma below zero at the second decoder;"
-        " a mean shrinks it slowly, and validation does not tell them apart",
+        " a mean shrinks it slowly; validation error does not tell them apart",
     )
     negative: Literal["clip", "absolute", "keep"] = setting(
         "clip",
         "a sigma below zero becomes zero, changes its sign, or is kept and shrinks further",
-        paper="not stated; does not arise with the defaults; kept, a summed loss makes sigma grow until it overflows"
-        " at 8 layers, and at 3 layers validation does not tell the three apart",
+        paper="not stated; does not arise with the defaults. With keep and a summed loss, sigma grows until it"
+        " overflows at 8 layers; at 3 layers, validation error does not tell the three apart",
     )
 
     def first_sigma(self):

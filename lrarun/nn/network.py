@@ -2,7 +2,7 @@
 
 Layers are numbered as in the paper: ``params["W"][l]`` and ``params["c"][l]`` for
 l = 1..L, where layer L is the output. Columns are samples. Every function here also
-takes a stack of networks: a leading axis on every parameter.
+takes a stack of networks, as a leading axis of every array.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Initialize = Callable[[np.random.Generator, tuple[int, int]], Array]
 
 
 def depth_of(params: Params) -> int:
-    """L, the number of the output layer."""
+    """Return L, the number of the output layer."""
     return len(params["W"])
 
 
 def init_forward(sizes: Sequence[int], initialize: Initialize, rng: np.random.Generator) -> Params:
-    """Forward weights W, shape ``(sizes[l], sizes[l-1])``, and zero biases c, shape ``(sizes[l], 1)``."""
+    """Draw weights W, shape ``(sizes[l], sizes[l-1])``, and return them with zero biases c, shape ``(sizes[l], 1)``."""
     layers = range(1, len(sizes))
     W = {l: initialize(rng, (sizes[l], sizes[l - 1])) for l in layers}
     return {"W": W, "c": {l: np.zeros((sizes[l], 1), W[l].dtype) for l in layers}}
@@ -44,7 +44,7 @@ def affine(W: Array, c: Array, z: Array) -> Array:
 
 
 def forward(params: Params, x: Array, phi: Callable[[Array], Array]) -> tuple[dict[int, Array], dict[int, Array]]:
-    """Pre-activations h and post-activations z of every layer (Eq. 1).
+    """Return the pre-activations h and post-activations z of every layer (Eq. 1).
 
     Args:
         params: at least ``W`` and ``c``.
@@ -63,7 +63,7 @@ def forward(params: Params, x: Array, phi: Callable[[Array], Array]) -> tuple[di
 
 
 def predict(params: Params, x: Array, phi: Callable[[Array], Array]) -> Array:
-    """The output z^L alone, shape ``(..., classes, n)``; layers below are not kept."""
+    """Return the output z^L, shape ``(..., classes, n)``, without keeping the layers below."""
     W, c, L = params["W"], params["c"], depth_of(params)
     z = x
     for l in range(1, L + 1):
@@ -73,7 +73,7 @@ def predict(params: Params, x: Array, phi: Callable[[Array], Array]) -> Array:
 
 
 def empty_like(params: Params, families: Sequence[str]) -> Params:
-    """Uninitialised arrays in the shapes of some families of the parameters."""
+    """Return uninitialised arrays in the shapes of some families of the parameters."""
     return {family: {l: np.empty_like(a) for l, a in params[family].items()} for family in families}
 
 
@@ -103,7 +103,7 @@ def write_gradients(
     if factor != 1:
         delta = delta * factor
     np.matmul(delta, z_below.mT, out=grads[weights][l])
-    # A product with ones takes a quarter of the time of np.sum along rows this short.
+    # For rows this short, a product with ones takes a quarter of the time of np.sum.
     np.matmul(delta, _ones(n, delta.dtype.char), out=grads[biases][l])
 
 
