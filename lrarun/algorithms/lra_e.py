@@ -92,7 +92,9 @@ class LRAE(Algorithm):
         e, y_z = {L: z[L] - y}, {L: y}
         for l in range(L, 1, -1):
             y_z[l - 1] = phi(h[l - 1] - beta * (E[l].mT @ e[l]))
-            e[l - 1] = self.error_scale / 2 * error(y_z[l - 1], z[l - 1])
+            e[l - 1] = error(y_z[l - 1], z[l - 1])
+            if self.error_scale != 2:
+                e[l - 1] *= self.error_scale / 2
         return Targets(z, y_z, e)
 
     def step(self, params, x, y, grads, rng):

@@ -93,9 +93,12 @@ def _place(path: Path, error: Exception) -> str:
 def _warn_of_old_paths(path: Path) -> None:
     """Warn of each line that imports from a path that lrarun.rules replaces."""
     for node in ast.walk(ast.parse(path.read_bytes())):
-        names = {alias.name for alias in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()
-        if isinstance(node, ast.ImportFrom):
-            names = {node.module or ""} | {f"{node.module}.{name}" for name in names}
+        if isinstance(node, ast.Import):
+            names = {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        else:
+            continue
         for old in sorted(names & OLD_PATHS):
             message = f"importing from {old} is deprecated: import from lrarun.rules"
             warnings.warn_explicit(message, DeprecationWarning, str(path), node.lineno)
