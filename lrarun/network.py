@@ -1,4 +1,4 @@
-"""Moved: a learning rule imports from :mod:`lrarun.rules`."""
+"""Moved to :mod:`lrarun.rules`; kept for plugins that were written before."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""All that a learning rule of your own needs, from one place: ``from lrarun.rules import Algorithm, setting, ...``.
+"""Everything that a learning rule of your own imports: ``from lrarun.rules import Algorithm, setting, forward``.
 
-These names are stable. Where they are defined is not. docs/extending.md writes a rule with them.
+These names are stable; the modules that define them may move. docs/extending.md says what each is for.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from lrarun.nn.activations import HARD_SIGMOID, TANH, Activation, get_activation
 from lrarun.nn.arrays import Array, Params
 from lrarun.nn.initializers import Gaussian, Glorot, Orthogonal
 from lrarun.nn.losses import CAUCHY, GAUSSIAN, LOCAL_LOSSES, LocalLoss, nll
-from lrarun.nn.network import Initialize, depth_of, forward, init_forward, predict, write_gradients
+from lrarun.nn.network import Initialize, affine, depth_of, empty_like, forward, init_forward, predict, write_gradients
 from lrarun.settings import setting
 
 __all__ = [
-    "CAUCHY", "GAUSSIAN", "HARD_SIGMOID", "LOCAL_LOSSES", "TANH", "Activation", "Algorithm", "Array", "Gaussian",
-    "Glorot", "Initialize", "LocalLoss", "Orthogonal", "Params", "Record", "SetsTargets", "Targets", "depth_of",
-    "forward", "get_activation", "init_forward", "nll", "predict", "setting", "softmax", "write_gradients",
+    "CAUCHY", "GAUSSIAN", "HARD_SIGMOID", "LOCAL_LOSSES", "TANH", "Activation", "Algorithm", "Array",
+    "Gaussian", "Glorot", "Initialize", "LocalLoss", "Orthogonal", "Params", "Record", "SetsTargets",
+    "Targets", "affine", "depth_of", "empty_like", "forward", "get_activation", "init_forward", "nll",
+    "predict", "setting", "softmax", "write_gradients",
 ]  # fmt: skip

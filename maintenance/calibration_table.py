@@ -1,6 +1,6 @@
-"""Writes docs/calibration.md from the logs of the calibration runs: ``make calibration-page``.
+"""Write docs/calibration.md from the logs of the calibration runs: ``make calibration-page``.
 
-Only validation errors are read: the test set chooses nothing.
+It reads validation errors only, never the test set.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PLACES = ("seed", "epochs", "depth")
 
 
 def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under dotted keys."""
+    """Return nested settings under dotted keys."""
     found: dict[str, Any] = {}
     for key, value in mapping.items():
         inner = isinstance(value, dict)
@@ -33,20 +33,20 @@ def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def changed(spec: dict[str, Any]) -> str:
-    """The settings in which a spec differs from its rule's defaults at the same depth."""
+    """Return the settings in which a spec differs from its rule's defaults at the same depth."""
     silent = {key: spec[key] for key in PLACES} | {"algorithm": spec["algorithm"]["name"]}
     default = flat(make_spec(silent).to_dict())
     differing = {key: value for key, value in flat(spec).items() if default.get(key) != value}
-    return ", ".join(f"{key} = {shown(value)}" for key, value in differing.items()) or "the defaults"
+    return ", ".join(f"{key} = {formatted(value)}" for key, value in differing.items()) or "the defaults"
 
 
-def shown(value: Any) -> str:
-    """A setting as a reader writes it, numbers to four digits."""
+def formatted(value: Any) -> str:
+    """Return a setting's value as text, numbers to four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def row(spec: dict[str, Any], result: Result | None) -> str:
-    """One run as a line of a Markdown table."""
+    """Return one run as a line of a Markdown table."""
     cells = [spec["algorithm"]["name"], str(spec["depth"]), changed(spec)]
     if result is None:
         return f"| {' | '.join(cells)} | missing | | |"
@@ -59,7 +59,7 @@ def row(spec: dict[str, Any], result: Result | None) -> str:
 
 
 def page(experiments: Path, reference: Path) -> str:
-    """The whole page."""
+    """Return the whole page."""
     results = {result.run_id: result for result in read_results(reference)}
     parts = [HEAD]
     for path in sorted(experiments.glob("*.yaml")):

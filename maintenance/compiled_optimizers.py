@@ -1,7 +1,7 @@
-"""What the extra `fast` brings: python maintenance/compiled_optimizers.py.
+"""How much time does the extra `fast` save? python maintenance/compiled_optimizers.py.
 
-One update of all parameters of a network with 3 hidden layers, and whole epochs of 60,000
-images, by NumPy and by Numba's loops, in turn in one process. Both end in the same bits.
+Times one update of all parameters, and whole epochs of 60,000 images, with NumPy and with
+Numba's loops, in turn in one process. Both give the same bits.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ LOOPS = compiled._loops
 
 
 def choose(loops: bool) -> None:
-    """Has the optimizers use Numba's loops, or NumPy."""
+    """Make the optimizers use Numba's loops, or NumPy."""
     compiled._loops = LOOPS if loops else {}
 
 
 def updates(training: Training) -> dict[str, float]:
-    """Seconds of one update, the shortest of many."""
+    """Return the seconds of one update, the shortest of many."""
 
     def update(loops: bool) -> Task:
         def prepare() -> None:
@@ -56,7 +56,7 @@ def updates(training: Training) -> dict[str, float]:
 
 
 def epochs(training: Training) -> dict[str, list[float]]:
-    """Seconds of whole epochs, validation included, in turn."""
+    """Return the seconds of whole epochs, validation included, taken in turn."""
     seconds: dict[str, list[float]] = {"numpy": [], "numba": []}
     for _ in range(PAIRS):
         for name in seconds:

@@ -1,7 +1,8 @@
-"""How the cost grows: python maintenance/growth.py [--seconds S] [--jobs J].
+"""How does the cost grow? python maintenance/growth.py [--seconds S] [--jobs J].
 
-Prints the shortest time of a training step against depth, width and batch size, all else
-as in the paper's tables, and how long N short runs take, in one ``lrarun train``.
+Prints the shortest time of a training step against depth, width and batch size, with
+everything else as in the paper's tables. Then prints how long one ``lrarun train`` takes for
+1 to 16 short runs.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def runs(jobs: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="how long to look for each shortest time")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="how long to repeat each step in search of its shortest time"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     print(f"one thread, {blas()}")

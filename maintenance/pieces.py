@@ -1,7 +1,7 @@
-"""What the pieces of a step cost, and what else they could be: python maintenance/pieces.py.
+"""What do the pieces of a step cost, and would an alternative be faster? python maintenance/pieces.py.
 
-Each line is the shortest of many calls, float32, one thread; the alternatives of one
-piece are taken in turn.
+Each line is the shortest of many calls, float32, one thread. The alternatives of one piece
+take turns.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Copies finished runs, without their weights, into a published folder: ``make publish FROM=dir TO=dir``."""
+"""Copy finished runs, without their weights, into a published folder: ``make publish FROM=dir TO=dir``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PUBLISHED = ("spec.yaml", "run.json", "log.csv", "test_predictions.npz")
 
 
 def publish(results: Path, target: Path) -> list[Result]:
-    """Copies what is small of each finished or diverged run; a run that is there already is replaced."""
+    """Copy the small files of each finished or diverged run, and replace those of a run that is there."""
     chosen = [result for result in read_results(results) if result.state in (FINISHED, DIVERGED)]
     for result in chosen:
         folder = target / result.run_id

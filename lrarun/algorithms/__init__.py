@@ -1,1 +1,1 @@
-"""The learning rules: one per file, their interface in ``base``, found by ``registry``."""
+"""The learning rules, one per file; ``base`` has their interface, ``registry`` finds them."""

@@ -25,7 +25,7 @@ class Backprop(Algorithm):
     reduction: Literal["sum", "mean"] = setting(
         "mean",
         "how an update is formed from a mini-batch",
-        paper="not stated; the mean lands near the printed numbers, the sum diverges at 8 layers",
+        paper="not stated; the mean comes near the printed numbers, the sum diverges at 8 layers",
     )
 
     @classmethod
@@ -39,6 +39,5 @@ class Backprop(Algorithm):
         for l in range(L, 0, -1):
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
             if l > 1:
-                delta = params["W"][l].mT @ delta
-                delta *= self.activation.dphi(z[l - 1])
+                delta = (params["W"][l].mT @ delta) * self.activation.dphi(z[l - 1])
         return {"nll": nll(z[L], y)}

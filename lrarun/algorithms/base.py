@@ -1,8 +1,8 @@
 """The interface of a learning rule.
 
-A rule is one file in this package (or an installed package's entry point in the
-group ``lrarun.algorithms``) with one final subclass of :class:`Algorithm`, a frozen
-dataclass whose fields are its hyper-parameters. Nothing else needs an edit.
+A rule is one file with one final subclass of :class:`Algorithm`, a frozen dataclass whose
+fields are its hyper-parameters. The file is in this package, in an installed package (an
+entry point in the group ``lrarun.algorithms``), or a plugin. Nothing else needs an edit.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Record = dict[str, Array]
 
 
 class Targets(NamedTuple):
-    """What a rule that sets targets finds for a mini-batch, by layer, shapes ``(..., units, n)``.
+    """The targets of a mini-batch and what they were computed from, by layer, shapes ``(..., units, n)``.
 
     Attributes:
         z: post-activations, l = 0..L.
-        y_z: the layers' targets, l = 1..L; the output's is the label.
+        y_z: targets, l = 1..L. The output's is the label.
         e: error units, l = 1..L; empty for a rule without them.
     """
 
@@ -38,10 +38,10 @@ class Targets(NamedTuple):
 
 @runtime_checkable
 class SetsTargets(Protocol):
-    """A rule whose layers have targets, so that a probe can measure their discrepancy."""
+    """A rule whose layers have targets. A probe can measure their discrepancy."""
 
     def targets(self, params: Params, x: Array, y: Array) -> Targets:
-        """Targets of one mini-batch, arguments and shapes as for :meth:`Algorithm.step`."""
+        """Return the targets of one mini-batch; arguments and shapes as for :meth:`Algorithm.step`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,35 +50,38 @@ class Algorithm(ABC):
 
     Class attributes:
         name: as written in a spec.
-        title: as written in the paper's tables, or a rule's own name.
-        learned: the parameter families that the optimizer updates. Other families in
-            the parameters, such as fixed random feedback, stay as they were drawn.
+        title: as written in tables: the paper's, or the rule's own.
+        learned: the parameter families that the optimizer updates. Other families, such as
+            fixed random feedback, stay as they were drawn.
 
-    The rule never changes ``params``: it writes ``grads``, and the optimizer subtracts
-    them. Its random numbers come from the generator that it is given. All arrays have
-    the parameters' dtype, columns are samples, and a leading axis of networks may
-    stand before the last two axes of any array.
+    The rule never changes ``params``. It writes ``grads``, and the optimizer subtracts them.
+    It draws random numbers only from the generator that it is given. All arrays have the
+    parameters' dtype. Columns are samples. Any array may have a leading axis of networks
+    before its last two axes.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     learned: ClassVar[tuple[str, ...]] = ("W", "c")
 
-    # Set from the spec's own key `activation`, not from the algorithm's block.
+    # From the spec's top-level key `activation`, not from the algorithm's block.
     activation: Activation = TANH
 
     @classmethod
     def defaults(cls, depth: int) -> Mapping[str, Any]:
-        """What a spec means for this rule when it is silent, by the spec's keys.
+        """Return this rule's defaults for a spec, where they differ from the spec's own or depend on the depth.
 
-        Keys are those of a spec (``optimizer``, ``init``, ``batch_size``, ``activation``,
-        and dotted ones such as ``algorithm.free_sweeps``), where they differ from the
-        spec's own defaults or depend on the number of hidden layers.
+        Args:
+            depth: hidden layers.
+
+        Returns:
+            By a spec's keys: ``optimizer``, ``init``, ``batch_size``, ``activation``, or dotted
+            ones such as ``algorithm.free_sweeps``.
         """
         return {}
 
     def init(self, sizes: Sequence[int], initialize: Initialize, rng: np.random.Generator) -> Params:
-        """Initial parameters of every family.
+        """Draw the initial parameters of every family.
 
         Args:
             sizes: units per layer, from the inputs to the classes.
@@ -92,7 +95,11 @@ class Algorithm(ABC):
         return network.init_forward(sizes, initialize, rng)
 
     def carry(self, sizes: Sequence[int], samples: int, dtype: Any) -> dict[int, Array] | None:
-        """What the rule remembers of each training sample from one epoch to the next.
+        """Return the initial values of what the rule remembers of each training sample.
+
+        For each mini-batch, the training loop gathers the samples' rows and passes them to
+        ``step``, transposed to shape ``(units, n)``, as the keyword ``carried``. ``step``
+        overwrites them in place, and the loop stores them until the next epoch.
 
         Args:
             sizes: units per layer, from the inputs to the classes.
@@ -100,37 +107,35 @@ class Algorithm(ABC):
             dtype: the parameters' dtype.
 
         Returns:
-            Initial values by layer, one row per sample, shape ``(samples, units)``; or None
-            (the default) if nothing is remembered. For each mini-batch the training loop
-            gathers the samples' rows, passes them transposed, shape ``(units, n)``, as the
-            keyword ``carried`` of ``step``, which overwrites their content, and puts them back.
+            By layer, one row per sample, shape ``(samples, units)``; or None, the default, if
+            the rule remembers nothing.
         """
         return None
 
     @abstractmethod
     def step(self, params: Params, x: Array, y: Array, grads: Params, rng: np.random.Generator) -> Record:
-        """Writes what the optimizer is to subtract into every entry of ``grads``.
+        """Write what the optimizer subtracts into every entry of ``grads``, for one mini-batch.
 
         Args:
-            params: not changed.
+            params: must not be changed.
             x: inputs, shape ``(..., inputs, n)``.
             y: one-hot labels, shape ``(..., classes, n)``.
-            grads: arrays shaped like the learned families; their old content is ignored.
+            grads: arrays shaped like the learned families. Their old content means nothing.
             rng: the run's noise stream.
 
         Returns:
-            Measurements of this mini-batch, one number per network each: at least
-            ``nll``, the mean negative log likelihood before the update.
+            Measurements of this mini-batch, each one number per network: at least ``nll``, the
+            mean negative log likelihood before the update.
         """
 
     def predict(self, params: Params, x: Array) -> Array:
-        """Class scores, 0 or more, shape ``(..., classes, n)``."""
+        """Return class scores, 0 or more, shape ``(..., classes, n)``."""
         return network.predict(params, x, self.activation.phi)
 
     def activities(self, params: Params, x: Array) -> dict[int, Array]:
-        """What each layer holds when the network predicts, by layer, at least l = 1..L.
+        """Return each layer's activities when the network predicts, at least for l = 1..L.
 
-        Shapes ``(..., units, n)``. The last is what :meth:`predict` gives: a rule that
-        predicts in its own way overrides both.
+        Shapes are ``(..., units, n)``. The last layer's are what :meth:`predict` returns: a
+        rule that predicts in its own way overrides both methods.
         """
         return network.forward(params, x, self.activation.phi)[1]

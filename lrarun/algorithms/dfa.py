@@ -18,17 +18,17 @@ class DFA(FixedFeedback):
     e = z^L - y,  delta^L = e,  delta^l = (B_l e) * phi'(h^l) for l = 1..L-1,
     dW_l = delta^l (z^{l-1})^T,  dc_l = delta^l summed over the samples.
 
-    ``B[l]`` has shape ``(classes, units of layer l)``, as a W that leads from layer l to
-    the output would have, and is applied as ``B[l].mT @ e``: with one hidden layer, B[1] =
-    W[2] is backprop. The other layout is no faster (3.9 us for 256 units, 10 classes and
-    50 samples, either way).
+    ``B[l]`` has shape ``(classes, units of layer l)``, like a W from layer l to the output,
+    and is applied as ``B[l].mT @ e``. With one hidden layer, B[1] = W[2] is backprop. The
+    transposed layout is no faster: either takes 3.9 us for 256 units, 10 classes and 50
+    samples.
     """
 
     name: ClassVar[str] = "dfa"
     title: ClassVar[str] = "DFA"
 
     def init(self, sizes, initialize, rng):
-        # After the forward weights, so that no choice of feedback changes them.
+        # Drawn after the forward weights, so that the feedback's settings don't change those.
         params = init_forward(sizes, initialize, rng)
         W = params["W"]
         params["B"] = {l: self.draw_feedback(rng, (sizes[-1], sizes[l]), W[l].dtype) for l in range(1, len(W))}
@@ -40,7 +40,6 @@ class DFA(FixedFeedback):
         e = z[L] - y
         write_gradients(grads, L, e, z[L - 1], self.reduction)
         for l in range(1, L):
-            delta = params["B"][l].mT @ e
-            delta *= self.activation.dphi(z[l])
+            delta = (params["B"][l].mT @ e) * self.activation.dphi(z[l])
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
         return {"nll": nll(z[L], y)}

@@ -16,8 +16,8 @@ from lrarun.nn.network import depth_of, init_forward
 from lrarun.nn.relaxation import State
 from lrarun.settings import setting
 
-# By hidden layers: the first layer's learning rate and the ratio from layer to layer (docs/choices.md).
-# Glorot weights pass on less and less of a nudge, and the more so the rate must grow downwards.
+# Hidden layers -> the first layer's learning rate, and the ratio from layer to layer (docs/choices.md).
+# Glorot weights weaken a nudge at every layer, so the learning rate must grow towards the inputs.
 RATES = {1: (0.2, 0.5), 2: (2.0, 0.1), 3: (4.0, 0.1), 5: (8.0, 0.2), 8: (30.0, 0.35)}
 
 
@@ -25,14 +25,14 @@ RATES = {1: (0.2, 0.5), 2: (2.0, 0.1), 3: (4.0, 0.1), 5: (8.0, 0.2), 8: (30.0, 0
 class EquilibriumPropagation(Algorithm):
     """Equilibrium propagation (Scellier and Bengio 2017), on the energy of :mod:`lrarun.nn.relaxation`.
 
-    Free phase: s settles given x. Nudged phase: from there it settles a little towards
-    y, with beta/2 |y - s_L|^2 added to the energy. What is learnt is the contrast of
-    the two, the mean over the mini-batch of
+    Free phase: s settles given x. Nudged phase: beta/2 |y - s_L|^2 is added to the energy,
+    and s settles a little from there, towards y. The update is the contrast of the two
+    phases, averaged over the mini-batch:
     dW_l = -(1/beta) (s_l^beta (s_{l-1}^beta)^T - s_l^0 (s_{l-1}^0)^T),
     dc_l = -(1/beta) (s_l^beta - s_l^0),
-    each times rate_ratio^(l-1). With a symmetric nudge, -beta stands for 0 and 2 beta
-    for beta. The cost is the paper's, 1/2 |y - s_L|^2; its released code leaves the 1/2
-    out, so that a beta and rates of that code are half of those here.
+    each times rate_ratio^(l-1). A symmetric nudge replaces 0 by -beta and beta by 2 beta.
+    The cost is the paper's, 1/2 |y - s_L|^2. Its released code leaves out the 1/2: a beta or
+    a learning rate there corresponds to twice its value here.
     """
 
     name: ClassVar[str] = "equilibrium-propagation"
@@ -51,14 +51,14 @@ class EquilibriumPropagation(Algorithm):
         2,
         "updates of every layer in a nudged phase",
         ge=1,
-        paper="not stated; Scellier and Bengio take 4, 6, 8 Euler steps for 1, 2, 3 hidden layers; as many"
-        " alternating updates as bring the nudge to the first layer learn best",
+        paper="not stated; Scellier and Bengio take 4, 6, 8 Euler steps for 1, 2, 3 hidden layers; alternating"
+        " updates learn best if there are just enough for the nudge to reach the first layer",
     )
     relaxation: Literal["alternating", "euler"] = setting(
         "alternating",
-        "how the state settles: every second layer set to its exact minimum, then the others;"
-        " or a step of all layers along the slope of the energy",
-        paper="not stated; Scellier and Bengio take Euler steps, which settle several times slower",
+        "how the state settles: set every second layer to its exact minimum, then the others;"
+        " or move all layers a step down the slope of the energy",
+        paper="not stated; Scellier and Bengio take Euler steps, which settle several times more slowly",
     )
     step_size: float = setting(
         0.5,
@@ -75,18 +75,18 @@ class EquilibriumPropagation(Algorithm):
     )
     nudge: Literal["one-sided", "random-sign", "symmetric"] = setting(
         "symmetric",
-        "beta as it is, with a sign drawn per mini-batch, or one phase for each sign",
+        "beta as it is, beta with a sign drawn per mini-batch, or one phase for each sign",
         paper="not stated; random-sign in Scellier and Bengio",
     )
     initial_state: Literal["forward", "zero", "persistent"] = setting(
         "forward",
-        "where the free phase starts: a bottom-up pass, zero, or where it ended when the sample was last"
-        " seen; persistent states take 4 x (hidden units + classes) x samples bytes (twice that in float64)",
+        "where the free phase starts: a bottom-up pass, zero, or where it ended for this sample in the last"
+        " epoch; persistent states take 4 x (hidden units + classes) x samples bytes (twice that in float64)",
         paper="not stated; persistent, zero at first, in Scellier and Bengio",
     )
     rate_ratio: float = setting(
         0.1,
-        "ratio of the learning rates of one layer and the layer below it",
+        "learning rate of a layer, divided by that of the layer below",
         gt=0,
         le=1000,
         paper="not stated; 1/2 for 1 hidden layer, 1/4 for 3 in Scellier and Bengio",
@@ -95,7 +95,7 @@ class EquilibriumPropagation(Algorithm):
         0.1,
         "factor on the output layer's initial weights",
         ge=0,
-        paper="not stated; with 1, about half of the output units start at 0, where a hard sigmoid does not learn",
+        paper="not stated; with 1, about half of the output units start at 0, where a hard sigmoid can't learn",
     )
     output_bias: float = setting(0.05, "initial bias of the output units", paper="not stated; see output_scale")
 
@@ -111,7 +111,7 @@ class EquilibriumPropagation(Algorithm):
             "optimizer": {"name": "sgd", "learning_rate": learning_rate},
             "init": {"name": "glorot"},
             "algorithm.free_sweeps": depth + 2,
-            # A sweep takes the nudge two layers further down.
+            # Each sweep brings the nudge two layers further down.
             "algorithm.nudged_sweeps": (depth + 2) // 2,
             "algorithm.rate_ratio": rate_ratio,
         }
@@ -145,7 +145,7 @@ class EquilibriumPropagation(Algorithm):
         return self._settle(params, relaxation.drive_of(params, x))
 
     def _settle(self, params: Params, drive: Array, carried: State | None = None) -> State:
-        """The free phase, from the initial state that is asked for."""
+        """Return the state after the free phase."""
         if carried is not None:
             s = carried
         elif self.initial_state == "zero":
@@ -157,12 +157,12 @@ class EquilibriumPropagation(Algorithm):
     def _nudge(
         self, params: Params, drive: Array, free: State, y: Array, rng: np.random.Generator
     ) -> tuple[State, State, float]:
-        """Two states whose contrast is learnt, and the difference of their betas."""
+        """Return the two states whose contrast is learnt, and the difference of their betas."""
         sweeps, n = self.nudged_sweeps, y.shape[-1]
         if self.nudge != "symmetric":
             sign = -1 if self.nudge == "random-sign" and rng.random() < 0.5 else 1
             return self._relax(params, drive, free, sweeps, sign * self.beta, y), free, sign * self.beta
-        # Both signs in one relaxation of twice the samples: one product costs less than two of half its size.
+        # One relaxation of both signs, on twice the samples: one product costs less than two of half its size.
         beta = np.repeat(np.asarray([self.beta, -self.beta], y.dtype), n)
         start = {l: _twice(s) for l, s in free.items()}
         both = self._relax(params, _twice(drive), start, sweeps, beta, _twice(y))
@@ -174,7 +174,7 @@ class EquilibriumPropagation(Algorithm):
         return relaxation.alternating(params, drive, s, sweeps, beta, y)
 
     def _write_contrast(self, grads: Params, x: Array, s: State, base: State, span: float) -> None:
-        """Writes -(rate_ratio^(l-1) / span) (s s^T - base base^T), a mean over samples, and the same for biases."""
+        """Write -(rate_ratio^(l-1) / span) (s s^T - base base^T), averaged over samples, and the same for biases."""
         for l in s:
             factor = -(self.rate_ratio ** (l - 1)) / (span * x.shape[-1])
             rise = s[l] - base[l]
@@ -190,5 +190,5 @@ class EquilibriumPropagation(Algorithm):
 
 
 def _twice(a: Array) -> Array:
-    """The samples two times over."""
+    """Return the samples twice, side by side."""
     return np.concatenate([a, a], axis=-1)

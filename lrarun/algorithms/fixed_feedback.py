@@ -1,4 +1,4 @@
-"""What learning rules with fixed random feedback share."""
+"""The shared part of the learning rules with fixed random feedback."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lrarun.settings import setting
 
 @dataclass(frozen=True, kw_only=True)
 class FixedFeedback(Algorithm):
-    """A rule whose errors travel through matrices ``B`` that are drawn once and never learned."""
+    """A rule that sends errors back through matrices ``B``, drawn once and never learned."""
 
     feedback: Literal["glorot", "gaussian", "uniform"] = setting(
         "glorot",
         "distribution of the fixed feedback B",
-        paper="'a non-learnable, random matrix of the same dimensions' as W, with feedback alignment working best"
-        " with 'a uniform fan-in-fan-out scheme'; read as meant for B as well. Lillicrap et al. (2016) drew B"
+        paper="'a non-learnable, random matrix of the same dimensions' as W; feedback alignment worked best with"
+        " 'a uniform fan-in-fan-out scheme', taken here to mean B as well. Lillicrap et al. (2016) drew B"
         " uniformly, with one bound for all entries",
     )
     feedback_scale: float = setting(
@@ -33,8 +33,8 @@ class FixedFeedback(Algorithm):
     reduction: Literal["sum", "mean"] = setting(
         "mean",
         "how an update is formed from a mini-batch",
-        paper="not stated; both train. The mean is the reading that lands near the printed numbers; the sum would have"
-        " the lower validation error (docs/choices.md)",
+        paper="not stated; both train. The mean comes near the printed numbers; the sum has the lower validation error"
+        " (docs/choices.md)",
     )
 
     @classmethod
@@ -42,7 +42,7 @@ class FixedFeedback(Algorithm):
         return {"init": {"name": "glorot"}}
 
     def draw_feedback(self, rng: np.random.Generator, shape: tuple[int, int], dtype: np.dtype) -> Array:
-        """One matrix of fixed feedback of a shape, drawn in float64 and rounded to the dtype."""
+        """Draw a feedback matrix of a shape in float64, and round it to the dtype."""
         if self.feedback == "glorot":
             B = Glorot().draw(rng, shape)
         elif self.feedback == "gaussian":

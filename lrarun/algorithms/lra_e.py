@@ -21,8 +21,8 @@ class LRAE(Algorithm):
     y_z^{l-1} = phi(h^{l-1} - beta E_l e^l),  e^{l-1} = dLoss(y_z^{l-1}, z^{l-1}) / dz^{l-1};
     dW_l = e^l (z^{l-1})^T,  dE_l = gamma dW_l^T.
 
-    ``E[l]`` is stored in W[l]'s shape, the transpose of the paper's, and applied as
-    ``E[l].mT @ e``: its update is then W's own, with no transposed copy.
+    ``E[l]`` has W[l]'s shape, the transpose of the paper's, and is applied as ``E[l].mT @ e``.
+    Its update is then gamma times W's own, without a transposed copy.
     """
 
     name: ClassVar[str] = "lra-e"
@@ -39,36 +39,37 @@ class LRAE(Algorithm):
     loss: Literal["gaussian", "cauchy"] = setting(
         "gaussian",
         "local loss of the hidden layers (Eq. 3 or 4)",
-        paper="both are reported to work, the tables do not say which; Algorithms 1 and 2 assume Gaussian",
+        paper="reports that both work and does not say which the tables used; Algorithms 1 and 2 assume Gaussian",
     )
     error_scale: float = setting(
         2.0,
         "factor on z - y_z in the hidden error units",
         gt=0,
-        paper="Eq. 5 and Algorithm 1 print 2, Eq. 3 with sigma^2 = 1/2 and the released code 1;"
+        paper="Eq. 5 and Algorithm 1 print 2; Eq. 3 with sigma^2 = 1/2 gives 1, as does the released code;"
         " 2 has the lower validation error (2.8 % after 10 epochs, against 3.8)",
     )
     update: Literal["eq6", "eq7"] = setting(
         "eq7",
         "whether W's update carries phi'(h) (Eq. 6) or not (Eq. 7)",
-        paper="offers both; Eq. 7 is what the released code does, both train",
+        paper="offers both, and both train; the released code does Eq. 7",
     )
     error_update: Literal["follow", "oppose"] = setting(
         "follow",
         "whether E moves with W's transpose or against it",
-        paper="prints -gamma in Eq. 6 and +gamma in Eq. 7; only moving along trains, against collapses to chance",
+        paper="prints -gamma in Eq. 6 and +gamma in Eq. 7; follow trains, oppose collapses to chance",
     )
     error_std: float = setting(
         0.05**0.5,
         "standard deviation of E's Gaussian initial values",
         gt=0,
-        paper="'variance of 0.05' for all parameters; read as E's variance and W's standard deviation it fits"
-        " the tables, as 2 beta std sqrt(256) near 1 keeps the error signal's size from layer to layer",
+        paper="'variance of 0.05' for all parameters; taken as E's variance and as W's standard deviation, it fits"
+        " the tables: 2 beta std sqrt(256) is near 1, which keeps the error signal's size from layer to layer",
     )
     reduction: Literal["sum", "mean"] = setting(
         "sum",
         "how an update is formed from a mini-batch",
-        paper="not stated; the sum has 2.8 % validation error after 10 epochs, the mean 8.5; the released code sums",
+        paper="not stated; validation error after 10 epochs is 2.8 % for the sum, 8.5 for the mean; the released"
+        " code sums",
     )
 
     @classmethod
@@ -83,29 +84,26 @@ class LRAE(Algorithm):
         return params
 
     def targets(self, params, x, y):
-        """Algorithm 1: post-activations z, targets y_z and error units e of every layer."""
+        """Return the post-activations z, targets y_z and error units e of every layer (Algorithm 1)."""
         phi, error = self.activation.phi, LOCAL_LOSSES[self.loss].error
-        L = depth_of(params)
+        E, beta, L = params["E"], self.beta, depth_of(params)
         h, z = forward(params, x, phi)
-        # -y/z through the softmax's Jacobian is z - y; -y/z alone (Eq. 2) would only touch the true class.
+        # Eq. 2's -y/z alone would reach only the true class; through the softmax's Jacobian it is z - y.
         e, y_z = {L: z[L] - y}, {L: y}
         for l in range(L, 1, -1):
-            displaced = params["E"][l].mT @ e[l]
-            displaced *= -self.beta
-            displaced += h[l - 1]
-            y_z[l - 1] = phi(displaced)
+            y_z[l - 1] = phi(h[l - 1] - beta * (E[l].mT @ e[l]))
             e[l - 1] = error(y_z[l - 1], z[l - 1])
             if self.error_scale != 2:
                 e[l - 1] *= self.error_scale / 2
         return Targets(z, y_z, e)
 
     def step(self, params, x, y, grads, rng):
-        """Algorithm 2 on the outcome of Algorithm 1."""
+        """Write the gradients of Algorithm 2, from the targets of Algorithm 1."""
         z, _, e = self.targets(params, x, y)
         L = depth_of(params)
         gamma = self.gamma if self.error_update == "follow" else -self.gamma
         for l in range(1, L + 1):
-            # The output's e is a derivative with respect to h^L already.
+            # The output's e is already a derivative with respect to h^L.
             delta = e[l] * self.activation.dphi(z[l]) if self.update == "eq6" and l < L else e[l]
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
             if l > 1:

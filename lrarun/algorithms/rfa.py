@@ -14,19 +14,19 @@ from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
 class RFA(FixedFeedback):
     """Random feedback alignment (Lillicrap, Cownden, Tweed and Akerman 2016).
 
-    Backprop with a fixed random matrix in the place of W's transpose:
+    Backprop with a fixed random matrix in place of W's transpose:
     delta^L = z^L - y,  delta^l = (B_{l+1} delta^{l+1}) * phi'(h^l),
     dW_l = delta^l (z^{l-1})^T,  dc_l = delta^l summed over the samples.
 
-    ``B[l]``, l = 2..L, is stored in W[l]'s shape and applied as ``B[l].mT @ delta``, so
-    that B = W is backprop.
+    ``B[l]``, l = 2..L, has W[l]'s shape and is applied as ``B[l].mT @ delta``: B = W is
+    backprop.
     """
 
     name: ClassVar[str] = "rfa"
     title: ClassVar[str] = "RFA"
 
     def init(self, sizes, initialize, rng):
-        # After the forward weights, so that no choice of feedback changes them.
+        # Drawn after the forward weights, so that the feedback's settings don't change those.
         params = init_forward(sizes, initialize, rng)
         params["B"] = {l: self.draw_feedback(rng, W.shape, W.dtype) for l, W in params["W"].items() if l > 1}
         return params
@@ -38,6 +38,5 @@ class RFA(FixedFeedback):
         for l in range(L, 0, -1):
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
             if l > 1:
-                delta = params["B"][l].mT @ delta
-                delta *= self.activation.dphi(z[l - 1])
+                delta = (params["B"][l].mT @ delta) * self.activation.dphi(z[l - 1])
         return {"nll": nll(z[L], y)}

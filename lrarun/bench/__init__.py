@@ -1,4 +1,4 @@
-"""How long training takes here, next to what it can't do without (docs/performance.md)."""
+"""Timing: a training step beside its bare matrix products, PyTorch and whole epochs (docs/performance.md)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Row = dict[str, Any]
 def chosen_specs(
     names: Sequence[str], depths: Sequence[int], optimizers: Sequence[str], validation: int = 2000
 ) -> list[Spec]:
-    """The specs to time: all combinations; without optimizers, those that the paper's tables have for each.
+    """Return the specs to time, all combinations.
 
     Args:
-        names: rules; none for all.
-        depths: numbers of hidden layers; none for the paper's.
-        optimizers: names.
+        names: rules; empty for all.
+        depths: numbers of hidden layers; empty for the paper's.
+        optimizers: names; empty for those that the paper's tables have for each rule and depth.
         validation: samples that the runs hold out.
 
     Raises:
@@ -44,18 +44,18 @@ def chosen_specs(
 
 
 def step_row(spec: Spec, dataset: Dataset, seconds: float, versus_torch: bool = False) -> Row:
-    """One training step's time beside that of its bare matrix products.
+    """Time one training step and its bare matrix products.
 
     Args:
         spec: what to time.
-        dataset: the samples to step on.
-        seconds: how long to look for the shortest times.
+        dataset: the samples to train on.
+        seconds: how long to repeat the calls in search of the shortest times.
         versus_torch: also time PyTorch.
 
     Returns:
-        ``algorithm, depth, optimizer``; ``step_us`` and ``products_us`` in microseconds and the ``ratio`` of
-        the two; ``torch_us`` and ``torch_ratio``, PyTorch's time and how many times the step's it is, both
-        None for a rule without a counterpart.
+        ``algorithm, depth, optimizer``; ``step_us`` and ``products_us`` in microseconds, and ``ratio``, the
+        first over the second; ``torch_us`` in microseconds and ``torch_ratio``, PyTorch's time over the
+        step's, both None for a rule that has no counterpart in PyTorch.
     """
     dtype = np.dtype(spec.dtype)
     products = bare(products_of(spec.algorithm, sizes_of(spec, dataset), spec.batch_size, dtype), dtype)
@@ -79,10 +79,10 @@ def step_row(spec: Spec, dataset: Dataset, seconds: float, versus_torch: bool = 
 
 
 def check_torch() -> None:
-    """One thread for PyTorch.
+    """Give PyTorch one thread.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: PyTorch is not installed.
     """
     try:
         import torch
@@ -100,7 +100,7 @@ def _torch_task(spec: Spec, dataset: Dataset) -> dict[str, Task]:
 
 
 def blas() -> str:
-    """The library that NumPy multiplies with, its version, and the kernels that it chose."""
+    """Return the name, version and chosen kernels of the library that NumPy multiplies with."""
     from threadpoolctl import threadpool_info
 
     np.ones((2, 2)) @ np.ones((2, 2))

@@ -1,4 +1,4 @@
-"""A data set for timing: the size of MNIST, its share of dark pixels, and no file."""
+"""A synthetic data set for timing, with MNIST's size and share of dark pixels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MISLABELLED = 0.05
 
 @functools.cache
 def synthetic(train: int = 60_000, test: int = 10_000, seed: int = 0) -> Dataset:
-    """Noisy patterns, one per class, within a dark margin; some four fifths of the pixels are dark.
+    """Make noisy patterns, one per class, within a dark margin; about four fifths of the pixels are dark.
 
-    How many are dark matters: optimizers keep running means of gradients that are zero
-    there, or fade towards the smallest numbers where a pixel is seldom lit. A few samples
-    have a wrong label, so that errors stay as large as they are on real images.
+    The share of dark pixels matters for timing: there, gradients are zero, and where a pixel
+    is seldom lit, their running means decay to the smallest numbers. A few labels are wrong,
+    so that errors stay as large as on real images.
     """
     rng = np.random.default_rng(seed)
     lit = np.zeros((CLASSES, SIDE, SIDE), bool)

@@ -1,4 +1,4 @@
-"""Whole epochs, everything included, and from them how long the paper's tables take."""
+"""Times of whole epochs, and estimates of how long the paper's tables take."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class EpochTimes(NamedTuple):
     """Seconds of one run on this machine.
 
     Attributes:
-        epoch: one epoch: order, gathering, steps, validation, log, checkpoints.
-        steps: the training steps in it, the rule's and the optimizer's part.
-        end: what follows the last epoch: scores on all samples, the final files.
+        epoch: one whole epoch: order, gathering, steps, validation, log, checkpoints.
+        steps: the rule's and the optimizer's part of the epoch.
+        end: after the last epoch: scores on all samples, the final files.
     """
 
     epoch: float
@@ -37,7 +37,7 @@ class EpochTimes(NamedTuple):
 
 
 def time_epochs(spec: Spec, dataset: Dataset, seconds: float) -> EpochTimes:
-    """Trains a run in a folder that is thrown away, for as many epochs as take about the given time."""
+    """Train in a temporary folder for about ``seconds``, at least one epoch, and return the times."""
     times = _run(dataclasses.replace(spec, epochs=1), dataset)
     epochs = min(int(seconds / times.epoch), MOST_EPOCHS)
     return _run(dataclasses.replace(spec, epochs=epochs), dataset) if epochs > 1 else times
@@ -61,7 +61,7 @@ def _run(spec: Spec, dataset: Dataset) -> EpochTimes:
 
 
 def _clocked(part: T, method: str, spent: list[float]) -> T:
-    """A copy of a rule or an optimizer that notes how long each call of one method takes."""
+    """Return a copy of a rule or an optimizer that records the duration of each call of one method."""
     kind: Any = type(part)
     plain = getattr(kind, method)
 
@@ -80,10 +80,10 @@ class Estimate(NamedTuple):
     """How long some of the paper's runs take.
 
     Attributes:
-        what: ``"Table 1"``, or all runs of the tables together.
-        runs: distinct ones.
-        hours: one after another.
-        hours_in_jobs: in that many processes at once, each as fast as one alone.
+        what: ``"Table 1"``, or all tables together.
+        runs: number of distinct runs.
+        hours: one run after another.
+        hours_in_jobs: with several processes at once, each as fast as one alone.
     """
 
     what: str
@@ -93,11 +93,11 @@ class Estimate(NamedTuple):
 
 
 def estimates(times: Mapping[tuple[str, int, str], EpochTimes], jobs: int) -> list[Estimate]:
-    """What the paper's tables take, of those for which all times are there.
+    """Estimate the hours of each of the paper's tables for which all times are known.
 
     Args:
         times: by the rule's name, hidden layers and optimizer.
-        jobs: processes.
+        jobs: processes at once.
     """
     cells = printed_cells()
     specs = {key: make_spec(spec) for key, spec in protocol({cell.key for cell in cells}).items()}
@@ -113,12 +113,12 @@ def estimates(times: Mapping[tuple[str, int, str], EpochTimes], jobs: int) -> li
 
 
 def configuration(spec: Spec) -> tuple[str, int, str]:
-    """What the time of a step depends on, of the paper's runs."""
+    """Return what the time of a step depends on among the paper's runs: rule, hidden layers and optimizer."""
     return spec.algorithm.name, spec.depth, spec.optimizer.name
 
 
 def paper_optimizers(algorithm: str, depth: int) -> list[str]:
-    """The optimizers that the paper's tables have for a rule, its own first; its own for any other rule."""
+    """Return a rule's default optimizer, then the others that the paper's tables have for it."""
     own = make_spec({"algorithm": algorithm, "depth": depth}).optimizer.name
     printed = protocol({cell.key for cell in printed_cells()})
     named = [
@@ -130,7 +130,7 @@ def paper_optimizers(algorithm: str, depth: int) -> list[str]:
 
 
 def makespan(lengths: Iterable[float], jobs: int) -> float:
-    """When the last run ends, if each starts as soon as one of ``jobs`` processes is free, longest first."""
+    """Return when the last run ends if ``jobs`` processes take the runs in turn, the longest first."""
     free = [0.0] * jobs
     for length in sorted(lengths, reverse=True):
         heapq.heapreplace(free, free[0] + length)

@@ -1,13 +1,15 @@
-"""The matrix products that a training step can't do without, and nothing else.
+"""The baseline of ``lrarun bench``: a training step's matrix products alone.
 
-The baseline of ``lrarun bench``. It has the products that a rule was seen to make in one
-step (:mod:`lrarun.engine.costs`), in their order, each one ``numpy.matmul`` into memory that is
-there already. What the step reads twice is one array here too, and what it keeps apart
-is apart, so that the caches hold as much or as little of it; only results that the step
-reads again go into one array per shape, as products fed with each other's results would
-soon overflow. All arrays start at a cache line. Each product has the memory layouts (by
-rows or by columns, of either operand and of the result) that are fastest for its shapes
-alone. If all products in the step's own layouts are faster than that, those are what counts.
+The products are those that a rule makes in one step (:mod:`lrarun.engine.costs`), in order,
+each a ``numpy.matmul`` into memory that is allocated beforehand. The caches must have as
+much to hold as in the step: an array that the step reads twice is one array here, and
+separate arrays are separate. The exception are results that the step reads again. They go
+into one array per shape, because products of each other's results would soon overflow. All
+arrays start at a cache line.
+
+There are two candidates. In the first, each product has the memory layouts (rows or columns,
+of both operands and the result) that are fastest for its shapes alone. In the second, all
+have the step's own layouts. The faster candidate counts.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ RESULTS = -1  # in place of an address
 
 
 def bare(products: Sequence[Product], dtype: np.dtype) -> dict[str, Task]:
-    """Two candidates: all products in the fastest layouts of each, and in the step's own."""
+    """Return two candidates: each product in its fastest layouts, and all in the step's own."""
     shapes = [(product.left.shape, product.right.shape) for product in products]
     chosen = {
         "fastest layouts": [fastest_layouts(*pair, dtype.char) for pair in shapes],
@@ -41,7 +43,7 @@ def bare(products: Sequence[Product], dtype: np.dtype) -> dict[str, Task]:
 
 @functools.cache
 def fastest_layouts(left: tuple[int, int], right: tuple[int, int], dtype: str) -> Layouts:
-    """The layouts of two operands and their product, of these shapes, with the shortest time."""
+    """Return the fastest layouts of two operands of these shapes and their product."""
     shapes = (left, right, (left[0], right[1]))
     tasks = {}
     for layouts in itertools.product("CF", repeat=3):
@@ -53,12 +55,12 @@ def fastest_layouts(left: tuple[int, int], right: tuple[int, int], dtype: str) -
 
 
 def _calls(products: Sequence[Product], layouts: Sequence[Layouts], dtype: np.dtype) -> Callable[[], None]:
-    """All the products, one after another, on arrays of their own."""
+    """Return a function that makes all the products, one after another."""
     read = {operand.address for product in products for operand in (product.left, product.right)}
     memory: dict[tuple[int, tuple[int, ...]], Array] = {}
 
     def array(operand: Operand, order: str, place: int) -> Array:
-        # By columns is by rows of the transpose: W and W.mT then share one array, as they do in the step.
+        # Columns are the transpose's rows: W and W.mT share one array, as in the step.
         key = (place, _stored(operand.shape, order))
         if key not in memory:
             memory[key] = _filled(key[1], dtype)

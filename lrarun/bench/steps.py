@@ -1,4 +1,4 @@
-"""One training step as the training loop makes it, alone: the rule and the optimizer."""
+"""One training step, made as in the training loop: the rule and the optimizer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 def step_task(spec: Spec, dataset: Dataset) -> Task:
-    """One training step on a mini-batch that was gathered before, as the loop gathers it."""
+    """Return a task of one training step; gathering the mini-batch is not timed."""
     compiled.at_once()
     training = Training(spec, dataset)
     learn: Callable[..., object] = training.algorithm.step
@@ -40,12 +40,12 @@ def step_task(spec: Spec, dataset: Dataset) -> Task:
 
 
 def sizes_of(spec: Spec, dataset: Dataset) -> list[int]:
-    """Units per layer, from the inputs to the classes."""
+    """Return the units per layer, from the inputs to the classes."""
     return [dataset.train_images.shape[1], *[spec.width] * spec.depth, dataset.classes]
 
 
 def batches_of(spec: Spec, dataset: Dataset) -> Iterator[Batch]:
-    """Inputs and one-hot labels, columns as samples, of random mini-batches without end; one buffer for all inputs."""
+    """Yield random mini-batches without end: inputs and one-hot labels, columns as samples. Inputs share one buffer."""
     rng = np.random.default_rng(0)
     one_hot = np.eye(dataset.classes, dtype=spec.dtype)
     pixels = aligned_empty((spec.batch_size, dataset.train_images.shape[1]), spec.dtype)
@@ -56,7 +56,7 @@ def batches_of(spec: Spec, dataset: Dataset) -> Iterator[Batch]:
 
 
 def _carried(training: Training) -> dict[str, dict[int, np.ndarray]]:
-    """What the loop would gather for a rule that remembers its samples: the first mini-batch's states."""
+    """Return the first mini-batch's states, for a rule that remembers its samples."""
     if training.carry is None:
         return {}
     size = training.spec.batch_size

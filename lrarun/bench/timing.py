@@ -1,4 +1,4 @@
-"""Times of short calls on a machine that does other things as well."""
+"""Times of short calls on a machine that is not idle."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-# Calls of one task in a row: the first finds the caches as the other task left them, the
-# rest as in a loop of their own.
+# Calls of one task in a row. The first finds the caches as the other task left them, the rest as in a loop.
 IN_A_ROW = 8
 
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Keeps Python's garbage collector from running meanwhile."""
+    """Switch Python's garbage collector off meanwhile."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -29,8 +28,8 @@ class Task(NamedTuple):
     """What is timed.
 
     Attributes:
-        run: the call.
-        prepare: called before each call of ``run``, and not timed.
+        run: the call that is timed.
+        prepare: called before each ``run``; not timed.
     """
 
     run: Callable[[], Any]
@@ -38,17 +37,17 @@ class Task(NamedTuple):
 
 
 def alternate(tasks: Mapping[str, Task], seconds: float, in_a_row: int = IN_A_ROW) -> dict[str, float]:
-    """The shortest time of each task, in seconds.
+    """Return the shortest time of each task, in seconds.
 
-    The tasks take turns, some calls in a row each, so that what slows the machine for a
-    while slows all of them; the shortest call is the one that nothing disturbed. What counts
-    is the processor's time, of all of this process's threads: on an idle machine, the time
-    that passes; on a busy one, what would have passed.
+    The tasks take turns, some calls in a row each: whatever slows the machine for a while
+    slows all of them. The shortest call is the one that nothing disturbed. Times are the
+    processor's, summed over this process's threads. They hardly depend on what else the
+    machine does.
 
     Args:
         tasks: by name.
-        seconds: for all tasks together, without their first call, which warms up; each
-            is called ``in_a_row`` times at least.
+        seconds: for all tasks together, after a first call of each to warm up. Each task is
+            called at least ``in_a_row`` times.
         in_a_row: calls of one task before the next has its turn.
     """
     for task in tasks.values():

@@ -1,8 +1,8 @@
 """The same training steps as a PyTorch user would write them.
 
-Autograd for backprop, eager tensors for the other rules, PyTorch's own optimizers
-throughout, rows as samples, one thread. Each computes what the rule of that name in
-:mod:`lrarun.algorithms` computes with its default settings.
+Backprop uses autograd, the other rules use eager tensors, and all use PyTorch's own
+optimizers. Rows are samples; there is one thread. Each function computes what the rule of
+that name in :mod:`lrarun.algorithms` computes with its default settings.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Gradients = Callable[[Any, Tensors, Tensor, Tensor], Tensors]
 
 
 def torch_task(spec: Spec, params: Params, batches: Iterator[Batch]) -> Task:
-    """One training step on a mini-batch that is there as tensors already, from those initial parameters.
+    """Return a task of one training step; making tensors of the mini-batch is not timed.
 
     Args:
         spec: the rule and the optimizer.
-        params: all its families; copied.
+        params: the initial parameters, of all families; copied.
         batches: inputs and one-hot labels, columns as samples.
 
     Raises:
-        KeyError: there is no counterpart of that rule here.
+        KeyError: the rule has no counterpart here.
     """
     gradients = GRADIENTS[spec.algorithm.name]
     tensors = as_tensors(params)

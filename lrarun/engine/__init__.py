@@ -1,1 +1,1 @@
-"""Training: the loop, and what looks at a rule at work. Opens no file."""
+"""Training: the loop, the probes, the cost of a step, and what a rule must do. It opens no file."""

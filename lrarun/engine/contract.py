@@ -1,7 +1,8 @@
-"""What a learning rule owes to the training loop, looked at once, on a run's first mini-batch.
+"""What a learning rule owes to the training loop, checked on a run's first mini-batch.
 
-A rule that leaves a gradient unwritten, or changes the parameters by itself, would train
-all the same and give numbers that mean something else. The look changes no number.
+``step`` must write every entry of ``grads``, leave ``params`` alone, and return the loss. A
+rule that does not would still train, but its numbers would mean something else. The check
+changes no number.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from lrarun.algorithms.base import Algorithm
 from lrarun.algorithms.registry import BadRule
 from lrarun.nn.arrays import Array, Params
 
-# Bits of a NaN that no arithmetic makes: what is computed, even of a network that diverges, is another NaN, while
-# what a rule makes of these by adding to them keeps their bits.
+# By bytes per number: a NaN that no arithmetic produces. A network that diverges computes other NaNs; adding to this
+# one keeps its bits.
 UNWRITTEN = {4: 0x7FC5EED5, 8: 0x7FF85EED5EED5EED}
-SHOWN = 4  # arrays that a message names
+MOST_NAMED = 4  # arrays in a message
 
 
 class FirstStep:
-    """A step that is watched.
+    """The check of a run's first step: make one before the step, and call :meth:`check` after it.
 
     Args:
-        rule: whose step it is.
-        params: what the step is to leave alone.
-        grads: what it is to overwrite; filled with NaN here.
+        rule: the learning rule.
+        params: what the step must not change; copied.
+        grads: what the step must overwrite; filled with NaN.
     """
 
     def __init__(self, rule: Algorithm, params: Params, grads: Params):
@@ -40,7 +41,7 @@ class FirstStep:
             _bits(g).fill(UNWRITTEN[g.itemsize])
 
     def check(self, params: Params) -> None:
-        """Looks at what the step has done.
+        """Check what the step has done.
 
         Raises:
             BadRule: it changed an array in ``params``, or did not write every entry of ``grads``.
@@ -53,21 +54,21 @@ class FirstStep:
         if changed:
             raise BadRule(
                 f"{step_of(self.rule)} changes {_arrays('params', changed)}: it must leave params alone and"
-                " write into grads what the optimizer is to subtract"
+                " write what the optimizer subtracts into grads"
             )
         left = [(family, l) for family, l, g in self._grads if (_bits(g) == UNWRITTEN[g.itemsize]).any()]
         if left:
             raise BadRule(
-                f"{step_of(self.rule)} does not write every entry of {_arrays('grads', left)}: what stood"
-                " there before counts for nothing, so overwrite it in place: grads[family][l][...] = ..."
+                f"{step_of(self.rule)} does not write every entry of {_arrays('grads', left)}: overwrite all"
+                " of it in place, whatever it held before: grads[family][l][...] = ..."
             )
 
 
 def loss_of(rule: Algorithm, record: Any) -> float:
-    """The mini-batch's loss in what a step has returned.
+    """Return the mini-batch's loss from what a step returned.
 
     Raises:
-        BadRule: there is none.
+        BadRule: the step did not return a loss.
     """
     try:
         return float(record["nll"])
@@ -78,23 +79,26 @@ def loss_of(rule: Algorithm, record: Any) -> float:
 
 
 def step_of(rule: Algorithm) -> str:
-    """A rule's step as messages call it, with the place where it is defined."""
+    """Return a rule's step for messages, with the file and line that define it."""
     code = getattr(inspect.unwrap(type(rule).step), "__code__", None)
     place = f" ({Path(code.co_filename).name}, line {code.co_firstlineno})" if code else ""
     return f"step of {rule.name}{place}"
 
 
 def _bits(a: Array) -> Array:
+    """Return the same memory as unsigned integers."""
     return a.view(f"u{a.itemsize}")
 
 
-def _arrays(tree: str, found: list[tuple[str, int]]) -> str:
-    names = [f"{tree}[{family!r}][{l}]" for family, l in found]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def _arrays(tree: str, places: list[tuple[str, int]]) -> str:
+    """Return the first arrays' names, and how many more there are."""
+    names = [f"{tree}[{family!r}][{l}]" for family, l in places]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _returned(record: Any) -> str:
+    """Return what a step returned in place of a loss, for a message."""
     if not isinstance(record, Mapping):
         return "None" if record is None else f"a {type(record).__name__}"
     if "nll" in record:

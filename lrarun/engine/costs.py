@@ -1,9 +1,9 @@
-"""What a training step costs in matrix products, found by watching one run.
+"""Counts the matrix products of a training step by watching one.
 
-The arrays handed to a rule are of a subclass of ``ndarray`` that notes every matrix
-product (``@`` or ``numpy.matmul``) and makes every result an array of that subclass
-too; nothing about the rule is assumed. A matrix times a single column is not one: it
-takes no longer than any pass over the matrix. ``numpy.dot`` and ``einsum`` are not seen.
+The rule is given arrays of a subclass of ``ndarray`` that records every matrix product
+(``@`` or ``numpy.matmul``); every result is of that subclass too. This works for any rule.
+It does not see ``numpy.dot`` and ``einsum``, and it does not count a matrix times a single
+column, which costs no more than any pass over the matrix.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Operand(NamedTuple):
 
     Attributes:
         shape: as the product sees it.
-        address: where in memory it lay, which tells one weight matrix from another.
-        order: ``"C"`` if rows lay one after another, ``"F"`` if columns did.
+        address: its place in memory, which tells one weight matrix from another.
+        order: ``"C"`` if it is stored by rows, ``"F"`` if by columns.
     """
 
     shape: tuple[int, ...]
@@ -44,8 +44,8 @@ class Counts(NamedTuple):
     """Matrix products of one training step.
 
     Attributes:
-        targets: those that find activations, errors and targets, forward pass included.
-        updates: those that form weight updates, summing over the mini-batch.
+        targets: those that compute activations, errors and targets, forward pass included.
+        updates: those that form weight updates by summing over the mini-batch.
     """
 
     targets: int
@@ -55,7 +55,7 @@ class Counts(NamedTuple):
 def products_of(
     algorithm: Algorithm, sizes: Sequence[int], batch_size: int = 50, dtype: Any = np.float32, seed: int = 0
 ) -> list[Product]:
-    """The matrix products of one step, in their order.
+    """Return the matrix products of one step, in order.
 
     Args:
         algorithm: the rule and its settings.
@@ -81,16 +81,15 @@ def products_of(
 
 
 def count_products(algorithm: Algorithm, sizes: Sequence[int]) -> Counts:
-    """How many matrix products one step takes, counted as it runs.
+    """Count the matrix products of one step.
 
-    The paper counts those of the target computation (Section 2.3): 2(L-1) for LRA-E and
-    4(L-3)+L for DTP.
+    The paper counts those of the targets (Section 2.3): 2(L-1) for LRA-E and 4(L-3)+L for DTP.
 
     Args:
         algorithm: the rule and its settings.
         sizes: units per layer, from the inputs to the classes.
     """
-    # More samples than any layer has units: a product summed over that many is an update.
+    # More samples than any layer has units: a sum over as many terms is an update.
     batch_size = max(sizes) + 1
     products = products_of(algorithm, sizes, batch_size)
     updates = sum(product.left.shape[-1] >= batch_size for product in products)
@@ -98,7 +97,7 @@ def count_products(algorithm: Algorithm, sizes: Sequence[int]) -> Counts:
 
 
 def _watched_kind(products: list[Product]) -> type[Array]:
-    """A subclass of ndarray whose matrix products are appended to a list."""
+    """Make a subclass of ndarray that appends its matrix products to a list."""
 
     class Watched(np.ndarray):
         def __array_ufunc__(self, ufunc, method, *inputs, out=(), **options):

@@ -1,4 +1,4 @@
-"""What the training loop asks of a spec."""
+"""What the training loop needs to know of a spec."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class Experiment(Protocol):
 
     @property
     def optimizer(self) -> Optimizer:
-        """What moves the parameters."""
+        """The optimizer of the learned parameters."""
 
     @property
     def init(self) -> Initializer:
-        """The initial weights' scheme."""
+        """The scheme of the initial weights."""
 
     @property
     def probes(self) -> Sequence[Probe]:
-        """What is measured beside the errors."""
+        """Further measurements."""
 
     @property
     def depth(self) -> int:
-        """Hidden layers."""
+        """Number of hidden layers."""
 
     @property
     def width(self) -> int:
-        """Units in each of them."""
+        """Units in each hidden layer."""
 
     @property
     def batch_size(self) -> int:
@@ -48,12 +48,12 @@ class Experiment(Protocol):
 
     @property
     def validation(self) -> int:
-        """Training samples held out."""
+        """Training samples held out for validation."""
 
     @property
     def seed(self) -> int:
-        """Of every random stream."""
+        """The seed of every random stream."""
 
     @property
     def dtype(self) -> str:
-        """Of the parameters: ``float32`` or ``float64``."""
+        """The parameters' dtype: ``float32`` or ``float64``."""

@@ -1,9 +1,8 @@
-"""Probes: measurements of a run from outside, as further columns of its log.
+"""Probes: measurements of a run that become further columns of its log.
 
-A probe is chosen in the spec by name (``probes: [angle]``). It sees each step's
-parameters and ``grads`` before the optimizer applies them, and the validation set at
-the end of an epoch. A rule knows nothing of probes, and a run without any pays
-nothing for them.
+A spec chooses probes by name (``probes: [angle]``). A probe sees each step's parameters and
+``grads`` before the optimizer applies them, and the validation set at the end of an epoch.
+Rules know nothing of probes. A run without probes pays nothing for them.
 """
 
 from __future__ import annotations
@@ -24,22 +23,21 @@ from lrarun.settings import lookup, setting
 
 
 class Observer:
-    """A probe at work on one run. ``totals`` is its state, which checkpoints keep."""
+    """A probe of one run. Checkpoints keep its state, ``totals``."""
 
     totals: dict[str, Array] = {}
 
     def after_step(self, params: Params, x: Array, y: Array, grads: Params, batch: int) -> None:
-        """Sees mini-batch number ``batch`` of the epoch; must change none of its arguments.
+        """Measure after the step on mini-batch number ``batch`` of the epoch, before the update.
 
-        Their shapes are those of :meth:`lrarun.algorithms.base.Algorithm.step`; ``params`` are as they were
-        before the update.
+        Must not change its arguments, whose shapes are those of :meth:`lrarun.algorithms.base.Algorithm.step`.
         """
 
     def end_of_epoch(self, params: Params, validation: Iterable[tuple[Array, Array]]) -> dict[str, float]:
-        """The epoch's columns.
+        """Return the epoch's columns.
 
         Args:
-            params: as the epoch left them.
+            params: the parameters at the end of the epoch.
             validation: yields blocks (x, y), shapes ``(inputs, n)`` and ``(classes, n)``.
         """
         return {}
@@ -49,16 +47,16 @@ class Probe(ABC):
     """A kind of measurement and its settings."""
 
     name: ClassVar[str]
-    needs: ClassVar[str] = ""  # which rules it is for, if not for all: "rules that ..."
+    needs: ClassVar[str] = ""  # which rules it can measure, unless it is all: "rules that ..."
 
     @classmethod
     def measures(cls, rule: type[Algorithm]) -> bool:
-        """Whether it is for runs of a rule."""
+        """Whether the probe can measure runs of a rule."""
         return True
 
     @classmethod
     def refusal(cls, rule: type[Algorithm]) -> str:
-        """Why it can't measure runs of a rule, with the known rules that it can; empty if it can."""
+        """Return why the probe can't measure runs of a rule, and which rules it can; empty if it can."""
         if cls.measures(rule):
             return ""
         from lrarun.algorithms.registry import algorithms
@@ -67,7 +65,7 @@ class Probe(ABC):
         return f"the probe {cls.name!r} is for {cls.needs} ({', '.join(able) or 'none here'}), not for {rule.name!r}"
 
     def observe(self, algorithm: Algorithm, params: Params) -> Observer:
-        """An observer for one run; raises UsageError for a rule that it can't measure."""
+        """Return an observer for one run; raises UsageError for a rule that the probe can't measure."""
         refusal = self.refusal(type(algorithm))
         if refusal:
             raise UsageError(refusal)
@@ -75,16 +73,16 @@ class Probe(ABC):
 
     @abstractmethod
     def start(self, algorithm: Algorithm, params: Params) -> Observer:
-        """An observer for one run of a rule that it measures."""
+        """Return an observer for one run of a rule that the probe can measure."""
 
 
 @dataclass(frozen=True)
 class Angle(Probe):
     """Angle in degrees between a rule's update and backprop's, on the same parameters and mini-batch.
 
-    Columns: ``angle_mean`` and ``angle_max`` of the whole update (all W and c as one
-    vector, before the optimizer), ``angle_<l>_mean`` of each layer's W, over the
-    epoch's measured mini-batches (Fig. 1(a)).
+    Columns (Fig. 1(a)), over the epoch's measured mini-batches: ``angle_mean`` and
+    ``angle_max`` of the whole update, all W and c as one vector before the optimizer;
+    ``angle_<l>_mean`` of each layer's W.
     """
 
     name: ClassVar[str] = "angle"
@@ -101,13 +99,13 @@ class Angle(Probe):
 
 class _AngleObserver(Observer):
     def __init__(self, probe: Angle, algorithm: Algorithm, params: Params):
-        # Imported here: the registry of rules must not be needed to name the probes.
+        # Imported here, so that naming the probes does not import any rule.
         from lrarun.algorithms.backprop import Backprop
 
         self.every = probe.every
         self.backprop = Backprop(activation=algorithm.activation)
         self.reference = empty_like(params, Backprop.learned)
-        # Number measured, sum and maximum of the whole angle, sum of each layer's.
+        # Mini-batches measured, sum and maximum of the whole angle, sum of each layer's angle.
         self.totals = {"angle": np.zeros(3 + depth_of(params))}
 
     def after_step(self, params, x, y, grads, batch):
@@ -115,7 +113,7 @@ class _AngleObserver(Observer):
             return
         self.backprop.step(params, x, y, self.reference, None)
         products = {family: self._products(family, grads) for family in self.reference}
-        whole = _degrees(sum(products.values()).sum(axis=0))
+        whole = _degrees((products["W"] + products["c"]).sum(axis=0))
         totals = self.totals["angle"]
         totals[0] += 1
         totals[1] += whole
@@ -123,7 +121,7 @@ class _AngleObserver(Observer):
         totals[3:] += [_degrees(layer) for layer in products["W"]]
 
     def _products(self, family: str, grads: Params) -> Array:
-        """Rows (u.v, u.u, v.v) by layer, u the rule's entries and v backprop's."""
+        """Return rows (u.v, u.u, v.v) by layer, with the rule's entries u and backprop's v."""
         pairs = [(grads[family][l].ravel(), v.ravel()) for l, v in self.reference[family].items()]
         return np.array([(u @ v, u @ u, v @ v) for u, v in pairs], np.float64)
 
@@ -145,8 +143,8 @@ def _degrees(products: Array) -> float:
 class Discrepancy(Probe):
     """The hidden layers' local losses and their sum, per validation sample (Eqs. 3 and 4, Fig. 1(b)).
 
-    Columns: ``discrepancy_<l>`` for each hidden layer and ``discrepancy``, their sum.
-    The output's own loss is the log's ``validation_nll``. For rules that set targets.
+    For rules that set targets. Columns: ``discrepancy_<l>`` for each hidden layer and
+    ``discrepancy``, their sum. The output's loss is the log's ``validation_nll``.
     """
 
     name: ClassVar[str] = "discrepancy"
@@ -182,5 +180,5 @@ PROBES: dict[str, type[Probe]] = {kind.name: kind for kind in (Angle, Discrepanc
 
 
 def get_probe(name: str) -> type[Probe]:
-    """The probe class of that name; raises ``UnknownName`` (a KeyError) for another."""
+    """Return a probe class by name; raises ``UnknownName`` (a KeyError) if there is none."""
     return lookup("probe", PROBES, name)

@@ -1,8 +1,8 @@
 """The training loop: (spec, data) -> one record per epoch.
 
-Opens no file. A :class:`Training` can be stopped at any mini-batch and its state
-stored and restored; going on from a restored state gives the same bits as never
-having stopped.
+Opens no file. A :class:`Training` can stop at any mini-batch, and its state can be stored
+and restored. Training that goes on from a restored state gives the same bits as training
+that never stopped.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from lrarun.nn.randomness import stream
 Record = dict[str, Any]
 
 EVALUATION_BLOCK = 1000
-PAUSE_EVERY = 16  # mini-batches between two looks at whether to pause
+PAUSE_EVERY = 16  # mini-batches between two calls of pause()
 
 
 class Diverged(ArithmeticError):
-    """A loss stopped being a finite number; ``record`` is the epoch's record."""
+    """A loss is not finite; ``record`` is the epoch's record."""
 
     def __init__(self, record: Record):
         self.record = record
@@ -45,7 +45,7 @@ class Evaluation:
     Attributes:
         nll: mean negative log likelihood, nats.
         error: percent of samples whose highest score is not their class.
-        predicted: the class of the highest score per sample, uint8, shape ``(samples,)``.
+        predicted: the class with the highest score per sample, uint8, shape ``(samples,)``.
     """
 
     nll: float
@@ -57,14 +57,14 @@ class Training:
     """One network being trained.
 
     Attributes:
-        epoch: epochs finished so far.
-        batch: mini-batches of the epoch in progress that are done.
+        epoch: epochs finished.
+        batch: mini-batches finished in the current epoch.
         params: the current parameters.
         best_params: those of ``best_epoch``, the first epoch with the lowest validation error.
         records: one record per finished epoch.
 
     Raises:
-        UsageError: if the spec asks for more validation samples than the data set has.
+        UsageError: the spec asks for more validation samples than the data set has.
     """
 
     def __init__(self, spec: Experiment, dataset: Dataset):
@@ -83,7 +83,7 @@ class Training:
         largest = min(spec.batch_size, len(self.train_index))
         self._pixels = aligned_empty((largest, dataset.train_images.shape[1]), self.dtype)
         self._one_hot = np.eye(dataset.classes, dtype=self.dtype)
-        self._looked = False  # at what the rule does in its first step
+        self._checked = False  # the rule's first step
         self.epoch = self.batch = 0
         self.nll_sum = self.seconds = 0.0
         self.best_epoch, self.best_error = 0, np.inf
@@ -104,19 +104,19 @@ class Training:
         return -(-len(self.train_index) // self.spec.batch_size)
 
     def advance(self, pause: Callable[[], bool] = lambda: False) -> Record | None:
-        """Trains to the end of the epoch, or until ``pause()`` is true.
+        """Train to the end of the epoch, or until ``pause()`` is true.
 
         Returns:
             The epoch's record (``epoch, train_nll, validation_nll, validation_error``
             in percent, ``seconds``, and the probes' columns), or None if paused.
 
         Raises:
-            Diverged: if a loss is no longer a finite number.
-            BadRule: the rule's first step does not do what a step must.
+            Diverged: a loss is not finite.
+            BadRule: the rule's first step does not do what it must (:mod:`lrarun.engine.contract`).
         """
         started = time.perf_counter()
         order = stream(self.spec.seed, "order", self.epoch).permutation(self.train_index)
-        # Overflow is not an accident to warn of but an outcome, reported as `Diverged`.
+        # No warnings of overflow: it is an outcome, reported as `Diverged`.
         with np.errstate(all="ignore"):
             while self.batch < self.batches:
                 if self.batch % PAUSE_EVERY == PAUSE_EVERY - 1 and pause():
@@ -134,7 +134,7 @@ class Training:
         index = order[self.batch * size : (self.batch + 1) * size]
         x = datasets.columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
         y = self._one_hot.take(self.dataset.train_labels[index], axis=1)
-        first = None if self._looked else FirstStep(self.algorithm, self.params, self.grads)
+        first = None if self._checked else FirstStep(self.algorithm, self.params, self.grads)
         if self.carry is None:
             record = self.algorithm.step(self.params, x, y, self.grads, self.noise)
         else:
@@ -142,7 +142,7 @@ class Training:
         loss = loss_of(self.algorithm, record)
         if first is not None:
             first.check(self.params)
-            self._looked = True
+            self._checked = True
         for observer in self.observers:
             observer.after_step(self.params, x, y, self.grads, self.batch)
         self.optimizer.update(self.params, self.grads, self.optimizer_state)
@@ -150,7 +150,7 @@ class Training:
         self.batch += 1
 
     def _carrying_step(self, index: Array, x: Array, y: Array) -> dict[str, Array]:
-        """A step of a rule that remembers each sample: its rows are gathered before and put back after."""
+        """Make a step of a rule that remembers each sample: gather the samples' rows, and store them afterwards."""
         carry = self.carry or {}
         carried = {l: states[index].T for l, states in carry.items()}
         step: Callable[..., dict[str, Array]] = self.algorithm.step
@@ -186,7 +186,7 @@ class Training:
         return data.train_images, data.train_labels, index
 
     def _blocks(self, subset: str):
-        """Yields (x, y) in blocks of columns; x's memory is used again for the next block."""
+        """Yield (x, y) in blocks of columns; the next block reuses x's memory."""
         images, labels, index = self._samples(subset)
         pixels = np.empty((EVALUATION_BLOCK, images.shape[1]), self.dtype)
         for start in range(0, len(index), EVALUATION_BLOCK):
@@ -194,14 +194,14 @@ class Training:
             yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot.take(labels[block], axis=1)
 
     def evaluate(self, subset: str, params: Params | None = None) -> Evaluation:
-        """Scores on ``"train"``, ``"validation"`` or ``"test"`` samples, of the current or given parameters.
+        """Return the scores of the current or given parameters on a subset of the samples.
 
         Args:
-            subset: which samples, m of them.
+            subset: ``"train"``, ``"validation"`` or ``"test"``.
             params: by family and layer; None for the current ones.
 
         Returns:
-            Mean NLL in nats, error in percent, and the classes predicted, shape ``(m,)``.
+            Mean NLL in nats, error in percent, and the predicted classes, shape ``(samples,)``.
         """
         params = self.params if params is None else params
         _, labels, index = self._samples(subset)
@@ -216,7 +216,7 @@ class Training:
         return Evaluation(total / len(index), error, classes)
 
     def state(self) -> dict[str, Any]:
-        """Everything that going on needs: a nested dict of arrays, numbers, strings and lists of records."""
+        """Return all that training needs to go on: a nested dict of arrays, numbers, strings and lists of records."""
         return {
             "params": self.params,
             "best_params": self.best_params,
@@ -236,10 +236,10 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Puts back what :meth:`state` gave, from the same spec and data set.
+        """Restore what :meth:`state` returned for the same spec and data set.
 
         Raises:
-            UsageError: if arrays are missing or have another shape or dtype.
+            UsageError: arrays are missing, or have another shape or dtype.
         """
         current = self.state()
         for part in ("params", "best_params", "optimizer", "carry", "observers"):
@@ -257,9 +257,9 @@ def _copy(tree: Any) -> Any:
 
 
 def _assign(target: Any, source: Any) -> None:
-    """Copies arrays into arrays of the same tree, in place: views of them stay valid."""
+    """Copy arrays into those of a tree of the same form, in place: views of them stay valid."""
     if isinstance(target, dict) != isinstance(source, dict):
-        raise UsageError("stored parts and arrays are not where they are expected")
+        raise UsageError("the stored state has a part where an array is expected, or an array where a part is")
     if not isinstance(target, dict):
         if target.shape != source.shape or target.dtype != source.dtype:
             raise UsageError(f"a stored array has shape {source.shape}, expected {target.shape}")
@@ -272,13 +272,14 @@ def _assign(target: Any, source: Any) -> None:
 
 
 def _plain(state: Any) -> Any:
-    """A bit generator's state with lists for its arrays, so that JSON can hold it."""
+    """Return a bit generator's state with lists in place of arrays, as JSON needs."""
     if isinstance(state, dict):
         return {key: _plain(value) for key, value in state.items()}
     return {"array": [int(v) for v in state]} if isinstance(state, np.ndarray) else state
 
 
 def _with_arrays(state: Any) -> Any:
+    """Undo :func:`_plain`."""
     if not isinstance(state, dict):
         return state
     if set(state) == {"array"}:

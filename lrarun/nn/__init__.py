@@ -1,1 +1,1 @@
-"""The maths: activations, losses, initial weights, layers, relaxation and optimizers. Knows no learning rule."""
+"""The maths: activations, losses, initial weights, layers, relaxation and optimizers. It knows no learning rule."""

@@ -1,7 +1,6 @@
 """Post-activation functions phi and their derivatives.
 
-Each derivative is written in the *output* z = phi(h): the forward pass keeps z
-anyway, and none of these functions then needs h again.
+Each derivative is a function of the *output* z = phi(h), which the forward pass keeps anyway.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ class Activation:
     dphi: Callable[[Array], Array]
 
     def __reduce__(self):
-        # By name: a rule travels to another process with its activation, and lambdas do not pickle.
+        # By name: a rule is sent to other processes together with its activation, and lambdas can't be pickled.
         return get_activation, (self.name,)
 
 
 def _sigmoid(h: Array) -> Array:
-    # tanh does not overflow, whatever the size of h.
+    # Unlike exp, tanh does not overflow for any h.
     return 0.5 * (1 + np.tanh(0.5 * h))
 
 
@@ -68,12 +67,12 @@ ACTIVATIONS = {
 
 
 def get_activation(name: str) -> Activation:
-    """The activation of that name; raises ``UnknownName`` (a KeyError) for another."""
+    """Return an activation by name; raises ``UnknownName`` (a KeyError) if there is none."""
     return lookup("activation", ACTIVATIONS, name)
 
 
 def softmax(h: Array) -> Array:
-    """Class probabilities over the rows of h, shape (..., classes, n)."""
+    """Return class probabilities over the rows of h, shape ``(..., classes, n)``."""
     z = h - np.maximum.reduce(h, axis=-2, keepdims=True)
     np.exp(z, out=z)
     z /= np.add.reduce(z, axis=-2, keepdims=True)

@@ -1,4 +1,4 @@
-"""The two types that the maths passes around."""
+"""The types of an array and of a network's parameters."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""RMSprop's and Adam's update as one pass over the weights, compiled by Numba where the extra ``fast`` is installed.
+"""RMSprop's and Adam's update in one pass over the weights, compiled by Numba if the extra ``fast`` is installed.
 
-NumPy passes over the weights once for each operation; a compiled loop does all operations
-on one entry before it goes to the next. They are the same operations in the same order,
-each rounded to the weights' dtype, and leave ``grads`` as NumPy does, so that not one bit of a
-result depends on whether Numba is there, or on when it was loaded (``tests/test_compiled.py``).
-What each loop computes is said once, in :mod:`lrarun.nn.optimizers`.
+NumPy passes over the weights once per operation. A compiled loop does all operations on
+one entry before it goes on to the next: the same operations in the same order, each
+rounded to the weights' dtype. Results have the same bits with and without Numba, whenever
+it was loaded (``tests/nn/test_compiled.py``). :mod:`lrarun.nn.optimizers` has the formulas.
 
-Numba is loaded in a thread of its own while NumPy goes on: a run neither waits for it nor
-fails by it, and can be interrupted meanwhile.
+Numba loads in a thread of its own while NumPy goes on. A run never waits for it, never
+fails because of it, and can be interrupted meanwhile.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from lrarun.nn.arrays import Array
 
 Loop = Callable[..., None]
 
-# To load Numba and compile the loops takes about a second, and so does it to update this many
-# entries without: a run of a moment never pays for what it would not use.
+# Loading Numba and compiling the loops takes about a second, as long as NumPy takes to update this many
+# entries. Runs that are shorter than that never load it.
 WORTH_IT = 1_000_000_000
-AT_EXIT = 5.0  # seconds to wait for the thread: LLVM must not be taken down while it works
+AT_EXIT = 5.0  # seconds to wait for the thread at exit: LLVM must not be unloaded while it works
 
 _updated = 0
 _loops: dict[str, Loop] = {}
@@ -33,12 +32,12 @@ _loader: threading.Thread | None = None
 
 
 def loop(name: str, *arrays: Array) -> Loop | None:
-    """The compiled loop of an optimizer, or None where, or as long as, NumPy is to do it.
+    """Return an optimizer's compiled loop, or None if there is none or it is not loaded yet.
 
     Args:
         name: the optimizer's.
-        arrays: the weights to be updated and what the loop would be given beside them; only flat arrays
-            of one length and one dtype, float32 or float64, have loops.
+        arrays: the weights, shape ``(entries,)``, and the loop's other arrays. There are loops only for arrays
+            of the same shape and dtype, float32 or float64.
     """
     global _updated
     w = arrays[0]
@@ -51,20 +50,20 @@ def loop(name: str, *arrays: Array) -> Loop | None:
 
 
 def at_once() -> str:
-    """Loads Numba now, if it is there; returns why there are no loops, or nothing if there are."""
+    """Load Numba now, if it is installed; return why there are no loops, or an empty string if there are."""
     return "" if _loops else _load()
 
 
 def _begin_to_load() -> None:
     global _loader
-    # Not waited for when a process ends, but for so long: it could hang where memory is short.
+    # A daemon, joined for a limited time: it could hang if memory is short.
     _loader = threading.Thread(target=_load, name="lrarun-compile", daemon=True)
     atexit.register(_loader.join, AT_EXIT)
     _loader.start()
 
 
 def _load() -> str:
-    """Compiles the loops for both dtypes and only then offers them; returns why it could not."""
+    """Compile the loops for both dtypes, then offer them; return why that failed, or an empty string."""
     try:
         import numba
 
@@ -75,13 +74,13 @@ def _load() -> str:
         for name, (slots, scalars) in _ARGUMENTS.items():
             for dtype in (np.float32, np.float64):
                 compiled[name](*np.ones((slots, 2), dtype), *np.ones(scalars, dtype))
-    except Exception as error:  # whatever is wrong with a library that is not needed is no reason to fail
+    except Exception as error:  # Numba is optional: nothing that is wrong with it may stop a run
         return f"{type(error).__name__}: {error}"
     _loops.update(compiled)
     return ""
 
 
-# The scalars are of the arrays' dtype: with a Python float, Numba would compute in double precision.
+# Scalars have the arrays' dtype: with a Python float, Numba would compute in double precision.
 
 
 def _rmsprop(w, g, square, learning_rate, decay, rest, epsilon):
@@ -100,4 +99,4 @@ def _adam(w, g, mean, square, rate, decay1, rest1, decay2, rest2, epsilon):
 
 
 _LOOPS = {"rmsprop": _rmsprop, "adam": _adam}
-_ARGUMENTS = {"rmsprop": (3, 4), "adam": (4, 6)}  # how many arrays and how many scalars
+_ARGUMENTS = {"rmsprop": (3, 4), "adam": (4, 6)}  # numbers of arrays and of scalars

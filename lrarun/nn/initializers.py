@@ -1,8 +1,7 @@
 """Initial weights.
 
-An initializer is called with a generator, a shape ``(fan_out, fan_in)`` and a dtype.
-Draws are made in float64 and rounded, so that float32 and float64 runs start from the
-same weights.
+An initializer is called with a generator, a shape ``(fan_out, fan_in)`` and a dtype. It
+draws in float64 and rounds, so that float32 and float64 runs start from the same weights.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ class Initializer(ABC):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-        """Float64 weights of shape ``(fan_out, fan_in)``."""
+        """Draw float64 weights of shape ``(fan_out, fan_in)``."""
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.float32) -> Array:
-        """Weights of shape ``(fan_out, fan_in)`` in the given dtype."""
+        """Draw weights of shape ``(fan_out, fan_in)`` in a dtype."""
         return self.draw(rng, shape).astype(dtype, order="C")
 
 
@@ -40,8 +39,8 @@ class Gaussian(Initializer):
         0.05,
         "standard deviation of the weights",
         gt=0,
-        paper="prints 'variance of 0.05'; a standard deviation of 0.05 for W is what fits Table 1"
-        " (a variance of 0.05 memorises: 6.6 % validation error after 10 epochs, against 2.8)",
+        paper="prints 'variance of 0.05'; a standard deviation of 0.05 for W fits Table 1"
+        " (with a variance of 0.05 the network memorises: 6.6 % validation error after 10 epochs, against 2.8)",
     )
 
     def draw(self, rng, shape):
@@ -50,7 +49,7 @@ class Gaussian(Initializer):
 
 @dataclass(frozen=True)
 class Glorot(Initializer):
-    """Uniform on ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, Eq. 16)."""
+    """Uniform weights within ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, Eq. 16)."""
 
     name: ClassVar[str] = "glorot"
 
@@ -69,7 +68,7 @@ class Orthogonal(Initializer):
     def draw(self, rng, shape):
         rows, columns = max(shape), min(shape)
         q, r = np.linalg.qr(rng.standard_normal((rows, columns)))
-        # The signs make the distribution uniform over orthogonal matrices (Mezzadri 2007).
+        # Without these signs, the matrices would not be uniformly distributed (Mezzadri 2007).
         q *= np.sign(np.diagonal(r))
         return self.gain * (q if shape[0] >= shape[1] else q.T)
 
@@ -78,5 +77,5 @@ INITIALIZERS: dict[str, type[Initializer]] = {kind.name: kind for kind in (Gauss
 
 
 def get_initializer(name: str) -> type[Initializer]:
-    """The initializer class of that name; raises ``UnknownName`` (a KeyError) for another."""
+    """Return an initializer class by name; raises ``UnknownName`` (a KeyError) if there is none."""
     return lookup("initial scheme", INITIALIZERS, name)

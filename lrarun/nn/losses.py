@@ -1,9 +1,8 @@
 """Losses and their error units (Eqs. 2 to 4 of Ororbia and Mali).
 
-A loss returns one number per network: with arrays of shape ``(..., units, n)`` the
-result has shape ``(...)``. Error units keep the shape of their arguments and are
-never divided by the batch size; a mean over the batch is taken where an update is
-formed.
+A loss returns one number per network: arrays of shape ``(..., units, n)`` give a result of
+shape ``(...)``. Error units have the shape of their arguments and are never divided by the
+batch size. The mean over the batch is taken where the update is formed.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from lrarun.nn.arrays import Array
 
 
 def nll(scores: Array, y: Array) -> Array:
-    """Mean negative log likelihood per sample, in nats, shape ``(...)``.
+    """Return the mean negative log likelihood per sample, in nats, shape ``(...)``.
 
     Args:
-        scores: class scores, 0 or more, shape ``(..., classes, n)``. Scores that do not
-            sum to one (equilibrium propagation's output units) are normalised.
+        scores: class scores, 0 or more, shape ``(..., classes, n)``. They are normalised to
+            sum to one, as equilibrium propagation's output units do not.
         y: one-hot labels of the same shape.
 
-    The printed Eq. 2 carries a factor 1/2 that its own derivative lacks; it is left out.
+    The printed Eq. 2 has a factor 1/2 that its printed derivative lacks; the factor is left out here.
     """
-    # The ufuncs' own reductions: the methods sum and mean take longer than the sums here.
+    # The ufuncs' own reductions: for arrays this small, the methods sum and mean cost more than the sums.
     tiny = np.finfo(scores.dtype).tiny
     likelihood = np.add.reduce(scores * y, axis=-2)
     likelihood /= np.maximum(np.add.reduce(scores, axis=-2), tiny)
@@ -50,9 +49,7 @@ class LocalLoss:
 
 
 def _gaussian_error(y: Array, z: Array) -> Array:
-    e = z - y
-    e *= 2
-    return e
+    return 2 * (z - y)
 
 
 def _cauchy_error(y: Array, z: Array) -> Array:

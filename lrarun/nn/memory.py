@@ -1,4 +1,4 @@
-"""Where arrays lie in memory."""
+"""Aligned memory, and arrays that share one block of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALIGNMENT = 64
 
 
 def aligned_empty(shape: Sequence[int], dtype: Any = np.float32) -> Array:
-    """An uninitialised array of a shape that starts at a multiple of 64 bytes, rows one after another."""
+    """Return an uninitialised array of a shape, in C order, that starts at a multiple of 64 bytes."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
@@ -27,7 +27,7 @@ def aligned_empty(shape: Sequence[int], dtype: Any = np.float32) -> Array:
 
 
 class _Members(dict[int, Array]):
-    """One family's arrays by layer; setting one writes into the memory that is there."""
+    """One family's arrays by layer; assigning to one copies into its memory."""
 
     def __setitem__(self, l: int, a: Array) -> None:
         if a is not self[l]:
@@ -35,26 +35,26 @@ class _Members(dict[int, Array]):
 
 
 class Packed(dict[str, dict[int, Array]]):
-    """Arrays by family and layer that are parts of one array, one after another.
+    """Arrays by family and layer that are consecutive parts of one flat array.
 
-    What is done to every entry of every layer alike can then be done to ``flat`` at once:
-    one call instead of one for each weight matrix and each bias (docs/performance.md).
+    An optimizer updates ``flat`` in one call, in place of one call for each weight matrix
+    and each bias (docs/performance.md).
 
     Attributes:
-        flat: all entries, in one dimension; zeros fill the gaps, as each array starts at a cache line.
-        layout: (family, layer, shape) of each array, in their order.
+        flat: all entries, shape ``(entries,)``. Each array starts at a cache line; zeros fill the gaps.
+        layout: (family, layer, shape) of each array, in order.
     """
 
     def __init__(self, layers: Layers):
-        """Room for arrays like those given, filled with zeros.
+        """Allocate zeros in the shapes of the arrays given.
 
         Raises:
-            ValueError: if they are of different dtypes.
+            ValueError: the arrays have different dtypes.
         """
         arrays = [(family, l, a) for family, members in layers.items() for l, a in members.items()]
         dtypes = {a.dtype for *_, a in arrays}
         if len(dtypes) != 1:
-            raise ValueError(f"arrays of one dtype can be packed, not of {sorted(map(str, dtypes))}")
+            raise ValueError(f"only arrays of one dtype can be packed, not of {sorted(map(str, dtypes))}")
         (dtype,) = dtypes
         line = ALIGNMENT // dtype.itemsize
         rooms = [-(-a.size // line) * line for *_, a in arrays]
@@ -70,7 +70,7 @@ class Packed(dict[str, dict[int, Array]]):
 
 
 def pack(layers: Layers, first: Sequence[str] = ()) -> Packed:
-    """A packed copy, with some families before the others."""
+    """Return a packed copy, with the families in ``first`` before the others."""
     order = [*first, *(family for family in layers if family not in first)]
     packed = Packed({family: layers[family] for family in order})
     for family, members in layers.items():
@@ -80,10 +80,10 @@ def pack(layers: Layers, first: Sequence[str] = ()) -> Packed:
 
 
 def in_pieces(*trees: Layers) -> list[tuple[Array, ...]]:
-    """The arrays of the first tree, each with those that stand in its place in the others, all of one shape.
+    """Pair each array of the first tree with those of the same family and layer in the others.
 
-    Where all are packed and begin with what the first one holds, that is one tuple, of
-    flat arrays.
+    If all trees are packed and begin with the first one's layout, the result is a single
+    tuple of flat arrays, shape ``(entries,)``.
     """
     first = trees[0]
     if isinstance(first, Packed):

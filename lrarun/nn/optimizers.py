@@ -1,8 +1,7 @@
 """Optimizers: how an entry of ``grads`` moves its parameter, in place.
 
-Every entry of ``grads`` is subtracted, after scaling; no rule ever adds one. State is
-a nested dict of arrays, shaped like the parameters, so that a checkpoint can store
-it without knowing which optimizer made it.
+Every entry of ``grads`` is scaled and subtracted, never added. The state is a nested dict
+of arrays, so that a checkpoint can store it without knowing the optimizer.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ State = dict[str, Any]
 
 
 class Optimizer(ABC):
-    """One pair: ``init`` makes the state, ``update`` moves the parameters."""
+    """An optimizer: ``init`` makes its state, ``update`` moves the parameters."""
 
     name: ClassVar[str]
     learning_rate: float
 
     @abstractmethod
     def init(self, params: Params, learned: Sequence[str]) -> State:
-        """State for the families in ``learned``: a nested dict, its arrays in the parameters' shapes or scalars."""
+        """Return the state for the families in ``learned``: a nested dict of scalars and arrays shaped like them."""
 
     @abstractmethod
     def update(self, params: Params, grads: Params, state: State) -> None:
-        """Moves every parameter that has an entry in ``grads``, of the parameter's shape, which may be overwritten."""
+        """Move every parameter that has an entry in ``grads``, of the same shape. May overwrite ``grads``."""
 
 
 def _scalars(w: Array, *values: float) -> list[Any]:
-    """Numbers in the dtype of the weights, to which NumPy rounds a Python float by itself."""
+    """Return numbers in the dtype of the weights, as NumPy rounds a Python float."""
     return [w.dtype.type(value) for value in values]
 
 
@@ -67,8 +66,8 @@ class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton 2012), with the centring and momentum of Graves (2013) as options.
 
     s = decay s + (1 - decay) g^2, w -= learning_rate g / (sqrt(s) + epsilon).
-    Centred: sqrt(s - mean^2) with a running mean of g. With momentum, the step is
-    added to ``momentum`` times the previous one.
+    Centring replaces sqrt(s) by sqrt(s - mean^2), with a running mean of g. Momentum adds
+    ``momentum`` times the previous step to each step.
     """
 
     name: ClassVar[str] = "rmsprop"
@@ -114,7 +113,7 @@ class RMSprop(Optimizer):
             mean += (1 - self.decay) * g
             np.multiply(mean, mean, out=root)
             np.subtract(square, root, out=root)
-            # Rounding can leave a tiny negative variance.
+            # Rounding can make a variance slightly negative.
             np.sqrt(np.maximum(root, 0, out=root), out=root)
         root += self.epsilon
         g *= self.learning_rate
@@ -128,7 +127,7 @@ class RMSprop(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015, Algorithm 1), bias correction folded into the step size.
+    """Adam (Kingma and Ba 2015, Algorithm 1), with the bias correction in the step size.
 
     m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
     w -= learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon sqrt(1 - beta2^t)).
@@ -187,5 +186,5 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, RMSp
 
 
 def get_optimizer(name: str) -> type[Optimizer]:
-    """The optimizer class of that name; raises ``UnknownName`` (a KeyError) for another."""
+    """Return an optimizer class by name; raises ``UnknownName`` (a KeyError) if there is none."""
     return lookup("optimizer", OPTIMIZERS, name)

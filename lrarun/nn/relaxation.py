@@ -8,9 +8,9 @@ identity, the energy of one sample (Scellier and Bengio 2017, Eq. 1) is
 and a nudge adds beta/2 |y - s_L|^2. Hence -dE/ds_l = field_l - s_l with
 field_l = W_l s_{l-1} + W_{l+1}^T s_{l+1} + c_l.
 
-States are dicts by layer, ``s[l]`` of shape ``(..., units, n)``; ``drive`` is
-W_1 x + c_1, the part of layer 1's field that no sweep changes. States that are passed
-in are left as they are.
+A state is a dict by layer, ``s[l]`` of shape ``(..., units, n)``. ``drive`` is W_1 x + c_1,
+the part of layer 1's field that no sweep changes. No function changes the state that it is
+given.
 """
 
 from __future__ import annotations
@@ -18,82 +18,75 @@ from __future__ import annotations
 import numpy as np
 
 from lrarun.nn.arrays import Array, Params
-from lrarun.nn.network import depth_of
+from lrarun.nn.network import affine, depth_of
 
 State = dict[int, Array]
 
 
 def drive_of(params: Params, x: Array) -> Array:
-    """W_1 x + c_1, shape ``(..., units of layer 1, n)``."""
-    drive = params["W"][1] @ x
-    drive += params["c"][1]
-    return drive
+    """Return W_1 x + c_1, shape ``(..., units of layer 1, n)``."""
+    return affine(params["W"][1], params["c"][1], x)
 
 
 def energy(params: Params, drive: Array, s: State) -> Array:
-    """The energy of each sample, shape ``(..., n)``, without a nudge."""
+    """Return the energy of each sample without a nudge, shape ``(..., n)``."""
     total = np.zeros((), drive.dtype)
     for l in s:
-        below = drive if l == 1 else params["W"][l] @ s[l - 1] + params["c"][l]
+        below = drive if l == 1 else affine(params["W"][l], params["c"][l], s[l - 1])
         total = total + (s[l] * (0.5 * s[l] - below)).sum(axis=-2)
     return total
 
 
 def forward_state(params: Params, drive: Array) -> State:
-    """One bottom-up pass: s_l = clip(W_l s_{l-1} + c_l, 0, 1), shapes ``(..., units, n)``."""
+    """Return the state after one bottom-up pass: s_l = clip(W_l s_{l-1} + c_l, 0, 1), shapes ``(..., units, n)``."""
     s = {1: np.clip(drive, 0, 1)}
     for l in range(2, depth_of(params) + 1):
-        below = params["W"][l] @ s[l - 1]
-        below += params["c"][l]
-        s[l] = np.clip(below, 0, 1, out=below)
+        s[l] = np.clip(affine(params["W"][l], params["c"][l], s[l - 1]), 0, 1)
     return s
 
 
 def zero_state(params: Params, drive: Array) -> State:
-    """Every unit at 0, shapes ``(..., units, n)``."""
+    """Return the state with every unit at 0, shapes ``(..., units, n)``."""
     shapes = {l: (*drive.shape[:-2], c.shape[-2], drive.shape[-1]) for l, c in params["c"].items()}
     return {l: np.zeros(shape, drive.dtype) for l, shape in shapes.items()}
 
 
 def field(params: Params, drive: Array, s: State, l: int) -> Array:
-    """W_l s_{l-1} + W_{l+1}^T s_{l+1} + c_l, a new array of s_l's shape."""
-    if l == 1:
-        total = drive.copy()
-    else:
-        total = params["W"][l] @ s[l - 1]
-        total += params["c"][l]
+    """Return W_l s_{l-1} + W_{l+1}^T s_{l+1} + c_l as a new array of s_l's shape."""
+    total = drive.copy() if l == 1 else affine(params["W"][l], params["c"][l], s[l - 1])
     if l + 1 in s:
         total += params["W"][l + 1].mT @ s[l + 1]
     return total
 
 
 def _nudged_minimum(total: Array, y: Array, beta: float | Array) -> Array:
-    """The s in [0, 1] that minimises (1 + beta)/2 s^2 - (total + beta y) s."""
+    """Return the s in [0, 1] that minimises (1 + beta)/2 s^2 - (total + beta y) s."""
     total += beta * y
     curvature = np.asarray(1 + beta, total.dtype)
     inner = np.clip(total / np.where(curvature > 0, curvature, 1), 0, 1)
-    # Where it is not convex, one of the two ends is the minimum.
+    # Where the parabola is not convex, its minimum is at 0 or at 1.
     return np.where(curvature > 0, inner, total > curvature / 2)
 
 
 def alternating(
     params: Params, drive: Array, s: State, sweeps: int, beta: float | Array = 0.0, y: Array | None = None
 ) -> State:
-    """Block coordinate descent: every second layer at its exact minimum, then the layers between.
+    """Relax by block coordinate descent: set every second layer to its exact minimum, then the layers between.
 
-    Layers of one parity do not meet in the energy, so that setting all of them at once
-    minimises it exactly: the energy never rises. The output's parity goes first: it is
-    where a nudge enters.
+    No term of the energy joins two layers of the same parity. Setting all of them at once
+    therefore minimises the energy exactly, and it never rises. The output's parity goes
+    first, because a nudge enters there.
 
     Args:
+        params: ``W`` and ``c``.
         drive: as from :func:`drive_of`.
-        s: where to start, shapes ``(..., units, n)``; left as it is.
+        s: where to start, shapes ``(..., units, n)``.
         sweeps: updates of every layer.
         beta: the nudge's strength, of either sign, or one for each sample, shape ``(n,)``.
         y: one-hot labels, shape ``(..., classes, n)``, or None for no nudge.
 
     Returns:
-        The state that is reached, in the shapes of ``s``.
+        The state reached, in the shapes of ``s``.
     """
     s, L = dict(s), depth_of(params)
     for _ in range(sweeps):
@@ -115,10 +108,10 @@ def euler(
     beta: float | Array = 0.0,
     y: Array | None = None,
 ) -> State:
-    """The published dynamics: s_l <- clip(s_l - step_size dE/ds_l, 0, 1), all layers at once.
+    """Relax by the published dynamics: s_l <- clip(s_l - step_size dE/ds_l, 0, 1), all layers at once.
 
-    Args and result are those of :func:`alternating`, in the same shapes; a step size of 1
-    or more may not settle.
+    Arguments, result and their shapes are those of :func:`alternating`. With a step size of
+    1 or more, the state may not settle.
     """
     L = depth_of(params)
     for _ in range(sweeps):

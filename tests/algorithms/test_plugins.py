@@ -131,7 +131,7 @@ def test_two_files_of_one_name_are_refused(plugin, tmp_path, monkeypatch):
     for folder in (tmp_path, tmp_path / "other"):
         (folder / "rule.py").write_text(RULE)
     monkeypatch.setenv(plugins.VARIABLE, os.pathsep.join(["rule.py", "other/rule.py"]))
-    with pytest.raises(UsageError, match="have one name"):
+    with pytest.raises(UsageError, match="have the same name"):
         plugins.files()
     monkeypatch.setenv(plugins.VARIABLE, os.pathsep.join(["rule.py", str(tmp_path / "rule.py")]))
     assert plugins.files() == [tmp_path / "rule.py"], "one file named twice is one"

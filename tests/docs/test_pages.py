@@ -16,11 +16,11 @@ from lrarun.algorithms.registry import rules_in
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.nn.network import empty_like, init_forward
 from lrarun.specs.spec import load_specs, make_spec
+from tests.support.own_rule import RULE
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def code(page: str) -> str:
@@ -74,9 +74,8 @@ def test_the_readme_lists_every_exit_code():
 
 @pytest.fixture
 def contributed_rule(tmp_path, monkeypatch):
-    """The rule in CONTRIBUTING.md's recipe, saved as a file and found in it as the registry would find it."""
-    source = re.search(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)[1]
-    (tmp_path / "contributed.py").write_text(source, encoding="utf-8")
+    """The rule of docs/extending.md, saved as a file and found in it as the registry would find it."""
+    (tmp_path / "contributed.py").write_text(RULE, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     (kind,) = rules_in(importlib.import_module("contributed"))
     yield kind

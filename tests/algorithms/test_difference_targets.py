@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from lrarun.algorithms.backprop import Backprop
-from lrarun.algorithms.dtp import DTP, DTPSigma
+from lrarun.algorithms.dtp import DTP
+from lrarun.algorithms.dtp_sigma import DTPSigma
 from lrarun.nn.activations import get_activation
 from lrarun.nn.network import empty_like
 
