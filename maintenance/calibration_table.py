@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lrarun.results.read import Result, read_results
+from lrarun.results.settings import differing, flatten
 from lrarun.specs.spec import load_specs, make_spec
 
 HEAD = """# Calibration: what was tried where the paper is silent
@@ -23,21 +24,12 @@ The test set plays no part. What was taken from it, and why, is in [choices.md](
 PLACES = ("seed", "epochs", "depth")
 
 
-def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in mapping.items():
-        inner = isinstance(value, dict)
-        found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return found
-
-
 def changed(spec: dict[str, Any]) -> str:
     """The settings in which a spec differs from its rule's defaults at the same depth."""
     silent = {key: spec[key] for key in PLACES} | {"algorithm": spec["algorithm"]["name"]}
-    default = flat(make_spec(silent).to_dict())
-    differing = {key: value for key, value in flat(spec).items() if default.get(key) != value}
-    return ", ".join(f"{key} = {shown(value)}" for key, value in differing.items()) or "the defaults"
+    own = flatten(spec)
+    keys = differing([own, flatten(make_spec(silent).to_dict())])
+    return ", ".join(f"{key} = {shown(own[key])}" for key in keys if key in own) or "the defaults"
 
 
 def shown(value: Any) -> str:
@@ -50,12 +42,11 @@ def row(spec: dict[str, Any], result: Result | None) -> str:
     cells = [spec["algorithm"]["name"], str(spec["depth"]), changed(spec)]
     if result is None:
         return f"| {' | '.join(cells)} | missing | | |"
-    record = result.record
     if result.state == "diverged":
-        return f"| {' | '.join(cells)} | diverged | {record.get('epoch', 0)} | {spec['epochs']} |"
-    score = f"{record['validation_error']:.2f}" if "validation_error" in record else "-"
+        return f"| {' | '.join(cells)} | diverged | {result.epoch} | {spec['epochs']} |"
+    score = "-" if result.validation_error is None else f"{result.validation_error:.2f}"
     state = "" if result.finished else f" ({result.state})"
-    return f"| {' | '.join(cells)} | {score}{state} | {record.get('best_epoch', '-')} | {spec['epochs']} |"
+    return f"| {' | '.join(cells)} | {score}{state} | {result.best_epoch or '-'} | {spec['epochs']} |"
 
 
 def page(experiments: Path, reference: Path) -> str:

@@ -243,7 +243,7 @@ def cluster(runs: int, file: Path, undisturbed: Path, folder: Path) -> None:
 def interrupted(file: Path, results: Path) -> None:
     """Ctrl-C, as a terminal sends it: every process stops within two seconds, and the runs can go on."""
     command = lrarun("train", file, "--results", results, "--jobs", 2, start_new_session=True)
-    while sum(result.record["epoch"] > 0 for result in read_results(results)) < 2:
+    while sum(result.epoch > 0 for result in read_results(results)) < 2:
         time.sleep(0.02)
     started = time.monotonic()
     os.killpg(command.pid, signal.SIGINT)

@@ -15,7 +15,6 @@ import numpy as np
 from lrarun.errors import LrarunError
 from lrarun.files import atomic
 
-CHECKPOINT = "checkpoint.npz"
 MISSING = "its checkpoint is missing"
 PROGRESS = "progress"
 

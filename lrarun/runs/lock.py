@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from lrarun.errors import LrarunError
+from lrarun.results.layout import LOCK
 
-LOCK = ".lock"
 PATIENCE = 0.2  # seconds; whoever only looks whether a run is locked holds it for less
 
 

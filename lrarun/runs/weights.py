@@ -12,11 +12,11 @@ from lrarun.data.datasets import Dataset
 from lrarun.errors import DataError, Incomplete
 from lrarun.nn.arrays import Params
 from lrarun.nn.network import depth_of
+from lrarun.results.layout import PARAMETERS
 from lrarun.results.read import Result
 from lrarun.specs.spec import make_spec
 
 BLOCK = 1000
-PARAMETERS = "parameters.npz"
 
 
 def top_hidden(run: Result, params: Params, dataset: Dataset, index: np.ndarray) -> np.ndarray:
@@ -35,7 +35,7 @@ def top_hidden(run: Result, params: Params, dataset: Dataset, index: np.ndarray)
     Raises:
         DataError: if the run was trained on other data.
     """
-    trained_on = run.record.get("dataset_sha256", dataset.fingerprint)
+    trained_on = run.dataset_sha256 or dataset.fingerprint
     if trained_on != dataset.fingerprint:
         raise DataError(
             f"{run.folder} was trained on other data than {dataset.name} as it is here"

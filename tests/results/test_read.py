@@ -7,12 +7,17 @@ import json
 import pytest
 
 from lrarun.errors import Incomplete, UsageError
-from lrarun.results.read import find_result, read_log, read_result, read_results
-from lrarun.runs.run import reason_of
+from lrarun.results.names import find_result
+from lrarun.results.read import read_log, read_result, read_results
+from lrarun.runs.failures import reason_of
 
 RECORD = {"state": "finished", "spec": {"depth": 3}}
-RECORDS = (("whole", json.dumps(RECORD)), ("torn", json.dumps(RECORD)[:20]), ("odd", "[]"),
-           ("with a list for a spec", json.dumps(RECORD | {"spec": [1]})))
+RECORDS = (
+    ("whole", json.dumps(RECORD)),
+    ("torn", json.dumps(RECORD)[:20]),
+    ("odd", "[]"),
+    ("with a list for a spec", json.dumps(RECORD | {"spec": [1]})),
+)
 
 
 def test_a_damaged_record_is_warned_of_and_an_absent_one_is_not(tmp_path, caplog):
@@ -54,8 +59,13 @@ def test_runs_in_renamed_folders_are_left_out_with_one_warning_for_all(tmp_path,
 def test_a_digest_may_be_begun_where_no_id_begins_so(tmp_path):
     for run_id in ("dfa-s0-0123456789", "rfa-s0-0123f56789", "rfa-s1-dfa3456789", "rfa-s2-9876543210"):
         write(tmp_path / run_id, run_id)
-    for text, run_id in (("9876", "rfa-s2-9876543210"), ("0123f", "rfa-s0-0123f56789"), ("dfa", "dfa-s0-0123456789"),
-                         ("dfa3", "rfa-s1-dfa3456789"), ("9876543210", "rfa-s2-9876543210")):
+    for text, run_id in (
+        ("9876", "rfa-s2-9876543210"),
+        ("0123f", "rfa-s0-0123f56789"),
+        ("dfa", "dfa-s0-0123456789"),
+        ("dfa3", "rfa-s1-dfa3456789"),
+        ("9876543210", "rfa-s2-9876543210"),
+    ):
         assert find_result(tmp_path, text).run_id == run_id, text
     with pytest.raises(UsageError, match="means 2 runs") as refusal:
         find_result(tmp_path, "0123")
@@ -70,13 +80,16 @@ def test_a_results_folder_that_is_a_file_or_in_one_holds_no_runs(tmp_path):
     assert read_results(tmp_path / "file" / "results") == read_results(tmp_path / "file") == []
 
 
-@pytest.mark.parametrize("content, rows, warned", [
-    ("epoch,a\n1,2.5\n2,3.5\n", 2, False),
-    ("epoch,a\n1,2.5\n2,", 1, False),  # a writer was killed
-    ("epoch,a\n1,x\n2,\n3,1.0\n", 1, True),
-    ("", 0, False),  # a run that has just begun
-    ("\x00\x01garbage\nmore\nand more\n", 0, True),
-])
+@pytest.mark.parametrize(
+    "content, rows, warned",
+    [
+        ("epoch,a\n1,2.5\n2,3.5\n", 2, False),
+        ("epoch,a\n1,2.5\n2,", 1, False),  # a writer was killed
+        ("epoch,a\n1,x\n2,\n3,1.0\n", 1, True),
+        ("", 0, False),  # a run that has just begun
+        ("\x00\x01garbage\nmore\nand more\n", 0, True),
+    ],
+)
 def test_a_log_that_is_damaged_beyond_its_last_row_is_warned_of(tmp_path, caplog, content, rows, warned):
     (tmp_path / "log.csv").write_text(content)
     assert len(read_log(tmp_path)) == rows
