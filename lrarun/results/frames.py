@@ -30,7 +30,9 @@ def load_results(path: str | Path = "results") -> pd.DataFrame:
         Incomplete: the folder holds no runs.
     """
     runs = _runs(path)
-    rows = [_id_and_settings(run) | without_rounding_noise({name: getattr(run, name) for name in SCORES}) for run in runs]
+    rows = [
+        _id_and_settings(run) | without_rounding_noise({name: getattr(run, name) for name in SCORES}) for run in runs
+    ]
     return _table(rows, _columns(map(_id_and_settings, runs), [SCORES]))
 
 

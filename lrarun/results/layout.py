@@ -1,13 +1,13 @@
 """What is in a run's folder, and what marks a folder of reference results: every file name, once.
 
-    RESULTS/<run id>/
-        spec.yaml              the resolved spec, with every default written out
-        run.json               state, scores, spec and provenance; the traceback of a failed run
-        log.csv                one row per epoch
-        checkpoint.npz         the whole state of training; gone once the run is finished
-        parameters.npz         the parameters of the epoch with the lowest validation error
-        test_predictions.npz   `predicted` and `label`, one uint8 per test image
-        .lock                  locked while a process trains the run; names that process
+RESULTS/<run id>/
+    spec.yaml              the resolved spec, with every default written out
+    run.json               state, scores, spec and provenance; the traceback of a failed run
+    log.csv                one row per epoch
+    checkpoint.npz         the whole state of training; gone once the run is finished
+    parameters.npz         the parameters of the epoch with the lowest validation error
+    test_predictions.npz   `predicted` and `label`, one uint8 per test image
+    .lock                  locked while a process trains the run; names that process
 """
 
 from __future__ import annotations

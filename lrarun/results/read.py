@@ -190,7 +190,9 @@ def read_any_name(folder: Path) -> Result | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        LOG.warning("lrarun: %s: %s cannot be read (%s); the run counts as missing", folder.name, layout.RUN, error.strerror)
+        LOG.warning(
+            "lrarun: %s: %s cannot be read (%s); the run counts as missing", folder.name, layout.RUN, error.strerror
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         LOG.warning("lrarun: %s: %s is damaged; the run counts as missing", folder.name, layout.RUN)
     return None

@@ -85,7 +85,8 @@ class Estimates:
             return epochs * self._epoch_seconds[wanted]
         for keys in (("dataset", "algorithm"), ("dataset",)):
             rates = [
-                seconds / work.cost for work, seconds in self._epoch_seconds.items()
+                seconds / work.cost
+                for work, seconds in self._epoch_seconds.items()
                 if all(getattr(work, key) == getattr(wanted, key) for key in keys)
             ]
             if rates:
