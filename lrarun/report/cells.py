@@ -63,8 +63,11 @@ def comparable(spec: Mapping[str, Any]) -> dict[str, Hashable]:
     >>> comparable({"algorithm": {"name": "lra-e", "beta": 0.1}, "seed": 3})
     {'algorithm.name': 'lra-e', 'algorithm.beta': 0.1}
     """
-    flat = flatten({name: value for name, value in spec.items() if name not in NOT_SETTINGS})
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in flat.items()}
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in flatten(spec).items()
+        if name not in NOT_SETTINGS
+    }
 
 
 def well_formed(results: Iterable[Result]) -> list[Result]:

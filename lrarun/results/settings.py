@@ -15,7 +15,8 @@ def flatten(nested: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping):
-            flat |= {f"{key}.{inner}": part for inner, part in flatten(value).items()}
+            for inner, part in flatten(value).items():
+                flat[f"{key}.{inner}"] = part
         else:
             flat[key] = value
     return flat

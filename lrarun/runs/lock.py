@@ -54,7 +54,7 @@ def is_locked(folder: Path) -> bool:
 
 
 def holder(folder: Path) -> str:
-    """Return which process holds the folder's lock (``here, process 123``); empty if none does."""
+    """Return which process holds the folder's lock (``here, process 123``; or ``unknown``); empty if none does."""
     if not is_locked(folder):
         return ""
     try:

@@ -117,17 +117,17 @@ def _job(spec: Spec, folder: Path, force: bool, staleness: Staleness) -> Job:
         return Job(spec, TRAIN, NEW)
     if force:
         return Job(spec, TRAIN, f"was {result.state}, --force", anew=True)
-    return _job_of_begun(spec, result, staleness.what_changed(result))
+    return _job_with_result(spec, result, staleness.what_changed(result))
 
 
-def _job_of_begun(spec: Spec, result: Result, changed: str | None) -> Job:
-    """Return the job of a run that has been begun; ``changed`` says what makes it stale."""
+def _job_with_result(spec: Spec, result: Result, changed: str | None) -> Job:
+    """Return the job of a run that has a result; ``changed`` says what has made it stale."""
     epoch, reason = result.epoch, result.reason or ""
     ending = ENDINGS.get(result.state, result.state)
     if changed and result.state != FINISHED:
         return Job(spec, TRAIN, f"{ending}, and is stale: {changed}", anew=True)
     if changed:
-        advice = "lrarun clean removes it, then train makes it anew"
+        advice = "lrarun clean removes it, then lrarun train trains it again"
         return Job(spec, SKIP, f"finished, but stale: {changed}; {advice}", epoch)
     if result.state in (FINISHED, DIVERGED):
         return Job(spec, SKIP, reason or result.state, epoch)

@@ -1,4 +1,4 @@
-"""Reading what runs left: what is damaged is said, and what failed says where."""
+"""Reading what runs left on disk, damaged files included."""
 
 from __future__ import annotations
 

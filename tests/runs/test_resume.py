@@ -1,4 +1,4 @@
-"""A run that is killed at any moment and gone on with gives the bits of one that was not."""
+"""A run that is killed at any moment and resumed gives the same bits as one that was not."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def parameters(folder):
 
 
 def train_in_child(spec, dataset, results):
-    """A forked child that trains, storing checkpoints as often as it can; its process id."""
+    """Fork a child that trains and stores checkpoints as often as it can; return its process id."""
     child = os.fork()
     if child:
         return child
@@ -63,7 +63,7 @@ def train_in_child(spec, dataset, results):
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_killed_runs_go_on_to_the_same_bits(name, tmp_path):
+def test_killed_runs_resume_to_the_same_bits(name, tmp_path):
     spec, dataset = spec_for(name), synthetic_dataset(samples=650)
     started = time.monotonic()
     whole = run(spec, dataset, tmp_path / "whole").folder
@@ -126,7 +126,7 @@ def of_a_wider_network(path):
 
 
 def of_unknown_packing(path):
-    """One bit of the first array's entry in the archive's directory, which has no checksum."""
+    """Flip a bit of the first array's entry in the archive's directory, which has no checksum."""
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\1\2") + 10] ^= 1
     path.write_bytes(content)
@@ -142,7 +142,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_checkpoint_starts_the_run_anew_and_that_is_said(tmp_path, damage):
+def test_with_a_damaged_checkpoint_the_run_starts_over_and_emits_why(tmp_path, damage):
     spec, dataset = spec_for("lra-e"), synthetic_dataset(samples=650)
     whole = run(spec, dataset, tmp_path / "whole").folder
     epochs = []
@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_starts_the_run_anew_and_that_is_said(tmp_path, dam
     assert parameters(result.folder) == parameters(whole)
 
 
-def test_of_a_run_that_is_begun_or_goes_on_nothing_is_lost(tmp_path):
+def test_no_checkpoint_is_reported_lost_when_a_run_starts_or_resumes(tmp_path):
     spec, dataset = spec_for("lra-e"), synthetic_dataset(samples=650)
     lost, epochs = [], []
     with pytest.raises(Stopped):

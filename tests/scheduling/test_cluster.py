@@ -1,4 +1,4 @@
-"""Training on a Dask cluster, tried on one of local processes."""
+"""Training on a Dask cluster of local processes."""
 
 from __future__ import annotations
 

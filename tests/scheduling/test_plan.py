@@ -1,4 +1,4 @@
-"""What is to happen with a run, why, and how long it may take."""
+"""What to do with each run, why, and how long it may take."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CPU = "a processor"
 
 
 def write(results, run, state, **more):
-    """A run's folder in some state."""
+    """Write a run's folder in some state; return it."""
     folder = results / run.run_id
     folder.mkdir(parents=True)
     record = {"run_id": run.run_id, "state": state, "spec": run.to_dict(), "epoch": 0, "numbers_version": 1} | more
@@ -254,7 +254,7 @@ def test_longest_first_by_work_until_all_times_are_known(tmp_path):
 
 
 def optimal(durations, workers):
-    """The shortest possible makespan, by trying every assignment."""
+    """Return the shortest possible makespan, by trying every assignment."""
     loads = (
         [sum(d for d, w in zip(durations, choice) if w == worker) for worker in range(workers)]
         for choice in product(range(workers), repeat=len(durations))

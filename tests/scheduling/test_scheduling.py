@@ -1,4 +1,4 @@
-"""Many runs at once: the same bytes as one after another, whatever happens to the processes."""
+"""Many runs at once give the same bytes as one after another, whatever happens to the processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LONG = 100_000  # epochs: whoever trains this is to be stopped
 
 
 class Recorder(Watcher):
-    """Remembers what it was told; ``react`` is called with each (event, run id)."""
+    """Remembers events; ``react`` is called with each (event, run id)."""
 
     def __init__(self, react=lambda event, run_id: None):
         self.events, self.react = [], react
