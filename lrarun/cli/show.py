@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -161,8 +161,3 @@ def can_print_braille() -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def scores_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries of a record that are results of a run."""
-    return {key: record[key] for key in ("best_epoch", *SCORES, "seconds") if key in record}
