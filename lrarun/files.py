@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under another name and renamed."""
+"""Write files that are whole or absent: under a temporary name first, then renamed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ TEMPORARY = ".tmp-"
 
 @contextlib.contextmanager
 def atomic(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
-    """A binary file that takes its name only when the block ends well.
+    """Open a binary file that takes its name only if the block succeeds.
 
-    The temporary name starts with :data:`TEMPORARY` and holds the process's number;
-    it is removed if the block fails. Readers see the old content or the new.
+    Readers see the old content or the new, never a mixture. The temporary name starts with
+    :data:`TEMPORARY` and holds the process's number; the file is removed if the block fails.
 
     Args:
         path: the file's name.
-        durable: wait until the content is on the disk, so that not even a power failure
-            leaves a damaged file. Without it, only the death of a process is survived.
+        durable: wait until the content is on the disk, so that a power failure can't damage the
+            file. Without it, the file survives only the death of the process.
     """
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
@@ -38,23 +38,23 @@ def atomic(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
 
 
 def write_atomic(path: Path, content: bytes | str, durable: bool = True) -> None:
-    """Replaces a file's content in one go, see :func:`atomic`; text is written as UTF-8."""
+    """Replace a file's content at once, see :func:`atomic`; text is written as UTF-8."""
     with atomic(path, durable) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 def append(path: Path, content: str) -> None:
-    """Adds to a file's end in one write, whole or not at all: a reader never sees half of it.
+    """Append text to a file in one write, whole or not at all.
 
     Raises:
-        OSError: it could not be written; the file is as it was.
+        OSError: the text can't be written; the file is as it was.
     """
     data = content.encode()
     with open(path, "ab", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         try:
             written = file.write(data)
-            if written != len(data):  # what a full disk had room for
+            if written != len(data):  # a full disk took only a part
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
         except OSError:
             file.truncate(size)
@@ -62,6 +62,6 @@ def append(path: Path, content: str) -> None:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Removes what killed writers left in a folder; call it only while holding the folder's lock."""
+    """Remove the temporary files of killed writers. The caller must hold the folder's lock."""
     for leftover in folder.glob(f"{TEMPORARY}*"):
         leftover.unlink(missing_ok=True)

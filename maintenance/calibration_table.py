@@ -1,6 +1,6 @@
-"""Write docs/calibration.md from the logs of the calibration runs: ``make calibration-page``.
+"""Writes docs/calibration.md from the logs of the calibration runs: ``make calibration-page``.
 
-It reads validation errors only, never the test set.
+Only validation errors are read: the test set chooses nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lrarun.results.read import Result, read_results
+from lrarun.results.settings import differing, flatten
 from lrarun.specs.spec import load_specs, make_spec
 
 HEAD = """# Calibration: what was tried where the paper is silent
@@ -23,43 +24,33 @@ The test set plays no part. What was taken from it, and why, is in [choices.md](
 PLACES = ("seed", "epochs", "depth")
 
 
-def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings under dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in mapping.items():
-        inner = isinstance(value, dict)
-        found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return found
-
-
 def changed(spec: dict[str, Any]) -> str:
-    """Return the settings in which a spec differs from its rule's defaults at the same depth."""
+    """The settings in which a spec differs from its rule's defaults at the same depth."""
     silent = {key: spec[key] for key in PLACES} | {"algorithm": spec["algorithm"]["name"]}
-    default = flat(make_spec(silent).to_dict())
-    differing = {key: value for key, value in flat(spec).items() if default.get(key) != value}
-    return ", ".join(f"{key} = {formatted(value)}" for key, value in differing.items()) or "the defaults"
+    own = flatten(spec)
+    keys = differing([own, flatten(make_spec(silent).to_dict())])
+    return ", ".join(f"{key} = {shown(own[key])}" for key in keys if key in own) or "the defaults"
 
 
-def formatted(value: Any) -> str:
-    """Return a setting's value as text, numbers to four digits."""
+def shown(value: Any) -> str:
+    """A setting as a reader writes it, numbers to four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def row(spec: dict[str, Any], result: Result | None) -> str:
-    """Return one run as a line of a Markdown table."""
+    """One run as a line of a Markdown table."""
     cells = [spec["algorithm"]["name"], str(spec["depth"]), changed(spec)]
     if result is None:
         return f"| {' | '.join(cells)} | missing | | |"
-    record = result.record
     if result.state == "diverged":
-        return f"| {' | '.join(cells)} | diverged | {record.get('epoch', 0)} | {spec['epochs']} |"
-    score = f"{record['validation_error']:.2f}" if "validation_error" in record else "-"
+        return f"| {' | '.join(cells)} | diverged | {result.epoch} | {spec['epochs']} |"
+    score = "-" if result.validation_error is None else f"{result.validation_error:.2f}"
     state = "" if result.finished else f" ({result.state})"
-    return f"| {' | '.join(cells)} | {score}{state} | {record.get('best_epoch', '-')} | {spec['epochs']} |"
+    return f"| {' | '.join(cells)} | {score}{state} | {result.best_epoch or '-'} | {spec['epochs']} |"
 
 
 def page(experiments: Path, reference: Path) -> str:
-    """Return the whole page."""
+    """The whole page."""
     results = {result.run_id: result for result in read_results(reference)}
     parts = [HEAD]
     for path in sorted(experiments.glob("*.yaml")):

@@ -6,9 +6,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from lrarun.results import layout
 from lrarun.results.read import DIVERGED, FINISHED, Result, read_results
 
-PUBLISHED = ("spec.yaml", "run.json", "log.csv", "test_predictions.npz")
+PUBLISHED = (layout.SPEC, layout.RUN, layout.LOG, layout.PREDICTIONS)
 
 
 def publish(results: Path, target: Path) -> list[Result]:

@@ -57,7 +57,7 @@ def check(holds: bool, what: str) -> None:
 
 @contextmanager
 def small_disk(folder: Path):
-    """A tmpfs of :data:`DISK` bytes on a folder; yields whether there is one."""
+    """Mount a tmpfs of :data:`DISK` bytes on a folder; yield whether that worked."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "lrarun-stress", str(folder)]
     mounted = shutil.which("mount") and subprocess.run(command, capture_output=True).returncode == 0
@@ -69,7 +69,7 @@ def small_disk(folder: Path):
 
 
 def fill(disk: Path) -> None:
-    """Leaves no byte free."""
+    """Fill the disk to the last byte."""
     with open(disk / "filler", "wb", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):
             with suppress(OSError):
@@ -78,7 +78,7 @@ def fill(disk: Path) -> None:
 
 
 class Watch(threading.Thread):
-    """Remembers the files of each run when it is first seen finished: no later training may replace them."""
+    """Remembers each run's files when it is first seen finished, because no later training may replace them."""
 
     def __init__(self, results: Path):
         super().__init__(daemon=True)
@@ -100,7 +100,7 @@ class Watch(threading.Thread):
 
 
 def torn(results: Path) -> list[str]:
-    """Files that no reader could make sense of, while nobody is writing."""
+    """Return the files that are damaged while nobody is writing."""
     bad = []
     for path in (path for folder in results.iterdir() if folder.is_dir() for path in folder.iterdir()):
         try:
@@ -119,7 +119,7 @@ def torn(results: Path) -> list[str]:
 
 
 class Commands:
-    """The invocations of ``lrarun train`` that are under way, and what the last ones said."""
+    """The ``lrarun train`` commands that are running, and the output of those that ended."""
 
     def __init__(self, file: Path, results: Path):
         self.file, self.results = file, results
@@ -145,7 +145,7 @@ class Commands:
 
 
 def pause_until_finished(results: Path, count: int, commands: Commands) -> None:
-    """Waits until so many runs are finished, or nobody is left to finish them."""
+    """Wait until ``count`` runs are finished, or no command is left to finish them."""
     while sum(result.finished for result in read_results(results)) < count:
         if all(command.poll() is not None for command in commands.running):
             return
@@ -153,7 +153,7 @@ def pause_until_finished(results: Path, count: int, commands: Commands) -> None:
 
 
 def disturb(commands: Commands, results: Path, runs: int, disk: Path | None) -> None:
-    """The unkind part."""
+    """Kill a worker and the main process, start a second command, and fill the disk, each at a stage of the work."""
     chance, main = random.Random(3), commands.start()
     pause_until_finished(results, runs // 8, commands)
     workers = holding(results) - {main.pid}
@@ -241,9 +241,9 @@ def cluster(runs: int, file: Path, undisturbed: Path, folder: Path) -> None:
 
 
 def interrupted(file: Path, results: Path) -> None:
-    """Ctrl-C, as a terminal sends it: every process stops within two seconds, and the runs can go on."""
+    """Press Ctrl-C, as a terminal sends it: every process stops within two seconds, and the runs can resume."""
     command = lrarun("train", file, "--results", results, "--jobs", 2, start_new_session=True)
-    while sum(result.record["epoch"] > 0 for result in read_results(results)) < 2:
+    while sum(result.epoch > 0 for result in read_results(results)) < 2:
         time.sleep(0.02)
     started = time.monotonic()
     os.killpg(command.pid, signal.SIGINT)

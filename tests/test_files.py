@@ -1,4 +1,4 @@
-"""Files are whole or absent, also when there is no room for them."""
+"""Files are whole or absent, even on a full disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrarun.files import append, write_atomic
 
 
 def in_a_child(action, limit):
-    """What a forked child's action raised, with files limited to so many bytes; None if nothing."""
+    """Run an action in a forked child whose files may hold ``limit`` bytes; return the error's type, or None."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:

@@ -14,9 +14,11 @@ from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
 from lrarun.data import datasets
 from lrarun.errors import UsageError
-from lrarun.results.read import Result, refuse_reference
+from lrarun.results.layout import refuse_reference
+from lrarun.results.read import Result
+from lrarun.runs.events import Hooks
 from lrarun.runs.failures import file_of
-from lrarun.runs.run import Hooks, run
+from lrarun.runs.run import run
 from lrarun.runs.staleness import Staleness
 from lrarun.specs.spec import Spec, load_specs, make_spec
 
@@ -42,7 +44,7 @@ def train(
         results: the folder that holds the runs' folders; it is made if need be.
         data_dir: where to look for data sets first.
         force: forget what there is of this run and start anew.
-        hooks: called as the run goes; see :class:`lrarun.runs.run.Hooks`.
+        hooks: how to follow the run and stop it; see :class:`lrarun.runs.events.Hooks`.
 
     Returns:
         The run, finished or diverged: ``run_id``, ``folder``, ``state``, and in ``record``
@@ -62,7 +64,7 @@ def train(
     dataset = datasets.load_to_train(made.dataset, data_dir)
     with threadpool_limits(1, user_api="blas"):
         result = run(made, dataset, Path(results), hooks, force)
-    changed = Staleness(fingerprints={made.dataset: dataset.fingerprint}).changed(result)
+    changed = Staleness(fingerprints={made.dataset: dataset.fingerprint}).what_changed(result)
     if changed:
         LOG.warning("lrarun: %s: finished, but stale: %s; force=True trains it again", result.run_id, changed)
     return result

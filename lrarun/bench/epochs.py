@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from lrarun.data.datasets import Dataset
 from lrarun.paper import printed_cells
-from lrarun.runs.run import Hooks, run
+from lrarun.runs.events import EpochDone, Event, Hooks, Started
+from lrarun.runs.run import run
 from lrarun.specs.paper_runs import protocol
 from lrarun.specs.spec import Spec, make_spec
 
@@ -50,12 +51,13 @@ def _run(spec: Spec, dataset: Dataset) -> EpochTimes:
     )
     marks: list[float] = []
 
-    def mark(_: Any) -> None:
-        marks.append(time.perf_counter())
+    def mark(event: Event) -> None:
+        if isinstance(event, Started | EpochDone):
+            marks.append(time.perf_counter())
 
     with tempfile.TemporaryDirectory() as folder:
-        run(spec, dataset, Path(folder), Hooks(started=mark, epoch=mark))
-        mark(None)
+        run(spec, dataset, Path(folder), Hooks(emit=mark))
+        marks.append(time.perf_counter())
     started, *_, last, ended = marks
     return EpochTimes((last - started) / spec.epochs, sum(spent) / spec.epochs, ended - last)
 

@@ -32,7 +32,7 @@ def diff(first: str, second: str, results: Path, as_json: bool) -> None:
     """
     from lrarun.cli.support.printing import columns, heading, print_json
     from lrarun.results.compare import of_provenance, of_results, of_specs
-    from lrarun.results.read import find_result
+    from lrarun.results.names import find_result
 
     a, b = (find_result(results, run) for run in (first, second))
     parts = {"Spec": of_specs(a, b), "Result": of_results(a, b), "Provenance": of_provenance(a, b)}

@@ -6,12 +6,13 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from lrarun.cli.support.behaviour import is_verbose
 from lrarun.cli.support.options import check_folder, json_option, results_option, run_argument
+from lrarun.results import layout
 
 if TYPE_CHECKING:
     from lrarun.results.read import Result
@@ -50,7 +51,8 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
       lrarun show mnist-rfa-5 --results results/reference --plot curve.png
     """
     from lrarun.cli.support.printing import print_json
-    from lrarun.results.read import find_result, read_log
+    from lrarun.results.names import find_result
+    from lrarun.results.read import read_log
 
     found = find_result(results, run)
     log = read_log(found.folder)
@@ -69,10 +71,11 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
     from lrarun.cli.support.printing import columns, flow, heading
 
     parts = [f"{heading(found.run_id)}\n  {state_of(found)}"]
-    scores = [(name, form.format(found.record[key])) for key, (name, form) in SCORES.items() if key in found.record]
+    values = {key: getattr(found, key) for key in SCORES}
+    scores = [(name, form.format(values[key])) for key, (name, form) in SCORES.items() if values[key] is not None]
     if scores:
         parts.append(
-            heading(f"Scores at epoch {found.record.get('best_epoch', '?')}, that of the lowest validation error")
+            heading(f"Scores at epoch {found.best_epoch or '?'}, that of the lowest validation error")
             + f"\n{columns(scores)}"
         )
     parts.append(heading("Spec") + "\n" + columns((key, flow(value)) for key, value in found.spec.items()))
@@ -86,16 +89,15 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
 
 def state_of(found: Result) -> str:
     """The run's state, how far it came, how long it took, and what went wrong and where to read more of it."""
-    record = found.record
     colour = {"finished": "green", "failed": "red", "diverged": "red"}.get(found.state, "yellow")
-    words = [click.style(found.state, fg=colour), f"{record.get('epoch', 0)} of {found.spec.get('epochs', '?')} epochs"]
-    if record.get("seconds") is not None:
-        words.append(duration(record["seconds"]))
-    lines = [", ".join(words), *([record["reason"]] if record.get("reason") else [])]
-    if record.get("traceback") and is_verbose():
-        lines += record["traceback"]
-    elif record.get("traceback"):
-        lines.append(f"The traceback is in {found.folder / 'run.json'}; -v shows it here.")
+    words = [click.style(found.state, fg=colour), f"{found.epoch} of {found.epochs or '?'} epochs"]
+    if found.seconds is not None:
+        words.append(duration(found.seconds))
+    lines = [", ".join(words), *([found.reason] if found.reason else [])]
+    if found.traceback and is_verbose():
+        lines += found.traceback
+    elif found.traceback:
+        lines.append(f"The traceback is in {found.folder / layout.RUN}; -v shows it here.")
     return "\n  ".join(lines)
 
 
@@ -110,7 +112,7 @@ def duration(seconds: float) -> str:
 
 def origin(found: Result) -> list[tuple[str, str]]:
     """Where and from what the numbers came."""
-    record, made = found.record, found.record.get("provenance") or {}
+    made = found.provenance
     blas = made.get("blas") or {}
     commit = made.get("git_commit") and made["git_commit"][:12] + " with changes" * bool(made.get("git_dirty"))
     library = blas and " ".join(str(blas[key]) for key in ("name", "version", "architecture") if key in blas)
@@ -124,9 +126,9 @@ def origin(found: Result) -> list[tuple[str, str]]:
         ("CPU", made.get("cpu")),
         ("system", made.get("system")),
         ("plugins", " ".join(f"{name} {digest[:12]}" for name, digest in (made.get("plugins") or {}).items())),
-        ("started", record.get("started")),
-        ("finished", record.get("finished")),
-        ("data, SHA-256", record.get("dataset_sha256")),
+        ("started", found.started_at),
+        ("finished", found.finished_at),
+        ("data, SHA-256", found.dataset_sha256),
         ("folder", str(found.folder)),
     ]
     return [(name, str(value)) for name, value in rows if value]
@@ -159,8 +161,3 @@ def can_print_braille() -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def scores_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries of a record that are results of a run."""
-    return {key: record[key] for key in ("best_epoch", *SCORES, "seconds") if key in record}

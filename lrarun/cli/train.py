@@ -75,8 +75,8 @@ def train(
         raise click.UsageError("--jobs is for this machine; with --scheduler the cluster's workers count.")
     from lrarun.cli.support.downloads import download_progress
     from lrarun.cli.support.live import view
+    from lrarun.scheduling.outcome import raise_for_failures
     from lrarun.scheduling.plan import SKIP, plan, refuse_unwritable
-    from lrarun.scheduling.schedule import raise_for_failures
     from lrarun.scheduling.train_all import train_all
     from lrarun.specs.spec import DATASETS, load_specs
     from lrarun.specs.yaml_text import read_source

@@ -18,6 +18,7 @@ import pandas as pd
 from lrarun.errors import UsageError
 from lrarun.paper import MODELS, TABLE_OF, Key, Printed, printed_cells
 from lrarun.results.read import DIVERGED, FAILED, Result
+from lrarun.results.settings import differing, flatten
 
 # The columns of `lrarun table --format csv`, which other programs read.
 COLUMNS = (
@@ -56,21 +57,17 @@ class Wanted:
     departs: str = ""
 
 
-def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, Hashable]:
-    """A resolved spec's settings by dotted name, without seed and probes.
+def comparable(spec: Mapping[str, Any]) -> dict[str, Hashable]:
+    """Return a resolved spec's settings by dotted name, without seed and probes.
 
-    >>> flat({"algorithm": {"name": "lra-e", "beta": 0.1}, "seed": 3})
+    >>> comparable({"algorithm": {"name": "lra-e", "beta": 0.1}, "seed": 3})
     {'algorithm.name': 'lra-e', 'algorithm.beta': 0.1}
     """
-    found: dict[str, Hashable] = {}
-    for name, value in spec.items():
-        if not prefix and name in NOT_SETTINGS:
-            continue
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = tuple(value) if isinstance(value, list) else value
-    return found
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in flatten(spec).items()
+        if name not in NOT_SETTINGS
+    }
 
 
 def well_formed(results: Iterable[Result]) -> list[Result]:
@@ -88,16 +85,15 @@ def well_formed(results: Iterable[Result]) -> list[Result]:
 
 def settings(spec: Mapping[str, Any]) -> Settings:
     """What two runs must share to be repetitions of one another."""
-    return frozenset(flat(spec).items())
+    return frozenset(comparable(spec).items())
 
 
 def differences(spec: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """How a spec differs from another, as ``["epochs 1 instead of 100"]``."""
-    ours, theirs = flat(spec), flat(other)
+    ours, theirs = comparable(spec), comparable(other)
     return [
         f"{name} {ours.get(name, 'absent')} instead of {theirs.get(name, 'absent')}"
-        for name in sorted(ours.keys() | theirs.keys())
-        if ours.get(name) != theirs.get(name)
+        for name in sorted(differing([ours, theirs]))
     ]
 
 
@@ -159,24 +155,20 @@ class Summary:
     stale: int = 0
 
 
-def score(result: Result, name: str) -> float | None:
-    """An error of a finished run in percent, or None where the run has none."""
-    value = result.record.get(name)
-    if not result.finished or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(value)
+def score(result: Result, error: float | None) -> float | None:
+    """Return an error of a run in percent if the run is finished and the error a finite number, else None."""
+    return float(error) if result.finished and error is not None and math.isfinite(error) else None
 
 
 def progress(result: Result) -> str:
     """How far a run without a score came, as ``running 34/100`` or ``diverged at 12``."""
-    epoch = result.record.get("epoch", 0)
     if result.finished:
         return "no score"
     if result.state == FAILED:
         return FAILED
     if result.state == DIVERGED:
-        return f"{DIVERGED} at {epoch}"
-    return f"{result.state} {epoch}/{result.spec.get('epochs', '?')}"
+        return f"{DIVERGED} at {result.epoch}"
+    return f"{result.state} {result.epoch}/{result.epochs or '?'}"
 
 
 def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
@@ -191,21 +183,21 @@ def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
 
 def reached(result: Result) -> tuple[bool, float]:
     """Orders runs by how much there is of them."""
-    return score(result, "test_error") is not None, result.record.get("epoch") or 0
+    return score(result, result.test_error) is not None, result.epoch
 
 
 def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Container[str] = ()) -> Summary:
     """The cell that runs of one setting make, over those seeds, or over all there are; ``stale`` ones are counted."""
     by_seed = one_per_seed(results)
     chosen = by_seed.values() if seeds is None else [by_seed[seed] for seed in sorted(seeds & by_seed.keys())]
-    done = [run for run in chosen if score(run, "test_error") is not None]
-    states = [progress(run) for run in chosen if score(run, "test_error") is None]
+    tests = [error for run in chosen if (error := score(run, run.test_error)) is not None]
+    done = [run for run in chosen if score(run, run.test_error) is not None]
+    states = [progress(run) for run in chosen if score(run, run.test_error) is None]
     absent = len(seeds - by_seed.keys()) if seeds is not None else int(not by_seed)
     states += [MISSING] * absent
     # What can still change comes first: a cell is "diverged" only if nothing else is outstanding.
     states.sort(key=lambda state: state.startswith(DIVERGED))
-    tests = [run.record["test_error"] for run in done]
-    trains = [error for run in done if (error := score(run, "train_error")) is not None]
+    trains = [error for run in done if (error := score(run, run.train_error)) is not None]
     return Summary(
         runs=len(done),
         train_error=fmean(trains) if trains and len(trains) == len(done) else None,

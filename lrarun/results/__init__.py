@@ -1,1 +1,1 @@
-"""What runs left on disk, read back. Needs no engine."""
+"""Read what runs left on disk: their records, logs and settings. Needs no engine."""

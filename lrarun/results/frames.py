@@ -10,40 +10,45 @@ from typing import Any
 import pandas as pd
 
 from lrarun.errors import Incomplete
-from lrarun.results.read import Result, as_counted, read_log, read_results, settings_of_run
+from lrarun.results.read import Result, read_log, read_results, without_rounding_noise
+from lrarun.results.settings import by_sweep_key
 
-SCORES = ("best_epoch", "validation_error", "train_error", "test_error", "train_nll", "test_nll", "seconds", "reason")
+SCORES = (
+    "epoch", "best_epoch", "validation_error", "train_error", "test_error", "train_nll", "test_nll", "seconds", "reason"
+)  # fmt: skip
 
 
 def load_results(path: str | Path = "results") -> pd.DataFrame:
-    """One row per run of a results folder, by run id.
+    """Return one row per run of a results folder, ordered by run id.
 
-    Columns: ``run_id``, ``state``, every setting of the specs by the key that a sweep would
-    use (``depth``, ``algorithm``, ``algorithm.beta``, ...), ``epoch`` (epochs done), and the
+    Columns: ``run_id``, ``state``, every setting of the specs by the key that a sweep uses
+    (``depth``, ``algorithm``, ``algorithm.beta``, ...), ``epoch`` (epochs done), and the
     scores at ``best_epoch``: ``validation_error, train_error, test_error`` in percent,
     ``train_nll, test_nll`` in nats, ``seconds`` of training; empty where a run has none.
 
     Raises:
-        Incomplete: there are no runs in the folder.
+        Incomplete: the folder holds no runs.
     """
     runs = _runs(path)
-    rows = [_about(run) | as_counted({name: run.record.get(name) for name in ("epoch", *SCORES)}) for run in runs]
-    return _table(rows, _columns(map(_about, runs), [("epoch", *SCORES)]))
+    rows = [
+        _id_and_settings(run) | without_rounding_noise({name: getattr(run, name) for name in SCORES}) for run in runs
+    ]
+    return _table(rows, _columns(map(_id_and_settings, runs), [SCORES]))
 
 
 def load_epochs(path: str | Path = "results") -> pd.DataFrame:
-    """One row per epoch of every run of a results folder, in order.
+    """Return one row per epoch of every run of a results folder, in order.
 
     Columns: ``run_id``, ``state``, the settings as in :func:`load_results`, then the log's:
     ``epoch, train_nll, validation_nll`` (nats), ``validation_error`` (percent), ``seconds``
     (of this epoch), and those of probes.
 
     Raises:
-        Incomplete: there are no runs in the folder.
+        Incomplete: the folder holds no runs.
     """
-    logs = [(_about(run), read_log(run.folder)) for run in _runs(path)]
-    rows = [about | as_counted(record) for about, log in logs for record in log]
-    return _table(rows, _columns((about for about, _ in logs), [("epoch",), *(log[0] for _, log in logs if log)]))
+    logs = [(_id_and_settings(run), read_log(run.folder)) for run in _runs(path)]
+    rows = [own | without_rounding_noise(record) for own, log in logs for record in log]
+    return _table(rows, _columns((own for own, _ in logs), [("epoch",), *(log[0] for _, log in logs if log)]))
 
 
 def _runs(path: str | Path) -> list[Result]:
@@ -53,12 +58,12 @@ def _runs(path: str | Path) -> list[Result]:
     return found
 
 
-def _about(run: Result) -> dict[str, Any]:
-    return {"run_id": run.run_id, "state": run.state} | settings_of_run(run.spec)
+def _id_and_settings(run: Result) -> dict[str, Any]:
+    return {"run_id": run.run_id, "state": run.state} | by_sweep_key(run.spec)
 
 
 def _columns(settings: Iterable[Iterable[str]], measures: Iterable[Iterable[str]]) -> list[str]:
-    """Every key once: settings with the nested ones beside their block, then measures."""
+    """Return every key once: settings, nested ones beside their block, then measures."""
     last = list(dict.fromkeys(name for names in measures for name in names))
     names = [name for name in dict.fromkeys(name for names in settings for name in names) if name not in last]
     heads = list(dict.fromkeys(name.partition(".")[0] for name in names))
@@ -66,10 +71,10 @@ def _columns(settings: Iterable[Iterable[str]], measures: Iterable[Iterable[str]
 
 
 def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """Rows with different keys as one table whose columns hold one type each."""
+    """Return rows with different keys as one table whose columns hold one type each."""
     frame = pd.DataFrame(rows, columns=columns)
     for name in columns:
-        # From the rows: where a value is missing, pandas has turned integers into floats.
+        # Read the types from the rows: pandas turns integers into floats where a value is missing.
         kinds = {type(row[name]) for row in rows if row.get(name) is not None}
         if kinds == {int}:
             frame[name] = frame[name].astype("Int64" if frame[name].hasnans else "int64")

@@ -1,4 +1,4 @@
-"""How long runs will take: from runs that this kind of processor has trained, else unknown."""
+"""Estimate how long runs will take, from the times of runs that this kind of processor has trained."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 
 from lrarun.results.read import Result
 
-# Work per weight beyond the first layer, relative to backprop's: from step times at width
-# 256 and batches of 50. It puts runs in order until they have been measured.
+# Work per weight beyond the first layer, relative to backprop's, from step times at width
+# 256 and batches of 50. It orders runs that nothing similar has been timed for.
 HIDDEN_WORK = {"dfa": 0.7, "lra-e": 1.3, "dtp": 8.0, "dtp-sigma": 8.0, "equilibrium-propagation": 28.0}
 INPUTS, CLASSES = 784, 10
-BATCH_OVERHEAD = 5.0  # columns of work that a mini-batch costs beside its own
+BATCH_OVERHEAD = 5.0  # what a mini-batch costs beyond its samples' work, in samples
 
 
 @dataclass(frozen=True)
 class Work:
-    """What an epoch's time depends on, of a resolved spec; runs of equal work are timed as one.
+    """The parts of a resolved spec that an epoch's time depends on; runs of equal work share one estimate.
 
     Attributes:
-        whole_settings: the rule's settings that are whole numbers, such as sweeps. Others
-            do not change how much there is to do.
+        whole_settings: the rule's settings that are whole numbers, such as a number of sweeps.
+            Other settings do not change the amount of work.
     """
 
     dataset: str
@@ -39,7 +39,7 @@ class Work:
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> Work:
-        """The work of a spec's :meth:`~lrarun.specs.spec.Spec.to_dict`."""
+        """Return the work of a resolved spec (:meth:`lrarun.specs.spec.Spec.to_dict`)."""
         rule = spec["algorithm"]
         return cls(
             whole_settings=tuple((key, value) for key, value in sorted(rule.items()) if type(value) is int),
@@ -51,7 +51,7 @@ class Work:
 
     @property
     def cost(self) -> float:
-        """An epoch's work in a unit without a meaning of its own, for comparing runs with each other."""
+        """An epoch's work in an arbitrary unit, to compare runs with each other."""
         first, further = INPUTS * self.width, (self.depth - 1) * self.width**2 + CLASSES * self.width
         # The hidden layers' matrices are smaller than the first, and half as fast per entry.
         work = first + 2 * further * HIDDEN_WORK.get(self.algorithm, 1.0)
@@ -59,33 +59,34 @@ class Work:
 
 
 class Estimates:
-    """Seconds that runs take, from the results of others.
+    """Estimates of how long runs take, from the times of other runs.
 
     Args:
-        results: runs of any state; those without an epoch, or of another processor, are ignored.
-        cpu: the processor's model as :func:`lrarun.runs.provenance.cpu_model` gives it.
+        results: runs of any state. Those without an epoch, or of another processor, are ignored.
+        cpu: the processor's model, as :func:`lrarun.runs.provenance.cpu_model` returns it.
     """
 
     def __init__(self, results: Iterable[Result], cpu: str):
-        measured: dict[Work, list[float]] = defaultdict(list)
+        times: dict[Work, list[float]] = defaultdict(list)
         for result in results:
-            work, seconds = _measurement(result, cpu)
+            work, seconds = _seconds_per_epoch(result, cpu)
             if work is not None:
-                measured[work].append(seconds)
-        self._measured = {work: statistics.median(seconds) for work, seconds in measured.items()}
+                times[work].append(seconds)
+        self._epoch_seconds = {work: statistics.median(seconds) for work, seconds in times.items()}
 
     def seconds(self, spec: Mapping[str, Any], epochs: int) -> float | None:
-        """Seconds that so many epochs of a resolved spec take, or None if nothing measured says anything of it.
+        """Return the seconds that ``epochs`` epochs of a resolved spec take; None without a time on its data set.
 
-        What was measured with other settings is scaled by :attr:`Work.cost`: of the same
-        rule on the same data set, else of any rule on it.
+        Times of runs with other settings are scaled by :attr:`Work.cost`. Those of the same
+        rule on the same data set come first, then those of any rule on it.
         """
         wanted = Work.of(spec)
-        if wanted in self._measured:
-            return epochs * self._measured[wanted]
+        if wanted in self._epoch_seconds:
+            return epochs * self._epoch_seconds[wanted]
         for keys in (("dataset", "algorithm"), ("dataset",)):
             rates = [
-                seconds / work.cost for work, seconds in self._measured.items()
+                seconds / work.cost
+                for work, seconds in self._epoch_seconds.items()
                 if all(getattr(work, key) == getattr(wanted, key) for key in keys)
             ]
             if rates:
@@ -93,18 +94,17 @@ class Estimates:
         return None
 
 
-def _measurement(result: Result, cpu: str) -> tuple[Work | None, float]:
+def _seconds_per_epoch(result: Result, cpu: str) -> tuple[Work | None, float]:
+    if result.provenance.get("cpu") != cpu or not result.epoch or result.seconds is None:
+        return None, 0.0
     try:
-        record = result.record
-        if record["provenance"]["cpu"] != cpu or not record["epoch"]:
-            return None, 0.0
-        return Work.of(result.spec), record["seconds"] / record["epoch"]
-    except (KeyError, TypeError):  # not a run of ours
+        return Work.of(result.spec), result.seconds / result.epoch
+    except (KeyError, TypeError):  # a spec that this version did not write
         return None, 0.0
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
-    """Seconds until the last of the jobs ends, taken longest first by so many workers."""
+    """Return the seconds until the last job ends when ``workers`` workers take them, longest first."""
     ends = [0.0] * max(workers, 1)
     for duration in sorted(seconds, reverse=True):
         heapq.heapreplace(ends, ends[0] + duration)
@@ -112,7 +112,7 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 
 
 def duration(seconds: float | None) -> str:
-    """A time span in words, to two figures or so: ``8 s``, ``12 min``, ``3 h 20 min``."""
+    """Return a time span in words, to about two figures: ``8 s``, ``12 min``, ``3 h 20 min``."""
     if seconds is None:
         return "unknown"
     if seconds < 60:

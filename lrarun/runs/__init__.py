@@ -1,1 +1,1 @@
-"""A run's folder: who writes it, what is in it, and whether it still counts."""
+"""Train one run in its folder: write it, resume it, and judge whether it is stale."""

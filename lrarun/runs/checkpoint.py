@@ -1,4 +1,4 @@
-"""A training's state as one ``.npz`` file: arrays by their path, the rest as JSON."""
+"""Store and load a training's state as one ``.npz`` file: arrays by their path, the rest as JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ import numpy as np
 from lrarun.errors import LrarunError
 from lrarun.files import atomic
 
-CHECKPOINT = "checkpoint.npz"
 MISSING = "its checkpoint is missing"
 PROGRESS = "progress"
 
 
 class Unreadable(LrarunError):
-    """A checkpoint that nothing can go on from."""
+    """A checkpoint is damaged, so that no run can resume from it."""
 
     def __init__(self, why: str):
         super().__init__(f"its checkpoint cannot be read ({why})")
@@ -48,7 +47,7 @@ def _nest(flat: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Writes a state as :meth:`lrarun.engine.training.Training.state` gives it, atomically."""
+    """Store a state, as :meth:`lrarun.engine.training.Training.state` returns it, atomically."""
     arrays = _flatten({part: tree for part, tree in state.items() if part != PROGRESS})
     arrays[PROGRESS] = np.frombuffer(json.dumps(state[PROGRESS]).encode(), np.uint8)
     with atomic(path) as file:
@@ -56,10 +55,10 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """The state in a file, or None if there is no file.
+    """Return the state in a file, or None if there is no file.
 
     Raises:
-        Unreadable: it is damaged; the archive has checksums.
+        Unreadable: the file is damaged, by the archive's checksums.
     """
     with _reading(path) as archive:
         if archive is None:
@@ -70,10 +69,10 @@ def load(path: Path) -> dict[str, Any] | None:
 
 
 def epoch(path: Path) -> int | None:
-    """How many epochs are done in the state in a file, or None if there is no file; reads little of it.
+    """Return the epochs done in a file's state, or None if there is no file. Reads only a small part of it.
 
     Raises:
-        Unreadable: it is damaged, as far as that can be seen without reading all.
+        Unreadable: that part, or the archive's directory, is damaged.
     """
     with _reading(path) as archive:
         return None if archive is None else int(json.loads(archive[PROGRESS].tobytes())["epoch"])
@@ -81,7 +80,7 @@ def epoch(path: Path) -> int | None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
-    """An open archive, or None if there is no file; trouble with it becomes an Unreadable."""
+    """Open an archive, None if there is no file; turn every error of reading it into ``Unreadable``."""
     try:
         if path.exists() and not zipfile.is_zipfile(path):
             raise Unreadable("it is cut short or overwritten")
@@ -89,6 +88,6 @@ def _reading(path: Path) -> Iterator[Any]:
             yield archive
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
-    # RuntimeError: a flipped bit can also turn on encryption, or a way of packing that nothing here unpacks.
+    # RuntimeError: a flipped bit can turn on encryption, or name an unknown compression method.
     except (ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise Unreadable(str(error)) from error

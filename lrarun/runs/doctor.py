@@ -1,4 +1,4 @@
-"""Whether this machine can train, and what to do where it can't: for ``lrarun doctor``."""
+"""Check whether this machine can train, and advise what to do where it can't: for ``lrarun doctor``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BASE = {
     "tabulate": "0.9",
     "threadpoolctl": "3.5",
 }
-# Extra -> what it adds and what it is for.
+# Extra -> the packages that it installs, and what they are for.
 EXTRAS = {
     "plots": (("matplotlib", "scikit-learn"), "pictures of learning curves and figures"),
     "export": (("pyarrow",), "export as Parquet"),
@@ -45,16 +45,16 @@ EXTRAS = {
     ),
 }
 LITTLE_DISK, LITTLE_MEMORY = 1e9, 1e9  # bytes
-NO_DISK = 50e6  # what a run of 8 hidden layers writes, checkpoint included, is a fifth of it
+NO_DISK = 50e6  # five times what a run with 8 hidden layers writes, checkpoint included
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        name: what was looked at.
-        state: ``ok``; ``note``: worth knowing, trains all the same; ``bad``: would stop a run.
+        name: what was checked.
+        state: ``ok``; ``note`` if it is worth knowing but stops no run; ``bad`` if it would stop a run.
         found: what was found.
         advice: what to do; empty if there is nothing to do.
     """
@@ -66,15 +66,15 @@ class Check:
 
 
 def examine(results: Path, data_dir: Path | None = None) -> Iterator[Check]:
-    """Looks at the machine, one thing after the other.
+    """Run the checks, one after the other.
 
     Args:
         results: the folder that runs would be written to.
-        data_dir: where data sets are looked for first.
+        data_dir: where to look for data sets first.
     """
     yield python()
     yield dependencies()
-    # What follows needs the libraries; where one is missing, that is the thing to mend first.
+    # These checks import the libraries. Where one is missing, the user must install it first.
     for check in (blas, cores, memory, rules):
         yield guarded(check)
     yield guarded(lambda: disk(results), "results folder")
@@ -84,17 +84,17 @@ def examine(results: Path, data_dir: Path | None = None) -> Iterator[Check]:
 
 
 def guarded(check: Callable[[], Check], name: str = "") -> Check:
-    """A check, or what kept it from being made, as a check."""
+    """Run a check; if an error stops it, return that error as the check's result."""
     try:
         return check()
     except LrarunError as error:
         return Check(name or check.__name__, BAD, str(error))
     except ImportError as error:
-        return Check(name or check.__name__, BAD, f"could not be looked at: {error}", "mend the packages first")
+        return Check(name or check.__name__, BAD, f"could not be checked: {error}", "mend the packages first")
 
 
 def version_of(distribution: str) -> str | None:
-    """The installed version, or None."""
+    """Return the installed version of a distribution, or None."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -102,7 +102,7 @@ def version_of(distribution: str) -> str | None:
 
 
 def older(version: str, oldest: str) -> bool:
-    """Whether a version comes before another, by the numbers they start with.
+    """Return whether a version comes before another, by the numbers at their start.
 
     >>> older("1.26.4", "2.0"), older("2.10.0rc1", "2.9")
     (True, False)
@@ -112,7 +112,7 @@ def older(version: str, oldest: str) -> bool:
 
 
 def python() -> Check:
-    """The interpreter's version."""
+    """Check the interpreter's version."""
     found = "{}.{}.{}".format(*sys.version_info[:3])
     if sys.version_info < OLDEST_PYTHON:
         return Check("Python", BAD, found, "install Python 3.11 or newer")
@@ -120,7 +120,7 @@ def python() -> Check:
 
 
 def dependencies() -> Check:
-    """The packages that every installation needs."""
+    """Check the packages that every installation needs."""
     wrong = []
     for name, oldest in BASE.items():
         version = version_of(name)
@@ -136,13 +136,13 @@ def dependencies() -> Check:
 
 
 def blas() -> Check:
-    """The library behind NumPy's products, and its threads."""
+    """Check NumPy's BLAS library and its number of threads."""
     from lrarun.runs import provenance
 
     found = provenance.blas()
     if found["name"] == "unknown":
         return Check(
-            "BLAS", NOTE, "not recognised", "set its threads to 1 yourself, or a run may not be repeatable to the bit"
+            "BLAS", NOTE, "not recognised", "set its threads to 1 yourself, or runs may not be repeatable to the bit"
         )
     text = f"{found['name']} {found['version']} ({found['architecture']}), threads: {found['threads']}"
     if found["threads"] != 1:
@@ -152,7 +152,7 @@ def blas() -> Check:
 
 
 def cores() -> Check:
-    """The cores that this process may use, and the share of them that a container grants."""
+    """Check how many cores this process may use, and whether a container grants less."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     granted = cpu_quota()
     busy = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
@@ -167,7 +167,7 @@ def cores() -> Check:
 
 
 def cpu_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
-    """Cores' worth of time that a container may use, or None where nothing limits it."""
+    """Return the number of cores whose time a container may use, or None without a limit."""
     try:
         quota, period = file.read_text().split()
         return int(quota) / int(period)
@@ -176,7 +176,7 @@ def cpu_quota(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
 
 
 def memory(file: Path = Path("/proc/meminfo")) -> Check:
-    """Memory that is free for runs."""
+    """Check the free memory."""
     try:
         lines = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
         available, total = (int(lines[key].split()[0]) * 1024 for key in ("MemAvailable", "MemTotal"))
@@ -189,16 +189,16 @@ def memory(file: Path = Path("/proc/meminfo")) -> Check:
 
 
 def rules() -> Check:
-    """The learning rules, those of other packages and plugin files included."""
+    """Check that all learning rules load, those of other packages and plugin files included."""
     from lrarun.algorithms.registry import algorithms
 
     return Check("algorithms", OK, ", ".join(algorithms()))
 
 
 def disk(results: Path) -> Check:
-    """Whether the results folder can be written to and locked, and has room."""
+    """Check whether the results folder can be written and locked, and has room."""
     folder = existing_part(results)
-    where = f"{results}" if results.exists() else f"{results} (will be made)"
+    where = f"{results}" if results.exists() else f"{results} (will be created)"
     try:
         try_folder(folder)
     except OSError as error:
@@ -221,7 +221,7 @@ def disk(results: Path) -> Check:
 
 
 def datasets(data_dir: Path | None) -> Iterator[Check]:
-    """Each published data set: here and intact, to be fetched, or damaged."""
+    """Check each published data set: present, absent or damaged."""
     from lrarun.data.published import PUBLISHED
 
     for name, data in PUBLISHED.items():
@@ -229,19 +229,19 @@ def datasets(data_dir: Path | None) -> Iterator[Check]:
 
 
 def dataset(name: str, data_dir: Path | None) -> Check:
-    """One published data set."""
+    """Check one published data set."""
     from lrarun.data.datasets import where
     from lrarun.data.published import PUBLISHED
 
     found, title = where(name, data_dir), PUBLISHED[name].title
     if found is None:
-        text = "not on this machine; the first run that needs it fetches it"
+        text = "not on this machine; the first run that needs it downloads it"
         return Check(title, NOTE, text, f"lrarun data fetch {name}")
     return Check(title, OK, f"{found}: intact")
 
 
 def extra_installed(extra: str) -> Check:
-    """Whether the packages of an extra are there."""
+    """Check whether the packages of an extra are installed and work."""
     packages, purpose = EXTRAS[extra]
     missing = [name for name in packages if version_of(name) is None]
     name = f"extra {extra}"
@@ -254,17 +254,17 @@ def extra_installed(extra: str) -> Check:
             name,
             NOTE,
             f"for {purpose}: {', '.join(packages)} can't be used: {trouble}",
-            "runs do without; reinstall it to have it",
+            "runs work without it; reinstall it to use it",
         )
     return Check(name, OK, f"for {purpose}")
 
 
 def numba_trouble() -> str:
-    """Why Numba, which is installed, is of no use; empty if it is."""
+    """Return why the installed Numba can't be used; empty if it can."""
     from lrarun.nn.compiled import at_once
 
     return at_once()
 
 
-# Extras that can be there and not work: what tries them.
+# Extras that can be installed and yet not work -> a function that says why.
 TRIED = {"fast": numba_trouble}

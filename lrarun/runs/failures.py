@@ -1,4 +1,4 @@
-"""What is said and kept of an error that ends a run: a line for everyone, and the traceback for who wrote the rule.
+"""Describe an error that ended a run: a line for the user, and a traceback for the author of the rule.
 
 Neither names a folder, so that results can be published.
 """
@@ -13,12 +13,12 @@ from lrarun.errors import LrarunError
 
 
 def reason_of(error: BaseException, rule: object = None) -> str:
-    """An error in words: its own where it was made to be read, else with its kind before it and the place behind.
+    """Return an error as a line: the message of an ``LrarunError``, else the error's type, message and place.
 
     Args:
-        error: as it was caught.
-        rule: the run's learning rule. The innermost line of its own file is named first, since it is
-            there that whoever wrote the rule has to look, not where in NumPy or lrarun it came to grief.
+        error: the error.
+        rule: the run's learning rule. The innermost line in the rule's own file comes first,
+            because the rule's author must look there and not in NumPy or lrarun.
     """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror + (f": {Path(error.filename).name}" if isinstance(error.filename, str) else "")
@@ -31,7 +31,7 @@ def reason_of(error: BaseException, rule: object = None) -> str:
 
 
 def file_of(kind: type) -> str | None:
-    """The path of the file that a class comes from; None where it is in none."""
+    """Return the path of the file that defines a class; None without one."""
     return getattr(sys.modules.get(kind.__module__), "__file__", None)
 
 
@@ -40,19 +40,19 @@ def _place(frame: traceback.FrameSummary) -> str:
 
 
 def traceback_of(error: BaseException) -> list[str]:
-    """The lines of an error's traceback, files by their names alone; none of an error that was made to be read."""
+    """Return the lines of an error's traceback, without folders; none for an ``LrarunError``."""
     if isinstance(error, LrarunError):
         return []
-    told = traceback.TracebackException.from_exception(error)
-    return "".join(_without_folders(told).format()).splitlines()
+    summary = traceback.TracebackException.from_exception(error)
+    _remove_folders(summary)
+    return "".join(summary.format()).splitlines()
 
 
-def _without_folders(told: traceback.TracebackException) -> traceback.TracebackException:
-    """The same, and what it came from, after its source lines were read."""
-    for frame in told.stack:
-        _ = frame.line  # read by now, or it would be looked for under the short name
+def _remove_folders(summary: traceback.TracebackException) -> None:
+    """Shorten file paths to names, in the traceback of the error and of those that caused it."""
+    for frame in summary.stack:
+        _ = frame.line  # reads the source line now, while the path still leads to it
         frame.filename = Path(frame.filename).name
-    for before in (told.__cause__, told.__context__):
-        if before is not None:
-            _without_folders(before)
-    return told
+    for earlier in (summary.__cause__, summary.__context__):
+        if earlier is not None:
+            _remove_folders(earlier)

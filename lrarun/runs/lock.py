@@ -1,4 +1,4 @@
-"""A run's lock: held by the process that trains it, released by the operating system when that dies."""
+"""A run's lock: held by the process that trains the run, released by the operating system if it dies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from lrarun.errors import LrarunError
+from lrarun.results.layout import LOCK
 
-LOCK = ".lock"
-PATIENCE = 0.2  # seconds; whoever only looks whether a run is locked holds it for less
+PATIENCE = 0.2  # seconds; `is_locked` holds the lock too, but for less than that
 
 
 class Locked(LrarunError):
@@ -25,24 +25,24 @@ class Locked(LrarunError):
 
 @contextmanager
 def locked(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
-    """Makes the folder if need be and holds its lock; the lock's file says who does.
+    """Hold a folder's lock during the block. Creates the folder if it is absent; the lock's file names this process.
 
     Raises:
-        Locked: if another process holds it, and still does after ``patience`` seconds.
-        OSError: if the folder cannot be written, or its file system has no locks.
+        Locked: another process still holds the lock after ``patience`` seconds.
+        OSError: the folder can't be written, or its file system has no locks.
     """
     with _acquired(folder, patience) as file:
         _write_holder(file)
         try:
             yield
         finally:
-            # A full disk or a folder gone read-only must not hide what ended the block.
+            # A full disk or a read-only folder must not hide the error that ended the block.
             with suppress(OSError):
                 file.truncate(0)
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process holds the folder's lock. Writes nothing."""
+    """Return whether a living process holds the folder's lock. Writes nothing."""
     try:
         with open(folder / LOCK, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -54,19 +54,19 @@ def is_locked(folder: Path) -> bool:
 
 
 def holder(folder: Path) -> str:
-    """Where the folder's lock is held, in words (``here, process 123``); empty if it is not, or not known."""
+    """Return which process holds the folder's lock (``here, process 123``; or ``unknown``); empty if none does."""
     if not is_locked(folder):
         return ""
     try:
-        told = json.loads((folder / LOCK).read_bytes())
-        host = "here" if told["host"] == platform.node() else f"on {told['host']}"
-        return f"{host}, process {told['process']}"
+        process = json.loads((folder / LOCK).read_bytes())
+        host = "here" if process["host"] == platform.node() else f"on {process['host']}"
+        return f"{host}, process {process['process']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "unknown"
 
 
 def existing_part(folder: Path) -> Path:
-    """The folder itself, absolute, or the nearest one above it that is there: the one it would be made in."""
+    """Return the folder, absolute, or the nearest folder above it that exists."""
     folder = folder.absolute()
     while not os.path.lexists(folder):
         folder = folder.parent
@@ -74,7 +74,7 @@ def existing_part(folder: Path) -> Path:
 
 
 def try_folder(folder: Path) -> None:
-    """Writes and locks a nameless file in a folder; raises OSError where that can't be done, and no run could go."""
+    """Write and lock a nameless file in a folder; raise ``OSError`` if that fails, as no run could be stored there."""
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"x" * 4096)
         file.flush()
@@ -85,11 +85,11 @@ def _acquired(folder: Path, patience: float) -> IO[bytes]:
     deadline = time.monotonic() + patience
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # removed by someone since the line above: try again
+        with suppress(FileNotFoundError):  # another process removed the folder since the line above: try again
             file = open(folder / LOCK, "ab", buffering=0)  # noqa: SIM115
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # A file that was removed meanwhile locks nothing any more.
+                # A file that was removed meanwhile no longer locks the folder.
                 if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / LOCK)):
                     return file
                 file.close()
@@ -104,7 +104,7 @@ def _acquired(folder: Path, patience: float) -> IO[bytes]:
 
 
 def _write_holder(file: IO[bytes]) -> None:
-    # In the lock's file, as run.json is to be published and names no machine.
+    # In the lock's file, because run.json may be published and must name no machine.
     with suppress(OSError):
         file.truncate(0)
         file.write(json.dumps({"process": os.getpid(), "host": platform.node()}).encode())

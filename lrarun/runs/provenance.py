@@ -1,6 +1,6 @@
-"""What a number depends on beyond its spec: versions, BLAS, CPU, commit.
+"""Record what a run's numbers depend on beyond its spec: versions, BLAS, CPU, commit.
 
-No host name, user name or path is recorded, so that results can be published.
+Records no host name, user name or path, so that results can be published.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from lrarun.algorithms import plugins
 
 
 def blas() -> dict[str, Any]:
-    """The BLAS library that NumPy uses: name, version, kernel architecture and threads."""
+    """Return the BLAS library that NumPy uses: name, version, kernel architecture and threads."""
     libraries = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
     if not libraries:
         return {"name": "unknown"}
-    # Other packages (SciPy) may have loaded one of their own.
+    # Another package, such as SciPy, may have loaded a BLAS library of its own.
     library = next((library for library in libraries if "numpy" in library["filepath"]), libraries[0])
     return {
         "name": library["internal_api"],
@@ -37,14 +37,14 @@ def blas() -> dict[str, Any]:
 
 @functools.cache
 def simd() -> str:
-    """The widest instruction set that NumPy's own loops use here; another rounds ``tanh`` and ``exp`` otherwise."""
+    """Return the widest instruction set of NumPy's own loops; ``tanh`` and ``exp`` round differently with another."""
     sets = np.show_config(mode="dicts").get("SIMD Extensions", {})
     return ["unknown", *sets.get("baseline", ()), *sets.get("found", ())][-1]
 
 
 @functools.cache
 def cpu_model() -> str:
-    """The processor's model name, or the machine's architecture where none is to be had."""
+    """Return the processor's model name, or the machine's architecture if that is unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -57,7 +57,7 @@ def _git(*arguments: str) -> str | None:
     tree = Path(__file__).resolve().parent.parent.parent
     if not (tree / ".git").exists():
         return None
-    # Without its optional lock, which would stay behind if this process were killed, and stop the user's own git.
+    # Without Git's optional lock: it would stay if this process were killed, and block the user's own git.
     command = ["git", "--no-optional-locks", "-C", os.fspath(tree), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
@@ -65,7 +65,7 @@ def _git(*arguments: str) -> str | None:
 
 @functools.cache
 def _numba() -> dict[str, str]:
-    """The version of Numba, if it is installed. No number depends on it, but the time that a run takes does."""
+    """Return the version of Numba, if it is installed. It changes a run's time, not its numbers."""
     try:
         return {"numba": importlib.metadata.version("numba")}
     except importlib.metadata.PackageNotFoundError:
@@ -74,7 +74,7 @@ def _numba() -> dict[str, str]:
 
 @functools.cache
 def _commit() -> tuple[str | None, bool | None]:
-    """The commit of the work tree that the package is in, and whether tracked files outside results/ differ."""
+    """Return the commit of the package's work tree, and whether tracked files outside results/ differ from it."""
     try:
         commit = _git("rev-parse", "HEAD")
         changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
@@ -84,11 +84,11 @@ def _commit() -> tuple[str | None, bool | None]:
 
 
 def provenance() -> dict[str, Any]:
-    """Versions, hardware and commit, as ``run.json`` holds them.
+    """Return versions, hardware and commit, as ``run.json`` holds them.
 
-    ``git_dirty`` speaks of tracked files outside ``results/``; both git entries are
-    None where the package is not in a git work tree or git is missing. ``plugins`` has
-    the digests of plugin files, if there are any, and ``numba`` the version of that, if it is installed.
+    ``git_dirty`` says whether tracked files outside ``results/`` differ from the commit. Both git
+    entries are None if the package is in no git work tree, or git is missing. ``plugins`` holds
+    the digests of plugin files, and ``numba`` its version; both are absent if there is none.
     """
     commit, dirty = _commit()
     own = plugins.digests()
@@ -98,7 +98,7 @@ def provenance() -> dict[str, Any]:
         "numpy": np.__version__,
         "numpy_simd": simd(),
         **_numba(),
-        "blas": blas(),  # not remembered: the number of threads can change
+        "blas": blas(),  # not cached: the number of threads can change
         "cpu": cpu_model(),
         "system": f"{platform.system()} {platform.machine()}",
         "git_commit": commit,

@@ -1,4 +1,4 @@
-"""What the layers of a trained network hold for given images, from a run's folder."""
+"""A finished run's parameters, and the activities of its top hidden layer."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from lrarun.data.datasets import Dataset
 from lrarun.errors import DataError, Incomplete
 from lrarun.nn.arrays import Params
 from lrarun.nn.network import depth_of
+from lrarun.results.layout import PARAMETERS
 from lrarun.results.read import Result
 from lrarun.specs.spec import make_spec
 
 BLOCK = 1000
-PARAMETERS = "parameters.npz"
 
 
 def top_hidden(run: Result, params: Params, dataset: Dataset, index: np.ndarray) -> np.ndarray:
-    """The topmost hidden layer's values for test images.
+    """Return the top hidden layer's activities for test images.
 
     Args:
         run: a finished run.
         params: its parameters, from :func:`read_parameters`.
-        dataset: what it was trained on.
+        dataset: the data set that it was trained on.
         index: which test images, n of them.
 
     Returns:
-        Shape ``(n, units)``, in the parameters' dtype. For a rule whose network settles,
-        the values are the settled ones.
+        Shape ``(n, units)``, in the parameters' dtype. If the rule relaxes its network, the
+        activities are those after relaxation.
 
     Raises:
-        DataError: if the run was trained on other data.
+        DataError: the run was trained on other data.
     """
-    trained_on = run.record.get("dataset_sha256", dataset.fingerprint)
+    trained_on = run.dataset_sha256 or dataset.fingerprint
     if trained_on != dataset.fingerprint:
         raise DataError(
-            f"{run.folder} was trained on other data than {dataset.name} as it is here"
+            f"{run.folder} was trained on other data than the {dataset.name} found here"
             f" (SHA-256 {trained_on[:12]}..., not {dataset.fingerprint[:12]}...); name its folder with --data-dir"
         )
     algorithm = make_spec(run.spec).algorithm
@@ -51,10 +51,10 @@ def top_hidden(run: Result, params: Params, dataset: Dataset, index: np.ndarray)
 
 
 def read_parameters(run: Result) -> Params:
-    """The parameters of a finished run's best epoch, by family and layer.
+    """Return the parameters of a finished run's best epoch, by family and layer.
 
     Raises:
-        Incomplete: if its folder holds none, or damaged ones.
+        Incomplete: the folder holds none, or the file is damaged.
     """
     try:
         with np.load(run.folder / PARAMETERS, allow_pickle=False) as archive:

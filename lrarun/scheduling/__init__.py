@@ -1,1 +1,1 @@
-"""Many runs: which, in what order, and where: in this process, in several, on a Dask cluster."""
+"""Train many runs: which, in what order, and where (this process, several, or a Dask cluster)."""

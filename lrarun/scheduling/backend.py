@@ -1,65 +1,26 @@
-"""What trains runs, seen from the schedule: a place that takes jobs and sends messages.
+"""Where runs are trained, as the schedule sees it: a backend takes jobs and delivers their events.
 
-:func:`train` is what every place does with one job.
+:func:`train` is what every backend does with one job.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from lrarun.data.datasets import Dataset
 from lrarun.results.read import FAILED, INTERRUPTED
+from lrarun.runs.events import Busy, Ended, Event, Hooks
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked
-from lrarun.runs.run import Hooks, Stopped, run
+from lrarun.runs.run import Stopped, run
 from lrarun.scheduling.plan import Job
 from lrarun.specs.spec import Spec
 
-
-class Begun(NamedTuple):
-    """Training has begun or goes on; ``epoch`` epochs are done."""
-
-    epoch: int
-
-
-class Lost(NamedTuple):
-    """A run that had begun starts anew, for this reason."""
-
-    reason: str
-
-
-class Epoch(NamedTuple):
-    """An epoch is done; its row of the log."""
-
-    record: Mapping[str, Any]
-
-
-class Paused(NamedTuple):
-    """A checkpoint was stored, when ``epoch`` epochs and this part of the next one were done."""
-
-    epoch: int
-    part: float
-
-
-class Ended(NamedTuple):
-    """Nothing more will be heard of this job; ``state`` as in ``scheduling.Outcome``."""
-
-    state: str
-    reason: str = ""
-
-
 STOPPED = Ended(INTERRUPTED, "stopped")
 
-
-class Busy(NamedTuple):
-    """Another process is training this run."""
-
-
-Message = Lost | Begun | Epoch | Paused | Ended | Busy
-Hear = Callable[[Job, Message], None]
+Deliver = Callable[[Job, Event], None]
 
 
 class Backend(ABC):
@@ -68,45 +29,47 @@ class Backend(ABC):
     @property
     @abstractmethod
     def free(self) -> bool:
-        """Whether it takes another job now."""
+        """Whether the backend takes another job now."""
 
     @abstractmethod
     def submit(self, job: Job) -> None:
-        """Takes a job, which ends with one ``Ended`` or ``Busy``."""
+        """Take a job. Its last event is one ``Ended`` or ``Busy``."""
 
     @abstractmethod
-    def wait(self, seconds: float, hear: Hear) -> None:
-        """Passes on what has been said, after at most so many seconds if nothing is."""
+    def wait(self, seconds: float, deliver: Deliver) -> None:
+        """Deliver pending events; block for at most ``seconds`` if there are none."""
 
     @abstractmethod
-    def stop(self, hear: Hear) -> None:
-        """Makes every job end within two seconds, its state stored."""
+    def stop(self, deliver: Deliver) -> None:
+        """Make every job store its state and end within two seconds."""
 
     @abstractmethod
     def close(self) -> None:
-        """Gives back what the place holds. Jobs still in training are ended without a word."""
+        """Release processes and connections. Jobs still in training end without an event."""
 
 
 def train(
-    spec: Spec, anew: bool, dataset: Dataset, results: Path, tell: Callable[[Message], None], stop: Callable[[], bool]
+    spec: Spec, anew: bool, dataset: Dataset, results: Path, emit: Callable[[Event], None], stop: Callable[[], bool]
 ) -> Ended | Busy:
-    """Trains one run in this thread, with one BLAS thread, and says how it ended."""
+    """Train one run in this thread, with one BLAS thread, and return how it ended.
+
+    Args:
+        spec: what to train.
+        anew: forget what the run's folder holds.
+        dataset: the spec's data set.
+        results: the folder that holds the runs' folders.
+        emit: called with each event but the last, which is returned.
+        stop: asked between mini-batches; True makes the run store its state and end.
+    """
     from threadpoolctl import threadpool_limits
 
-    hooks = Hooks(
-        lost=lambda reason: tell(Lost(reason)),
-        started=lambda epoch: tell(Begun(epoch)),
-        epoch=lambda record: tell(Epoch(record)),
-        paused=lambda epoch, part: tell(Paused(epoch, part)),
-        stop=stop,
-    )
     try:
         with threadpool_limits(1, "blas"):
-            result = run(spec, dataset, results, hooks, anew)
+            result = run(spec, dataset, results, Hooks(emit=emit, stop=stop), anew)
     except Locked:
         return Busy()
     except Stopped:
         return STOPPED
-    except (Exception, SystemExit) as error:  # one run must not stop the others, nor what trains them
+    except (Exception, SystemExit) as error:  # one run must not stop the others, nor the process that trains them
         return Ended(FAILED, reason_of(error, spec.algorithm))
-    return Ended(result.state, result.record.get("reason", ""))
+    return Ended(result.state, result.reason or "")

@@ -1,15 +1,17 @@
-"""Training on a Dask cluster: the runs are its tasks, one BLAS thread each.
+"""Train on a Dask cluster: each run is a task, with one BLAS thread.
 
-If every worker sees the results folder, each trains in it, under the run's lock, and a
-run whose worker dies goes on elsewhere from its last checkpoint. If not, a worker trains
-in a folder of its own and sends back what is in it at the end, the lock is held here,
-and a run whose worker dies is begun again. Dask itself gives a dead worker's task to
-another one, a few times (``distributed.scheduler.allowed-failures``).
+If every worker sees the results folder, the workers train in it, each under its run's lock.
+Another worker then resumes the run of a worker that died, from its last checkpoint.
+If not, a worker trains in a temporary folder and sends the files back at the end. This
+process holds the lock, and a run whose worker died starts again from its first epoch.
+Dask itself gives a dead worker's task to another worker, a few times
+(``distributed.scheduler.allowed-failures``).
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import queue
 import uuid
 from contextlib import ExitStack, suppress
@@ -19,27 +21,29 @@ from typing import Any
 from lrarun.data.sources import Progress
 from lrarun.errors import LrarunError, UsageError, how_to_install
 from lrarun.files import write_atomic
-from lrarun.results.read import FAILED, INTERRUPTED
+from lrarun.results.layout import RUN
+from lrarun.results.read import FAILED
+from lrarun.runs.events import Busy, Ended, Event
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked, locked
-from lrarun.runs.run import RUN, forget
+from lrarun.runs.run import clear
 from lrarun.scheduling import cluster_task as task
-from lrarun.scheduling.backend import Backend, Busy, Ended, Hear, Message
+from lrarun.scheduling.backend import STOPPED, Backend, Deliver
+from lrarun.scheduling.outcome import KILLED
 from lrarun.scheduling.plan import Job
-from lrarun.scheduling.schedule import KILLED
 from lrarun.specs.spec import DATASETS
 
 CONNECT_SECONDS = 10
 
 
 class Cluster(Backend):
-    """The workers of a Dask scheduler; it gets all jobs at once and hands them out itself.
+    """The workers of a Dask scheduler, which gets all jobs at once and distributes them itself.
 
     Args:
-        address: the scheduler's, such as ``tcp://10.0.0.1:8786``.
+        address: of the scheduler, such as ``tcp://10.0.0.1:8786``.
         results: the folder that holds the runs' folders.
-        data_dir: where workers look for data sets, if they have a folder of that name.
-        progress: told if there is no worker yet.
+        data_dir: where workers look for data sets, if that folder exists on their machine.
+        progress: notified if the cluster has no worker yet.
 
     Raises:
         UsageError: Dask is not installed.
@@ -51,10 +55,10 @@ class Cluster(Backend):
         self.data_dir = str(data_dir.resolve()) if data_dir else None
         self._client = _connect(address)
         self._topic = f"lrarun-{uuid.uuid4().hex}"
-        self._said: queue.Queue[tuple[str, Message | Any]] = queue.Queue()
+        self._arrived: queue.Queue[tuple[str, Any]] = queue.Queue()  # run id, and an event or a task that is done
         self._jobs: dict[str, tuple[Job, Any]] = {}
         self._locks: dict[str, ExitStack] = {}
-        self._client.subscribe_topic(self._topic, self._hear_event)
+        self._client.subscribe_topic(self._topic, self._receive)
         self._marker = self.results / f".shared-{uuid.uuid4().hex}"
         self.results.mkdir(parents=True, exist_ok=True)
         self._marker.touch()
@@ -67,7 +71,7 @@ class Cluster(Backend):
     def _is_shared(self, progress: Progress) -> bool:
         if not self._client.scheduler_info(n_workers=0)["n_workers"]:
             progress.note("waiting for the cluster's first worker (Ctrl-C gives up)")
-        # A task, so that a cluster which grows on demand begins to; then all the workers that there are.
+        # First as a task, so that a cluster that grows on demand starts a worker; then on every worker there is.
         self._client.submit(task.sees, str(self._marker), pure=False).result()
         return all(self._client.run(task.sees, str(self._marker)).values())
 
@@ -78,14 +82,14 @@ class Cluster(Backend):
     def submit(self, job: Job) -> None:
         try:
             if job.anew:
-                forget(self.results / job.run_id)  # here and once: a second attempt is to go on
+                clear(self.results / job.run_id)  # here and once: a second attempt resumes
             if not self.shared:
                 self._locks[job.run_id] = ExitStack()
                 self._locks[job.run_id].enter_context(locked(self.results / job.run_id))
         except Locked:
             self._locks.pop(job.run_id, None)
             self._jobs[job.run_id] = job, None
-            self._said.put((job.run_id, Busy()))
+            self._arrived.put((job.run_id, Busy()))
             return
         name = job.spec.dataset
         order = task.Order(
@@ -101,49 +105,48 @@ class Cluster(Backend):
             task.train_order, order, key=f"{job.run_id}-{uuid.uuid4().hex}", priority=-len(self._jobs)
         )
         self._jobs[job.run_id] = job, future
-        future.add_done_callback(lambda done: self._said.put((job.run_id, done)))
+        future.add_done_callback(lambda done: self._arrived.put((job.run_id, done)))
 
-    def _hear_event(self, event: tuple[float, Any]) -> None:
-        _, (run_id, message) = event
-        self._said.put((run_id, task.unpacked(message)))
+    def _receive(self, event: tuple[float, Any]) -> None:
+        _, (run_id, pickled) = event
+        self._arrived.put((run_id, pickle.loads(pickled)))
 
-    def wait(self, seconds: float, hear: Hear) -> None:
+    def wait(self, seconds: float, deliver: Deliver) -> None:
         with suppress(queue.Empty):
-            self._pass_on(*self._said.get(timeout=seconds), hear)
+            self._pass_on(*self._arrived.get(timeout=seconds), deliver)
             while True:
-                self._pass_on(*self._said.get_nowait(), hear)
+                self._pass_on(*self._arrived.get_nowait(), deliver)
 
-    def _pass_on(self, run_id: str, message: Any, hear: Hear) -> None:
+    def _pass_on(self, run_id: str, arrived: Any, deliver: Deliver) -> None:
         if run_id not in self._jobs:
-            return  # what came late of a run that has ended
+            return  # a late event of a run that has ended
         job, future = self._jobs[run_id]
-        if message is future and future is not None:
-            message = self._ended(job, future)
-        if isinstance(message, Ended | Busy):
+        event: Event = self._last_event(job, future) if arrived is future and future is not None else arrived
+        if isinstance(event, Ended | Busy):
             del self._jobs[run_id]
             self._locks.pop(run_id, ExitStack()).close()
-        hear(job, message)
+        deliver(job, event)
 
-    def _ended(self, job: Job, future: Any) -> Ended | Busy:
-        """How a task ended; what its worker sent is then in the run's folder."""
+    def _last_event(self, job: Job, future: Any) -> Ended | Busy:
+        """Return how a task ended, and put the files that its worker sent into the run's folder."""
         from distributed import KilledWorker
 
         try:
             if future.cancelled():
-                return Ended(INTERRUPTED, "stopped")
+                return STOPPED
             ended, files = future.result()
             if files:
                 _install(self.results / job.run_id, files)
-            return task.unpacked(ended)  # type: ignore[return-value]
+            return ended
         except KilledWorker:
             return Ended(KILLED, "its worker died, and so did the next ones that were given it")
-        except Exception as error:  # of the task, in transit, or of this disk
+        except Exception as error:  # in the task, in transit, or on this disk
             return Ended(FAILED, reason_of(error))
 
-    def stop(self, hear: Hear) -> None:
+    def stop(self, deliver: Deliver) -> None:
         self._client.cancel([future for _, future in self._jobs.values() if future is not None], force=True)
         for run_id in list(self._jobs):
-            self._pass_on(run_id, Ended(INTERRUPTED, "stopped"), hear)
+            self._pass_on(run_id, STOPPED, deliver)
 
     def close(self) -> None:
         for lock in self._locks.values():
@@ -165,6 +168,6 @@ def _connect(address: str) -> Any:
 
 
 def _install(folder: Path, files: dict[str, bytes]) -> None:
-    """Puts a run's files into its folder, which is locked; what says that it is finished comes last."""
+    """Write a run's files into its folder, which is locked; ``run.json``, which says it is finished, comes last."""
     for name in sorted(files, key=lambda name: name == RUN):
         write_atomic(folder / name, files[name])

@@ -1,8 +1,9 @@
-"""What runs on a worker of a Dask cluster. Needs no more of this package's state than its argument holds."""
+"""Train a run as a task on a Dask worker. All that the task needs is in its argument."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import tempfile
 import threading
 import time
@@ -14,15 +15,14 @@ from typing import Any
 from lrarun import __version__
 from lrarun.data import datasets
 from lrarun.data.datasets import Dataset
+from lrarun.results.layout import LOCK
 from lrarun.results.read import FAILED
-from lrarun.runs.lock import LOCK
-from lrarun.scheduling import backend
-from lrarun.scheduling.backend import Ended, Epoch, Message, train
+from lrarun.runs.events import Busy, Ended, EpochDone, Event
+from lrarun.scheduling.backend import train
 from lrarun.specs.spec import make_spec
 
-LISTEN_SECONDS = 0.1  # between two looks at whether the task is still wanted
-TELL_SECONDS = 0.5  # between two epochs that are reported
-KINDS = {kind.__name__: kind for kind in (backend.Lost, backend.Begun, Epoch, backend.Paused, Ended, backend.Busy)}
+CANCEL_CHECK_SECONDS = 0.1  # between two checks whether the task was cancelled
+EPOCH_SECONDS = 0.5  # between two epochs that are reported
 
 _loaded: dict[str, Dataset] = {}
 _loading = threading.Lock()
@@ -33,13 +33,13 @@ class Order:
     """One run for a worker.
 
     Attributes:
-        spec: resolved.
-        run_id: that the spec has on the side that asks.
-        dataset: name, or absolute path.
-        data_dir: where to look for data sets, if there is such a folder.
+        spec: the resolved spec.
+        run_id: the spec's run id on the machine that submits it.
+        dataset: a name, or an absolute path.
+        data_dir: where to look for data sets, if that folder exists here.
         results: the folder to train in, or None to send the files back.
-        marker: a file in that folder which this worker must see.
-        topic: of Dask's events, for messages.
+        marker: a file in that folder, which this worker must see.
+        topic: Dask's topic for the run's events.
     """
 
     spec: dict[str, Any]
@@ -52,34 +52,22 @@ class Order:
 
 
 def sees(marker: str) -> bool:
-    """Whether this machine has the file."""
+    """Return whether this machine has the file."""
     return os.path.exists(marker)
 
 
-def packed(message: Message) -> tuple[str, tuple[Any, ...]]:
-    """A message as plain values, which every version of Dask can send."""
-    return type(message).__name__, tuple(message)
-
-
-def unpacked(message: Any) -> Message:
-    """The message that was packed."""
-    kind, values = message
-    return KINDS[kind](*values)
-
-
-def train_order(order: Order) -> tuple[Any, dict[str, bytes] | None]:
-    """Trains a run as a Dask task; returns its end, and its files if they are not in the shared folder."""
+def train_order(order: Order) -> tuple[Ended | Busy, dict[str, bytes] | None]:
+    """Train a run as a Dask task; return how it ended, and its files if the results folder is not shared."""
     if order.results is None:
         with tempfile.TemporaryDirectory(prefix="lrarun-") as own:
             ended = _train(order, Path(own))
-            return packed(ended), _files(Path(own) / order.run_id)
+            return ended, _files(Path(own) / order.run_id)
     if not sees(order.marker):
-        reason = f"a worker does not see the folder {order.results}, which the first ones did"
-        return packed(Ended(FAILED, reason)), None
-    return packed(_train(order, Path(order.results))), None
+        return Ended(FAILED, f"a worker does not see the folder {order.results}, which the first ones did"), None
+    return _train(order, Path(order.results)), None
 
 
-def _train(order: Order, results: Path) -> Message:
+def _train(order: Order, results: Path) -> Ended | Busy:
     spec = make_spec(order.spec)
     if spec.run_id != order.run_id:
         reason = f"a worker's version of lrarun ({__version__}) gives this run another id; install the same everywhere"
@@ -88,13 +76,13 @@ def _train(order: Order, results: Path) -> Message:
         dataset = _load(order.dataset, order.data_dir)
     except Exception as error:
         return Ended(FAILED, f"on its worker: {error}")
-    return train(spec, False, dataset, results, _teller(order), _unwanted())
+    return train(spec, False, dataset, results, _emitter(order), _cancelled())
 
 
 def _load(name: str, data_dir: str | None) -> Dataset:
     with _loading:
         if name not in _loaded:
-            # The folder that the submitting side uses need not exist here.
+            # The submitting machine's folder need not exist here.
             _loaded[name] = datasets.load(name, data_dir if data_dir and os.path.isdir(data_dir) else None)
         return _loaded[name]
 
@@ -104,34 +92,39 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in names}
 
 
-def _teller(order: Order) -> Callable[[Message], None]:
+def _emitter(order: Order) -> Callable[[Event], None]:
+    """Return a function that sends the run's events to the submitting process."""
     from distributed import get_worker
 
     worker, last = get_worker(), [0.0]
 
-    def tell(message: Message) -> None:
+    def emit(event: Event) -> None:
         now = time.monotonic()
-        if isinstance(message, Epoch) and now - last[0] < TELL_SECONDS:
-            return  # the scheduler has more to do than to count short epochs
+        if isinstance(event, EpochDone) and now - last[0] < EPOCH_SECONDS:
+            return  # do not flood the scheduler with short epochs
         last[0] = now
-        worker.log_event(order.topic, (order.run_id, packed(message)))
+        # Pickled, as Dask's own encoding would turn the event into a plain tuple.
+        worker.log_event(order.topic, (order.run_id, pickle.dumps(event)))
 
-    return tell
+    return emit
 
 
-def _unwanted() -> Callable[[], bool]:
-    """Tells when the task was cancelled or its client is gone: Dask marks it, but can't end a thread."""
+def _cancelled() -> Callable[[], bool]:
+    """Return a function that says whether the task was cancelled or its client is gone.
+
+    Dask marks such a task, but can't end its thread.
+    """
     from distributed import get_worker
 
     worker = get_worker()
-    key, next_look = worker.get_current_task(), [0.0]
+    key, next_check = worker.get_current_task(), [0.0]
 
-    def unwanted() -> bool:
+    def cancelled() -> bool:
         now = time.monotonic()
-        if now < next_look[0]:
+        if now < next_check[0]:
             return False
-        next_look[0] = now + LISTEN_SECONDS
+        next_check[0] = now + CANCEL_CHECK_SECONDS
         state = worker.state.tasks.get(key)
         return state is None or state.state not in ("executing", "long-running")
 
-    return unwanted
+    return cancelled

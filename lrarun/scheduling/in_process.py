@@ -1,21 +1,22 @@
-"""Training in this process, one run after another: nothing to start, and a debugger works."""
+"""Train in this process, one run after another: nothing to start, and a debugger works."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from lrarun.data.datasets import Dataset
-from lrarun.scheduling.backend import Backend, Hear, train
+from lrarun.scheduling.backend import Backend, Deliver, train
 from lrarun.scheduling.plan import Job
 
 
-class Here(Backend):
+class InProcess(Backend):
     """This process.
 
     Args:
         results: the folder that holds the runs' folders.
-        datasets: by name, all that will be needed.
+        datasets: every data set that the jobs need, by name.
         stop: asked while a run is trained; True makes it store its state and end.
     """
 
@@ -30,15 +31,15 @@ class Here(Backend):
     def submit(self, job: Job) -> None:
         self._job = job
 
-    def wait(self, seconds: float, hear: Hear) -> None:
+    def wait(self, seconds: float, deliver: Deliver) -> None:
         job, self._job = self._job, None
         if job is None:
             return
         dataset = self.datasets[job.spec.dataset]
-        hear(job, train(job.spec, job.anew, dataset, self.results, lambda message: hear(job, message), self._stop))
+        deliver(job, train(job.spec, job.anew, dataset, self.results, partial(deliver, job), self._stop))
 
-    def stop(self, hear: Hear) -> None:
-        """Nothing: ``wait`` has returned, so nothing is being trained."""
+    def stop(self, deliver: Deliver) -> None:
+        """Do nothing: ``wait`` has returned, so nothing is being trained."""
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is nothing to release."""

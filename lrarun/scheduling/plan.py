@@ -1,4 +1,4 @@
-"""Which runs are to be trained, why, and how long it may take. Changes nothing."""
+"""Plan which runs to train, why, and how long that may take. Changes nothing on disk."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lrarun.errors import LrarunError, UsageError
+from lrarun.results.layout import CHECKPOINT, refuse_reference
+from lrarun.results.names import differences_of_similar
 from lrarun.results.read import (
     DIVERGED,
     FAILED,
@@ -17,37 +19,36 @@ from lrarun.results.read import (
     Result,
     read_result,
     read_results,
-    refuse_reference,
-    telling,
 )
 from lrarun.results.timing import Estimates, Work
 from lrarun.runs import checkpoint
-from lrarun.runs.checkpoint import CHECKPOINT, Unreadable
+from lrarun.runs.checkpoint import Unreadable
 from lrarun.runs.lock import existing_part, is_locked, try_folder
 from lrarun.runs.provenance import cpu_model
 from lrarun.runs.staleness import Staleness
 from lrarun.specs.spec import Spec
 
 TRAIN, RESUME, SKIP, WAIT = "train", "resume", "skip", "wait"
-# How a run that is not finished came to its end; one that was left without a word was killed with its process.
+# How a run stopped, by the state it left behind. A run that still claims to be running was killed.
 ENDINGS = {RUNNING: "was killed", INTERRUPTED: "was interrupted", FAILED: "failed", DIVERGED: "diverged"}
+NEW = "new"
 FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run and what is to happen with it.
+    """A run and what to do with it.
 
     Attributes:
         spec: the run's spec.
         action: ``train`` it from the start, ``resume`` it, ``skip`` it, or ``wait`` for
             another process that is training it.
         reason: why, in a few words.
-        epoch: epochs that are done.
+        epoch: epochs done.
         anew: forget what the run's folder holds.
-        seconds: what is left of it, estimated; None if unknown.
-        work: what is left of it in :attr:`Work.cost`'s unit.
-        differs: in what it differs from runs whose ids read like its own, see :func:`lrarun.results.read.telling`.
+        seconds: estimate of the time left; None if unknown.
+        work: the work left, in the unit of :attr:`lrarun.results.timing.Work.cost`.
+        differs: the settings in which it differs from other runs of the plan with similar ids.
     """
 
     spec: Spec
@@ -61,36 +62,36 @@ class Job:
 
     @property
     def run_id(self) -> str:
-        """The spec's."""
+        """The spec's run id."""
         return self.spec.run_id
 
 
 def plan(specs: Iterable[Spec], results: Path, force: bool = False, data_dir: Path | None = None) -> list[Job]:
-    """What is to happen with each run, in the order given; equal runs once.
+    """Return what to do with each run, in the order given; equal runs once.
 
     Args:
         specs: the runs that are wanted.
         results: the folder that holds the runs' folders; need not exist.
-        force: train finished ones too, from the start.
-        data_dir: where data sets are looked for, see :func:`lrarun.data.datasets.load`.
+        force: train finished runs too, from the start.
+        data_dir: where to look for data sets, see :func:`lrarun.data.datasets.load`.
     """
-    found = read_results(results)
+    present = read_results(results)
     staleness = Staleness(data_dir)
-    outdated, estimates = staleness.outdated(found), Estimates(found, cpu_model())
+    replaced, estimates = staleness.by_new_id(present), Estimates(present, cpu_model())
     wanted = {spec.run_id: spec for spec in specs}
-    apart = telling({run_id: spec.to_dict() for run_id, spec in wanted.items()})
+    differences = differences_of_similar({run_id: spec.to_dict() for run_id, spec in wanted.items()})
     jobs = []
     for run_id, spec in wanted.items():
-        job = replace(_job(spec, results / run_id, force, staleness), differs=apart[run_id])
-        if job.reason == "new" and run_id in outdated:
-            old = outdated[run_id]
-            job = replace(job, reason=f"stale: {staleness.reason(old)} ({old.run_id})")
-        jobs.append(_estimated(job, estimates))
+        job = replace(_job(spec, results / run_id, force, staleness), differs=differences[run_id])
+        if job.reason == NEW and run_id in replaced:
+            old = replaced[run_id]
+            job = replace(job, reason=f"stale: {staleness.why_stale(old)} ({old.run_id})")
+        jobs.append(_with_estimate(job, estimates))
     return jobs
 
 
 def longest_first(jobs: Iterable[Job]) -> list[Job]:
-    """Jobs in the order to begin them, so that no long one is left over at the end."""
+    """Return jobs in the order to start them: longest first, so that no long one is left over at the end."""
     jobs = list(jobs)
     if any(job.seconds is None for job in jobs):
         return sorted(jobs, key=lambda job: -job.work)
@@ -98,12 +99,12 @@ def longest_first(jobs: Iterable[Job]) -> list[Job]:
 
 
 def total_seconds(jobs: Sequence[Job]) -> list[float] | None:
-    """The estimates of the jobs that are to be trained; None if one of them is unknown."""
+    """Return the estimates of the jobs to train or resume; None if one of them is unknown."""
     seconds = [job.seconds for job in jobs if job.action in (TRAIN, RESUME)]
     return None if None in seconds else [second for second in seconds if second is not None]
 
 
-def _estimated(job: Job, estimates: Estimates) -> Job:
+def _with_estimate(job: Job, estimates: Estimates) -> Job:
     resolved, left = job.spec.to_dict(), job.spec.epochs - job.epoch
     return replace(job, seconds=estimates.seconds(resolved, left), work=left * Work.of(resolved).cost)
 
@@ -111,47 +112,54 @@ def _estimated(job: Job, estimates: Estimates) -> Job:
 def _job(spec: Spec, folder: Path, force: bool, staleness: Staleness) -> Job:
     result = read_result(folder)
     if is_locked(folder):
-        epoch = result.record.get("epoch", 0) if result else 0
-        return Job(spec, WAIT, "being trained by another process", epoch)
+        return Job(spec, WAIT, "being trained by another process", result.epoch if result else 0)
     if result is None:
-        return Job(spec, TRAIN, "new")
+        return Job(spec, TRAIN, NEW)
     if force:
         return Job(spec, TRAIN, f"was {result.state}, --force", anew=True)
-    return _going_on(spec, result, staleness.changed(result))
+    return _job_with_result(spec, result, staleness.what_changed(result))
 
 
-def _going_on(spec: Spec, result: Result, changed: str | None) -> Job:
-    epoch, reason = result.record.get("epoch", 0), result.record.get("reason", "")
+def _job_with_result(spec: Spec, result: Result, changed: str | None) -> Job:
+    """Return the job of a run that has a result; ``changed`` says what has made it stale."""
+    epoch, reason = result.epoch, result.reason or ""
     ending = ENDINGS.get(result.state, result.state)
     if changed and result.state != FINISHED:
         return Job(spec, TRAIN, f"{ending}, and is stale: {changed}", anew=True)
     if changed:
-        advice = "lrarun clean removes it, then train makes it anew"
+        advice = "lrarun clean removes it, then lrarun train trains it again"
         return Job(spec, SKIP, f"finished, but stale: {changed}; {advice}", epoch)
     if result.state in (FINISHED, DIVERGED):
         return Job(spec, SKIP, reason or result.state, epoch)
-    cause = f" ({reason})" if reason else ""
-    said = f"{ending} {where(epoch, spec.epochs)}{cause}"
+    return _job_of_unfinished(spec, result, ending)
+
+
+def _job_of_unfinished(spec: Spec, result: Result, ending: str) -> Job:
+    """Return the job that resumes a run from its checkpoint, or trains it from the start without a sound one."""
+    cause = f" ({result.reason})" if result.reason else ""
+    how_it_stopped = f"{ending} {how_far(result.epoch, spec.epochs)}{cause}"
     try:
         stored = checkpoint.epoch(result.folder / CHECKPOINT)
     except Unreadable as error:
-        return Job(spec, TRAIN, f"starts anew: {error}; {said}")
+        return Job(spec, TRAIN, f"starts anew: {error}; {how_it_stopped}")
+    if stored is None and result.epoch:
+        return Job(spec, TRAIN, f"starts anew: {checkpoint.MISSING}; {how_it_stopped}")
     if stored is None:
-        return Job(spec, TRAIN, f"starts anew: {checkpoint.MISSING}; {said}" if epoch else f"starts again, {said}")
-    why = f"{ending}{cause}" if stored == epoch else said
-    return Job(spec, RESUME, f"goes on {where(stored, spec.epochs)}, {why}", stored)
+        return Job(spec, TRAIN, f"starts again, {how_it_stopped}")
+    why = f"{ending}{cause}" if stored == result.epoch else how_it_stopped
+    return Job(spec, RESUME, f"goes on {how_far(stored, spec.epochs)}, {why}", stored)
 
 
-def where(epoch: int, epochs: int) -> str:
-    """How far a run is, in words: ``after epoch 5/8``."""
+def how_far(epoch: int, epochs: int) -> str:
+    """Return how far a run is, in words: ``after epoch 5/8``."""
     return f"after epoch {epoch}/{epochs}" if epoch else "in its first epoch"
 
 
 def refuse_unwritable(jobs: Iterable[Job], results: Path) -> None:
-    """Raises an error if there is something to train and no run could be stored. Changes nothing.
+    """Raise an error if there is something to train and no run can be stored. Changes nothing.
 
     Raises:
-        UsageError: the results folder is no folder, may not be written, or holds reference results.
+        UsageError: the results folder is no folder, can't be written, or holds reference results.
         LrarunError: its disk is full or broken.
     """
     if all(job.action == SKIP for job in jobs):

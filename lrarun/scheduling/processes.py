@@ -1,4 +1,4 @@
-"""Training in several processes of this machine, one BLAS thread each."""
+"""Train in several processes of this machine, each with one BLAS thread."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from lrarun import THREAD_VARIABLES
 from lrarun.data.sharing import SharedDataset
 from lrarun.results.read import INTERRUPTED
+from lrarun.runs.events import Busy, Ended
 from lrarun.runs.run import mark_interrupted
 from lrarun.scheduling import worker as worker_process
-from lrarun.scheduling.backend import Backend, Busy, Ended, Hear
+from lrarun.scheduling.backend import Backend, Deliver
+from lrarun.scheduling.outcome import KILLED
 from lrarun.scheduling.plan import Job
-from lrarun.scheduling.schedule import KILLED
 from lrarun.scheduling.stopping import GRACE
 
-ENDING = 0.5  # seconds that a process has to end after its pipe did, so that its own exit code is known
+EXIT_SECONDS = 0.5  # that a process may take to exit once its pipe is closed, so that its exit code is known
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -36,16 +36,16 @@ def cores() -> int:
 class _Worker:
     process: BaseProcess
     connection: Connection
-    job: Any = None  # a Job, while it trains one
+    job: Job | None = None  # the job that it trains now
 
 
 class Processes(Backend):
-    """Fresh processes, started as they are needed; one that is killed takes only its own run with it.
+    """Worker processes, started as they are needed; a process that is killed costs only its own run.
 
     Args:
-        count: processes at most.
+        count: the most processes at a time.
         results: the folder that holds the runs' folders.
-        datasets: by name, all that will be needed.
+        datasets: every data set that the jobs need, by name.
     """
 
     def __init__(self, count: int, results: Path, datasets: Mapping[str, SharedDataset]):
@@ -63,14 +63,14 @@ class Processes(Backend):
         for idle in [worker for worker in self._workers if worker.job is None]:
             try:
                 idle.connection.send((job.spec, job.anew))
-            except OSError:  # killed while it had nothing to do
+            except OSError:  # killed while it was idle
                 self._remove(idle)
                 continue
             idle.job = job
             return
         fresh = self._start()
         fresh.job = job
-        with suppress(OSError):  # dead already: `wait` will find out
+        with suppress(OSError):  # it has died already; `wait` will notice
             fresh.connection.send((job.spec, job.anew))
 
     def _start(self) -> _Worker:
@@ -79,51 +79,53 @@ class Processes(Backend):
         process = context.Process(target=worker_process.main, args=(theirs, self.results, self.datasets), daemon=True)
         with _environment_of_a_worker():
             process.start()
-        theirs.close()  # so that the pipe ends with the process
+        theirs.close()  # so that the pipe closes when the process ends
         started = _Worker(process, ours)
         self._workers.append(started)
         return started
 
-    def wait(self, seconds: float, hear: Hear) -> None:
+    def wait(self, seconds: float, deliver: Deliver) -> None:
         busy = self._busy()
         by_connection: dict[object, _Worker] = {worker.connection: worker for worker in busy}
         for connection in wait([worker.connection for worker in busy], seconds):
-            self._listen(by_connection[connection], hear)
+            self._receive(by_connection[connection], deliver)
 
-    def _listen(self, speaking: _Worker, hear: Hear) -> None:
-        job = speaking.job
+    def _receive(self, worker: _Worker, deliver: Deliver) -> None:
+        job = worker.job
+        assert job is not None, "only busy workers are waited for"
         try:
-            message = speaking.connection.recv()
+            event = worker.connection.recv()
         except (EOFError, OSError):
-            self._remove(speaking)
-            hear(job, Ended(KILLED, _how_it_ended(speaking.process)))
+            self._remove(worker)
+            deliver(job, Ended(KILLED, _how_it_ended(worker.process)))
             return
-        if isinstance(message, Ended | Busy):
-            speaking.job = None
-        if isinstance(message, Ended) and message.state == INTERRUPTED:
-            self._remove(speaking, patience=0)  # it was asked to stop, and takes nothing more
-        hear(job, message)
+        if isinstance(event, Ended | Busy):
+            worker.job = None
+        if isinstance(event, Ended) and event.state == INTERRUPTED:
+            self._remove(worker, patience=0)  # it was asked to stop, and takes no more jobs
+        deliver(job, event)
 
-    def _remove(self, gone: _Worker, patience: float = ENDING) -> None:
-        self._workers.remove(gone)
-        gone.connection.close()
-        gone.process.join(patience)
-        if gone.process.is_alive():
-            gone.process.kill()
-            gone.process.join()
-        if gone.job is not None:
-            mark_interrupted(self.results / gone.job.run_id, _how_it_ended(gone.process))
+    def _remove(self, worker: _Worker, patience: float = EXIT_SECONDS) -> None:
+        self._workers.remove(worker)
+        worker.connection.close()
+        worker.process.join(patience)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        if worker.job is not None:
+            mark_interrupted(self.results / worker.job.run_id, _how_it_ended(worker.process))
 
-    def stop(self, hear: Hear) -> None:
+    def stop(self, deliver: Deliver) -> None:
         for busy in self._busy():
             with suppress(OSError):
                 busy.connection.send(None)
         end = time.monotonic() + GRACE
         while self._busy() and (left := end - time.monotonic()) > 0:
-            self.wait(left, hear)
+            self.wait(left, deliver)
         for late in self._busy():
             self._remove(late, patience=0)
-            hear(late.job, Ended(INTERRUPTED, "ended without a checkpoint of its last seconds"))
+            assert late.job is not None
+            deliver(late.job, Ended(INTERRUPTED, "ended without a checkpoint of its last seconds"))
 
     def close(self) -> None:
         for left in list(self._workers):
@@ -140,7 +142,7 @@ def _how_it_ended(process: BaseProcess) -> str:
 
 @contextmanager
 def _environment_of_a_worker() -> Iterator[None]:
-    """What a process started in this block inherits: one BLAS thread, and no ear for Ctrl-C from its first moment."""
+    """Let processes that start in this block use one BLAS thread and ignore Ctrl-C from their first moment."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request: the first one lets the runs store where they are, the second ends it at once."""
+"""Ctrl-C as a request: the first one lets the runs store their state, the second ends the program at once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-GRACE = 1.0  # seconds that a run has to store its state after it was asked to stop
+GRACE = 1.0  # seconds that a run may take to store its state once it is asked to stop
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether someone asked for an end. Call it to know."""
+    """Whether the user asked to stop: call it to know."""
 
     def __init__(self, grace: float | None = None):
         self.asked = False
@@ -25,7 +25,7 @@ class StopRequest:
         return self.asked
 
     def handle(self, *_: object) -> None:
-        """The signals' handler; raises KeyboardInterrupt the second time."""
+        """Handle a signal; raise KeyboardInterrupt the second time."""
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
@@ -33,19 +33,19 @@ class StopRequest:
             self._timer.start()
 
     def cancel(self) -> None:
-        """Forgets the grace."""
+        """Cancel the timer that ends the block."""
         if self._timer:
             self._timer.cancel()
 
 
 @contextmanager
 def stop_requests(grace: float | None = None) -> Iterator[StopRequest]:
-    """Turns the first SIGINT or SIGTERM in this block into a request.
+    """Turn the first SIGINT or SIGTERM in this block into a request.
 
-    In another thread than the main one, which gets no signals, nothing is changed.
+    Only the main thread gets signals; in any other, this changes nothing.
 
     Args:
-        grace: seconds after which KeyboardInterrupt is raised if the block still lasts.
+        grace: seconds after the request at which KeyboardInterrupt is raised if the block has not ended.
     """
     request = StopRequest(grace)
     if threading.current_thread() is not threading.main_thread():

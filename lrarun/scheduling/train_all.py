@@ -11,10 +11,11 @@ from lrarun.data import datasets
 from lrarun.data.sharing import share
 from lrarun.data.sources import Progress
 from lrarun.scheduling.backend import Backend
-from lrarun.scheduling.in_process import Here
+from lrarun.scheduling.in_process import InProcess
+from lrarun.scheduling.outcome import Outcome
 from lrarun.scheduling.plan import RESUME, SKIP, TRAIN, Job
 from lrarun.scheduling.processes import Processes, cores
-from lrarun.scheduling.schedule import Outcome, Schedule
+from lrarun.scheduling.schedule import Schedule
 from lrarun.scheduling.stopping import GRACE, stop_requests
 from lrarun.scheduling.watcher import Watcher
 
@@ -29,26 +30,26 @@ def train_all(
     watcher: Watcher | None = None,
     progress: Progress | None = None,
 ) -> list[Outcome]:
-    """Trains jobs, longest first; returns how each ended, in the order given.
+    """Train jobs, longest first, and return how each ended, in the order given.
 
-    No run stops another: one that fails, diverges or whose process is killed is among
-    the outcomes with its reason. A run that another process is training is waited for,
-    and taken over if that process dies.
+    A run that fails, diverges or is killed does not stop the others; its outcome has the
+    reason. If another process is training a run, wait for it, and take the run over if that
+    process dies.
 
-    With more than one worker, a script has to call this under ``if __name__ ==
-    "__main__":``, as every use of ``multiprocessing`` with fresh processes.
+    With more than one worker, a script must call this under ``if __name__ == "__main__":``,
+    because ``multiprocessing`` imports the script in each fresh process.
 
     Args:
         jobs: from :func:`lrarun.scheduling.plan.plan`.
         results: the folder that holds the runs' folders.
-        workers: processes to train in; 1 trains in this one. By default the cores.
-        scheduler: address of a Dask scheduler, to train there and not here.
-        data_dir: where data sets are looked for, see :func:`lrarun.data.datasets.load`.
-        watcher: told how the runs go.
-        progress: told of downloads of data sets.
+        workers: number of processes, by default that of the cores; 1 trains in this process.
+        scheduler: address of a Dask scheduler, to train on its cluster instead.
+        data_dir: where to look for data sets, see :func:`lrarun.data.datasets.load`.
+        watcher: called as the runs go.
+        progress: called as data sets are downloaded.
 
     Raises:
-        DataError, FetchError: a data set is damaged or cannot be had; nothing was trained.
+        DataError, FetchError: a data set is damaged or can't be downloaded; nothing was trained.
         KeyboardInterrupt: on SIGINT or SIGTERM, within about two seconds; the runs' states are stored.
     """
     jobs, watcher = list(jobs), watcher or Watcher()
@@ -63,11 +64,11 @@ def train_all(
             loaded = {name: datasets.load_to_train(name, data_dir, progress) for name in names}
             stop = stack.enter_context(stop_requests(GRACE if count == 1 else None))
             if count == 1:
-                backend = Here(results, loaded, stop)
+                backend = InProcess(results, loaded, stop)
             else:
                 spool = stack.enter_context(tempfile.TemporaryDirectory(prefix="lrarun-"))
                 shared = {name: share(dataset, Path(spool)) for name, dataset in loaded.items()}
-                loaded.clear()  # what was in no file is in one now
+                loaded.clear()  # the shared files hold them now
                 backend = Processes(count, results, shared)
         watcher.planned(jobs, count)
         return Schedule(jobs, results, backend, watcher).run(stop)

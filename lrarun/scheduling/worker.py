@@ -1,4 +1,4 @@
-"""A worker process: takes jobs from a pipe, trains them, sends messages back."""
+"""A worker process: takes jobs from a pipe, trains them, and sends their events back."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from pathlib import Path
 from lrarun.data.datasets import Dataset
 from lrarun.data.sharing import SharedDataset
 from lrarun.results.read import INTERRUPTED
-from lrarun.scheduling.backend import STOPPED, Ended, Message, train
+from lrarun.runs.events import Ended, Event
+from lrarun.scheduling.backend import STOPPED, train
 
-LISTEN_SECONDS = 0.05  # between two looks into the pipe while training
+PIPE_CHECK_SECONDS = 0.05  # between two looks into the pipe while training
 
 
 def main(connection: Connection, results: Path, datasets: Mapping[str, SharedDataset]) -> None:
-    """A worker's life: until the pipe ends, which it also does when the main process dies."""
+    """Train jobs until the pipe closes, as it does too when the main process dies."""
     worker = _Worker(connection)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the main process, which says what to do
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the main process, which stops its workers
     signal.signal(signal.SIGTERM, worker.terminate)
     opened: dict[str, Dataset] = {}
     with suppress(EOFError, OSError):
@@ -29,10 +30,10 @@ def main(connection: Connection, results: Path, datasets: Mapping[str, SharedDat
             if spec.dataset not in opened:
                 opened[spec.dataset] = datasets[spec.dataset].open()
             with worker.training():
-                ended = train(spec, anew, opened[spec.dataset], results, worker.tell, worker.asked_to_stop)
+                ended = train(spec, anew, opened[spec.dataset], results, worker.emit, worker.asked_to_stop)
             if worker.terminated and ended == STOPPED:
                 ended = Ended(INTERRUPTED, "its process was asked to end (SIGTERM)")
-            worker.tell(ended)
+            worker.emit(ended)
 
 
 class _Worker:
@@ -41,7 +42,7 @@ class _Worker:
         self.terminated = False
         self._training = False
         self._stopping = False
-        self._next_look = 0.0
+        self._next_check = 0.0
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -50,20 +51,20 @@ class _Worker:
         self._training = False
 
     def terminate(self, *_: object) -> None:
-        """SIGTERM's handler: at once if nothing is lost by it."""
+        """Handle SIGTERM: exit at once if no run is in training, else store its state first."""
         if not self._training:
             raise SystemExit
         self.terminated = True
 
-    def tell(self, message: Message) -> None:
-        # Without a main process there is nobody to tell, and `asked_to_stop` will notice.
+    def emit(self, event: Event) -> None:
+        # If the main process has died, `asked_to_stop` will notice.
         with suppress(OSError):
-            self.connection.send(message)
+            self.connection.send(event)
 
     def asked_to_stop(self) -> bool:
         now = time.monotonic()
-        if not self._stopping and now >= self._next_look:
-            self._next_look = now + LISTEN_SECONDS
-            # While a run is trained, all that can come is the request to stop, or the pipe's end.
+        if not self._stopping and now >= self._next_check:
+            self._next_check = now + PIPE_CHECK_SECONDS
+            # While a run is in training, the pipe can only bring the request to stop, or close.
             self._stopping = self.connection.poll()
         return self._stopping or self.terminated

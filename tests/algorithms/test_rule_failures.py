@@ -13,7 +13,10 @@ from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
 from lrarun.data import datasets
 from lrarun.results.read import read_result
-from lrarun.runs.run import Hooks, Stopped, reason_of, run
+from lrarun.runs.events import Hooks, Started
+from lrarun.runs.failures import reason_of
+from lrarun.runs.run import Stopped, run
+from tests.support.events import on
 from tests.support.own_rule import RETURN, RULE, WRITE, line_of, with_mistake
 from tests.support.small_runs import spec, write_dataset, write_spec
 
@@ -147,5 +150,5 @@ def test_a_run_of_an_edited_rule_does_not_go_on_from_what_the_other_left(plugin,
     algorithms()
     small = spec(str(tmp_path / "own.npz"), "sign-symmetry", epochs=2)
     begun = []
-    again = run(small, dataset, tmp_path, Hooks(started=begun.append))
+    again = run(small, dataset, tmp_path, Hooks(on({Started: begun.append})))
     assert again.state == "finished" and begun == [0] and "resumed" not in again.record

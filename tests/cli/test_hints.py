@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from lrarun.results.read import REFERENCE
+from lrarun.results.layout import REFERENCE
 from tests.support.small_runs import write_dataset, write_spec
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from lrarun.cli.support import live
 from lrarun.results.read import Result
+from lrarun.scheduling.outcome import Outcome
 from lrarun.scheduling.plan import Job
-from lrarun.scheduling.schedule import Outcome
 from lrarun.specs.spec import make_spec
 
 
@@ -36,10 +36,10 @@ def clock(monkeypatch):
 def test_lines_come_at_milestones_and_not_more_often(clock, capsys, seconds_per_epoch, lines):
     view, (job,) = live.Lines(), jobs(1)
     view.planned([job], 1)
-    view.begun(job, 0)
+    view.started(job, 0)
     for epoch in range(1, 101):
         clock[0] += seconds_per_epoch
-        view.epoch(job, {"epoch": epoch, "validation_error": 5.0})
+        view.epoch_done(job, {"epoch": epoch, "validation_error": 5.0})
     view.ended(job, finished(job))
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("1 run to train") and said[1] == f"{job.run_id}: new"
@@ -50,7 +50,7 @@ def test_lines_come_at_milestones_and_not_more_often(clock, capsys, seconds_per_
 def test_a_run_that_goes_on_and_one_that_fails_are_said(capsys):
     view, (job, other) = live.Lines(), jobs(2)
     view.planned([job, other], 2)
-    view.begun(job, 40)
+    view.started(job, 40)
     view.ended(other, Outcome(other.spec, "killed", "by SIGKILL"))
     said = capsys.readouterr().err
     assert f"{job.run_id}: goes on after epoch 40/100" in said
@@ -61,8 +61,8 @@ def test_a_run_that_starts_anew_is_said_so_and_not_to_resume(capsys):
     view, (job,) = live.Lines(), jobs(1)
     job = replace(job, action="resume", reason="goes on after epoch 40/100", epoch=40)
     view.planned([job], 1)
-    view.lost(job, "its checkpoint cannot be read (Bad CRC-32)")
-    view.begun(job, 0)
+    view.checkpoint_lost(job, "its checkpoint cannot be read (Bad CRC-32)")
+    view.started(job, 0)
     said = capsys.readouterr().err.splitlines()[1:]
     assert said == [f"{job.run_id}: starts anew: its checkpoint cannot be read (Bad CRC-32)"]
 
@@ -91,10 +91,10 @@ def test_the_table_has_runs_in_training_to_come_and_the_time_left():
     console = Console(file=io.StringIO(), force_terminal=True, width=140, height=40, no_color=True)
     view, planned = live.Live(console), jobs(12)
     view.planned(planned, 2)
-    view.begun(planned[0], 0)
-    view.begun(planned[1], 0)
-    view.epoch(planned[0], {"epoch": 25, "validation_error": 3.14})
-    view.paused(planned[1], 2, 0.5)
+    view.started(planned[0], 0)
+    view.started(planned[1], 0)
+    view.epoch_done(planned[0], {"epoch": 25, "validation_error": 3.14})
+    view.checkpoint_saved(planned[1], 2, 0.5)
     view.ended(planned[2], finished(planned[2]))
     shown = drawn(view)
     rows = {job.run_id: next((line for line in shown.splitlines() if job.run_id in line), "") for job in planned}
@@ -116,5 +116,5 @@ def test_time_left_is_the_runs_own_pace_once_it_has_one(clock):
 def test_quiet_says_nothing(capsys):
     with live.view(quiet=True) as view:
         view.planned(jobs(1), 1)
-        view.begun(jobs(1)[0], 0)
+        view.started(jobs(1)[0], 0)
     assert capsys.readouterr() == ("", "")

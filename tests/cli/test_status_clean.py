@@ -9,9 +9,11 @@ from click.testing import CliRunner
 
 from lrarun.cli import cli
 from lrarun.runs import status
+from lrarun.runs.events import EpochDone, Hooks
 from lrarun.runs.lock import locked
-from lrarun.runs.run import Hooks, Stopped, run
+from lrarun.runs.run import Stopped, run
 from lrarun.specs.spec import make_spec
+from tests.support.events import on
 from tests.support.fabricate import write_run
 from tests.support.small_runs import SMALL, spec, write_dataset, write_spec
 
@@ -29,7 +31,7 @@ def results(dataset, tmp_path):
     loaded, folder, seen = datasets.load(dataset), tmp_path / "results", []
     run(spec(dataset), loaded, folder)
     with pytest.raises(Stopped):
-        run(spec(dataset, seed=1), loaded, folder, Hooks(epoch=seen.append, stop=lambda: bool(seen)))
+        run(spec(dataset, seed=1), loaded, folder, Hooks(on({EpochDone: seen.append}), stop=lambda: bool(seen)))
     with pytest.raises(Exception, match="held out"):
         run(spec(dataset, seed=2, validation=650), loaded, folder)
     with locked(folder / spec(dataset, seed=4).run_id):

@@ -55,7 +55,7 @@ def mixed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     write_all(folder, seeds=(0, 1, 2))
     for run in read_results(folder):
-        seed, end = run.spec["seed"], run.record["test_error"]
+        seed, end = run.spec["seed"], run.test_error
         write_log(run.folder, validation_error=[end + 50 / epoch + seed for epoch in range(1, 31)])
     write_log(
         write_run(folder, spec_for(BACKPROP, seed=3), "diverged", epoch=12, reason=EVIL),

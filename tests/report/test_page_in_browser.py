@@ -31,7 +31,7 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     write_all(folder, seeds=(0, 1))
     for run in read_results(folder)[::2]:
-        write_log(run.folder, validation_error=[run.record["test_error"] + 50 / epoch for epoch in range(1, 31)])
+        write_log(run.folder, validation_error=[run.test_error + 50 / epoch for epoch in range(1, 31)])
     write_run(folder, spec_for(BACKPROP, seed=3), "running", name="of-a-name-" * 12, epoch=34)
     write_log(
         write_run(

@@ -1,4 +1,4 @@
-"""Reading what runs left: what is damaged is said, and what failed says where."""
+"""Reading what runs left on disk, damaged files included."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import json
 
 import pytest
 
-from lrarun.errors import Incomplete, UsageError
-from lrarun.results.read import find_result, read_log, read_result, read_results
-from lrarun.runs.run import reason_of
+from lrarun.results.names import find_result
+from lrarun.results.read import Result, read_log, read_result, read_results
+from lrarun.runs.failures import reason_of
 
 RECORD = {"state": "finished", "spec": {"depth": 3}}
-RECORDS = (("whole", json.dumps(RECORD)), ("torn", json.dumps(RECORD)[:20]), ("odd", "[]"),
-           ("with a list for a spec", json.dumps(RECORD | {"spec": [1]})))
+RECORDS = (
+    ("whole", json.dumps(RECORD)),
+    ("torn", json.dumps(RECORD)[:20]),
+    ("odd", "[]"),
+    ("with a list for a spec", json.dumps(RECORD | {"spec": [1]})),
+)
 
 
 def test_a_damaged_record_is_warned_of_and_an_absent_one_is_not(tmp_path, caplog):
@@ -51,32 +55,21 @@ def test_runs_in_renamed_folders_are_left_out_with_one_warning_for_all(tmp_path,
     assert find_result(tmp_path, "mine-3").run_id == "a-3", "who names the folder means it"
 
 
-def test_a_digest_may_be_begun_where_no_id_begins_so(tmp_path):
-    for run_id in ("dfa-s0-0123456789", "rfa-s0-0123f56789", "rfa-s1-dfa3456789", "rfa-s2-9876543210"):
-        write(tmp_path / run_id, run_id)
-    for text, run_id in (("9876", "rfa-s2-9876543210"), ("0123f", "rfa-s0-0123f56789"), ("dfa", "dfa-s0-0123456789"),
-                         ("dfa3", "rfa-s1-dfa3456789"), ("9876543210", "rfa-s2-9876543210")):
-        assert find_result(tmp_path, text).run_id == run_id, text
-    with pytest.raises(UsageError, match="means 2 runs") as refusal:
-        find_result(tmp_path, "0123")
-    assert "dfa-s0-0123456789" in str(refusal.value) and "rfa-s0-0123f56789" in str(refusal.value)
-    for nothing in ("3210", "f3", "987"):
-        with pytest.raises(Incomplete):
-            find_result(tmp_path, nothing)
-
-
 def test_a_results_folder_that_is_a_file_or_in_one_holds_no_runs(tmp_path):
     (tmp_path / "file").touch()
     assert read_results(tmp_path / "file" / "results") == read_results(tmp_path / "file") == []
 
 
-@pytest.mark.parametrize("content, rows, warned", [
-    ("epoch,a\n1,2.5\n2,3.5\n", 2, False),
-    ("epoch,a\n1,2.5\n2,", 1, False),  # a writer was killed
-    ("epoch,a\n1,x\n2,\n3,1.0\n", 1, True),
-    ("", 0, False),  # a run that has just begun
-    ("\x00\x01garbage\nmore\nand more\n", 0, True),
-])
+@pytest.mark.parametrize(
+    "content, rows, warned",
+    [
+        ("epoch,a\n1,2.5\n2,3.5\n", 2, False),
+        ("epoch,a\n1,2.5\n2,", 1, False),  # a writer was killed
+        ("epoch,a\n1,x\n2,\n3,1.0\n", 1, True),
+        ("", 0, False),  # a run that has just begun
+        ("\x00\x01garbage\nmore\nand more\n", 0, True),
+    ],
+)
 def test_a_log_that_is_damaged_beyond_its_last_row_is_warned_of(tmp_path, caplog, content, rows, warned):
     (tmp_path / "log.csv").write_text(content)
     assert len(read_log(tmp_path)) == rows
@@ -88,3 +81,10 @@ def test_a_failure_says_where_in_the_code_it_was():
         {}["nothing"]
     except KeyError as error:
         assert "test_read.py, line " in reason_of(error)
+
+
+def test_an_entry_that_is_absent_or_odd_is_none_or_empty():
+    for record in ({}, {"test_error": "low", "epoch": None, "provenance": [], "resumed": 3, "seconds": {}}):
+        result = Result("a-1", None, "finished", {}, record)
+        assert (result.epoch, result.epochs, result.test_error, result.seconds) == (0, None, None, None)
+        assert (result.provenance, result.resumed, result.traceback, result.reason) == ({}, [], (), None)

@@ -1,4 +1,4 @@
-"""What ``lrarun doctor`` says of a machine that is well, and of ones that are not."""
+"""What ``lrarun doctor`` reports on a sound machine and on others."""
 
 from __future__ import annotations
 

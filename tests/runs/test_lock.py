@@ -1,4 +1,4 @@
-"""Locks of runs: one holder, gone with its process, undisturbed by those who look."""
+"""Locks of runs: one holder at a time, released with its process, undisturbed by those who check it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provenance speaks of what the numbers depend on."""
+"""Provenance names what the numbers depend on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment and gone on with gives the bits of one that was not."""
+"""A run that is killed at any moment and resumed gives the same bits as one that was not."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import pytest
 from lrarun.engine.training import Training
 from lrarun.results.read import FINISHED, read_result
 from lrarun.runs import checkpoint
+from lrarun.runs.events import CheckpointLost, EpochDone, Hooks, Started
 from lrarun.runs.lock import Locked, locked
-from lrarun.runs.run import Hooks, Stopped, run
+from lrarun.runs.run import Stopped, run
 from lrarun.specs.spec import make_spec
+from tests.support.events import on
 from tests.support.synthetic import synthetic_dataset
 
 KILLS = 20
@@ -50,7 +52,7 @@ def parameters(folder):
 
 
 def train_in_child(spec, dataset, results):
-    """A forked child that trains, storing checkpoints as often as it can; its process id."""
+    """Fork a child that trains and stores checkpoints as often as it can; return its process id."""
     child = os.fork()
     if child:
         return child
@@ -61,7 +63,7 @@ def train_in_child(spec, dataset, results):
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_killed_runs_go_on_to_the_same_bits(name, tmp_path):
+def test_killed_runs_resume_to_the_same_bits(name, tmp_path):
     spec, dataset = spec_for(name), synthetic_dataset(samples=650)
     started = time.monotonic()
     whole = run(spec, dataset, tmp_path / "whole").folder
@@ -101,13 +103,13 @@ def test_a_stop_request_stores_where_the_run_was(tmp_path):
     spec, dataset = spec_for("lra-e"), synthetic_dataset(samples=650)
     whole = run(spec, dataset, tmp_path / "whole").folder
     epochs = []
-    hooks = Hooks(epoch=epochs.append, stop=lambda: len(epochs) == 3)
+    hooks = Hooks(on({EpochDone: epochs.append}), stop=lambda: len(epochs) == 3)
     with pytest.raises(Stopped):
         run(spec, dataset, tmp_path, hooks)
     stopped = read_result(tmp_path / spec.run_id)
-    assert (stopped.state, stopped.record["epoch"]) == ("interrupted", 3)
+    assert (stopped.state, stopped.epoch) == ("interrupted", 3)
     later = []
-    result = run(spec, dataset, tmp_path, Hooks(started=later.append))
+    result = run(spec, dataset, tmp_path, Hooks(on({Started: later.append})))
     assert later == [3]
     assert log_without_timings(result.folder) == log_without_timings(whole)
 
@@ -124,7 +126,7 @@ def of_a_wider_network(path):
 
 
 def of_unknown_packing(path):
-    """One bit of the first array's entry in the archive's directory, which has no checksum."""
+    """Flip a bit of the first array's entry in the archive's directory, which has no checksum."""
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\1\2") + 10] ^= 1
     path.write_bytes(content)
@@ -140,29 +142,30 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_checkpoint_starts_the_run_anew_and_that_is_said(tmp_path, damage):
+def test_with_a_damaged_checkpoint_the_run_starts_over_and_emits_why(tmp_path, damage):
     spec, dataset = spec_for("lra-e"), synthetic_dataset(samples=650)
     whole = run(spec, dataset, tmp_path / "whole").folder
     epochs = []
     with pytest.raises(Stopped):
-        run(spec, dataset, tmp_path, Hooks(epoch=epochs.append, stop=lambda: len(epochs) == 3))
+        run(spec, dataset, tmp_path, Hooks(on({EpochDone: epochs.append}), stop=lambda: len(epochs) == 3))
     change, why = DAMAGE[damage]
     change(tmp_path / spec.run_id / "checkpoint.npz")
     told = []
-    hooks = Hooks(lost=lambda reason: told.append(reason), started=told.append)
+    hooks = Hooks(on({CheckpointLost: told.append, Started: told.append}))
     result = run(spec, dataset, tmp_path, hooks)
     assert told[1:] == [0] and re.search(why, told[0])
     assert log_without_timings(result.folder) == log_without_timings(whole)
     assert parameters(result.folder) == parameters(whole)
 
 
-def test_of_a_run_that_is_begun_or_goes_on_nothing_is_lost(tmp_path):
+def test_no_checkpoint_is_reported_lost_when_a_run_starts_or_resumes(tmp_path):
     spec, dataset = spec_for("lra-e"), synthetic_dataset(samples=650)
     lost, epochs = [], []
     with pytest.raises(Stopped):
-        run(spec, dataset, tmp_path, Hooks(lost=lost.append, epoch=epochs.append, stop=lambda: bool(epochs)))
-    run(spec, dataset, tmp_path, Hooks(lost=lost.append))
-    run(spec, dataset, tmp_path, Hooks(lost=lost.append), force=True)
+        emit = on({CheckpointLost: lost.append, EpochDone: epochs.append})
+        run(spec, dataset, tmp_path, Hooks(emit, stop=lambda: bool(epochs)))
+    run(spec, dataset, tmp_path, Hooks(on({CheckpointLost: lost.append})))
+    run(spec, dataset, tmp_path, Hooks(on({CheckpointLost: lost.append})), force=True)
     assert lost == []
 
 
@@ -181,7 +184,7 @@ def test_a_run_whose_loss_is_not_finite_is_diverged_and_keeps_its_log(tmp_path):
     )
     result = run(spec, synthetic_dataset(samples=650), tmp_path)
     assert result.state == "diverged"
-    assert "not finite" in result.record["reason"]
+    assert "not finite" in result.reason
     assert (result.folder / "log.csv").read_text().count("\n") >= 2
     assert not (result.folder / "checkpoint.npz").exists()
 
@@ -193,7 +196,7 @@ def test_provenance_names_nobody_and_no_place(tmp_path):
     spec = spec_for("lra-e")
     folder = run(spec, synthetic_dataset(samples=650), tmp_path).folder
     text = (folder / "run.json").read_text() + (folder / "spec.yaml").read_text()
-    record = read_result(folder).record["provenance"]
+    record = read_result(folder).provenance
     assert set(record) >= {"lrarun", "python", "numpy", "blas", "cpu", "git_commit", "git_dirty"}
     for private in {socket.gethostname(), str(tmp_path), os.getcwd(), f'"{getpass.getuser()}"'}:
         assert private not in text

@@ -1,4 +1,4 @@
-"""Training on a Dask cluster, tried on one of local processes."""
+"""Training on a Dask cluster of local processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Recorder(Watcher):
     def __init__(self, begun=lambda run_id: None):
         self.begins, self.react = {}, begun
 
-    def begun(self, job, epoch):
+    def started(self, job, epoch):
         self.begins.setdefault(job.run_id, []).append(epoch)
         self.react(job.run_id)
 
@@ -93,7 +93,7 @@ def test_failures_on_a_worker_have_their_reason_here(address, dataset, tmp_path,
     bad, missing, good = train_all(jobs, tmp_path / "results", scheduler=address)
     assert (bad.state, missing.state, good.state) == ("failed", "failed", "finished")
     assert "650" in bad.reason and "gone.npz" in missing.reason
-    assert read_result(tmp_path / "results" / bad.run_id).record["reason"] == bad.reason
+    assert read_result(tmp_path / "results" / bad.run_id).reason == bad.reason
 
 
 def test_a_run_that_is_trained_here_meanwhile_is_waited_for(address, dataset, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What is to happen with a run, why, and how long it may take."""
+"""What to do with each run, why, and how long it may take."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from lrarun.results.read import Result, read_result
 from lrarun.results.timing import Estimates, duration, makespan
 from lrarun.runs import checkpoint as checkpoints
 from lrarun.runs import staleness
+from lrarun.runs.events import EpochDone, Hooks, Started
 from lrarun.runs.lock import locked
-from lrarun.runs.run import Hooks, Stopped
+from lrarun.runs.run import Stopped
 from lrarun.runs.run import run as train_run
 from lrarun.scheduling.plan import longest_first, plan, refuse_unwritable, total_seconds
 from lrarun.specs import spec as spec_module
 from lrarun.specs.spec import make_spec
+from tests.support.events import on
 from tests.support.small_runs import spec, write_dataset
 
 CPU = "a processor"
 
 
 def write(results, run, state, **more):
-    """A run's folder in some state."""
+    """Write a run's folder in some state; return it."""
     folder = results / run.run_id
     folder.mkdir(parents=True)
     record = {"run_id": run.run_id, "state": state, "spec": run.to_dict(), "epoch": 0, "numbers_version": 1} | more
@@ -166,7 +168,7 @@ def test_a_spec_that_is_not_valid_any_more_is_stale(run, tmp_path):
     resolved = run.to_dict()
     resolved["algorithm"]["greed"] = 1.0
     result = Result("x", tmp_path, "finished", resolved, {"numbers_version": 1})
-    assert "not valid any more" in staleness.Staleness().reason(result)
+    assert "not valid any more" in staleness.Staleness().why_stale(result)
     assert staleness.Staleness().current_id(result) is None
 
 
@@ -186,7 +188,9 @@ def test_a_changed_data_set_makes_results_stale(tmp_path):
     train_run(done, datasets.load(str(path)), tmp_path)
     seen = []
     with pytest.raises(Stopped):
-        train_run(begun, datasets.load(str(path)), tmp_path, Hooks(epoch=seen.append, stop=lambda: bool(seen)))
+        train_run(
+            begun, datasets.load(str(path)), tmp_path, Hooks(on({EpochDone: seen.append}), stop=lambda: bool(seen))
+        )
     assert [job.action for job in plan([done, begun], tmp_path)] == ["skip", "resume"]
     write_dataset(path, seed=9)
     finished, interrupted = plan([done, begun], tmp_path)
@@ -195,10 +199,12 @@ def test_a_changed_data_set_makes_results_stale(tmp_path):
     assert (interrupted.action, interrupted.anew, interrupted.epoch) == ("train", True, 0)
     first = []
     with pytest.raises(Stopped):
-        train_run(begun, datasets.load(str(path)), tmp_path, Hooks(started=first.append, stop=lambda: bool(first)))
+        train_run(
+            begun, datasets.load(str(path)), tmp_path, Hooks(on({Started: first.append}), stop=lambda: bool(first))
+        )
     assert first == [0], "also if nobody had planned it"
-    new = read_result(tmp_path / begun.run_id).record["dataset_sha256"]
-    assert new != read_result(tmp_path / done.run_id).record["dataset_sha256"]
+    new = read_result(tmp_path / begun.run_id).dataset_sha256
+    assert new != read_result(tmp_path / done.run_id).dataset_sha256
 
 
 def measured(run, seconds, epochs=2, cpu=CPU):
@@ -248,7 +254,7 @@ def test_longest_first_by_work_until_all_times_are_known(tmp_path):
 
 
 def optimal(durations, workers):
-    """The shortest possible makespan, by trying every assignment."""
+    """Return the shortest possible makespan, by trying every assignment."""
     loads = (
         [sum(d for d, w in zip(durations, choice) if w == worker) for worker in range(workers)]
         for choice in product(range(workers), repeat=len(durations))

@@ -1,4 +1,4 @@
-"""Many runs at once: the same bytes as one after another, whatever happens to the processes."""
+"""Many runs at once give the same bytes as one after another, whatever happens to the processes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from lrarun.algorithms.registry import algorithms
 from lrarun.data import datasets
 from lrarun.errors import DataError, RunsFailed
 from lrarun.results.read import read_result, read_results
+from lrarun.runs.events import Ended
 from lrarun.runs.lock import locked
 from lrarun.runs.run import run as train_run
-from lrarun.scheduling.backend import Backend, Ended
+from lrarun.scheduling.backend import Backend
+from lrarun.scheduling.outcome import KILLED, raise_for_failures
 from lrarun.scheduling.plan import SKIP, WAIT, plan
-from lrarun.scheduling.schedule import KILLED, Schedule, raise_for_failures
+from lrarun.scheduling.schedule import Schedule
 from lrarun.scheduling.train_all import train_all
 from lrarun.scheduling.watcher import Watcher
 from lrarun.specs.spec import load_specs
@@ -30,7 +32,7 @@ LONG = 100_000  # epochs: whoever trains this is to be stopped
 
 
 class Recorder(Watcher):
-    """Remembers what it was told; ``react`` is called with each (event, run id)."""
+    """Remembers events; ``react`` is called with each (event, run id)."""
 
     def __init__(self, react=lambda event, run_id: None):
         self.events, self.react = [], react
@@ -39,10 +41,10 @@ class Recorder(Watcher):
         self.events.append((event, job.run_id))
         self.react(event, job.run_id)
 
-    def begun(self, job, epoch):
-        self._add(("begun", epoch), job)
+    def started(self, job, epoch):
+        self._add(("started", epoch), job)
 
-    def epoch(self, job, record):
+    def epoch_done(self, job, record):
         self._add(("epoch", record["epoch"]), job)
 
     def ended(self, job, outcome):
@@ -69,7 +71,7 @@ def test_processes_give_the_bytes_of_one_after_another_for_every_rule(dataset, t
     assert contents(tmp_path / "here") == contents(tmp_path / "there")
     for one in specs:
         mine = [event for event, run_id in recorder.events if run_id == one.run_id]
-        assert mine == [("begun", 0), ("epoch", 1), ("epoch", 2), ("ended", "finished")]
+        assert mine == [("started", 0), ("epoch", 1), ("epoch", 2), ("ended", "finished")]
 
 
 def test_finished_runs_are_not_trained_again_unless_forced(dataset, tmp_path):
@@ -81,7 +83,7 @@ def test_finished_runs_are_not_trained_again_unless_forced(dataset, tmp_path):
     assert all(outcome.skipped and outcome.state == "finished" for outcome in again)
     assert recorder.events == []
     forced = train(specs[:1], tmp_path, 1, recorder, force=True)
-    assert [event for event, _ in recorder.events][0] == ("begun", 0)
+    assert [event for event, _ in recorder.events][0] == ("started", 0)
     assert forced[0].state == "finished"
 
 
@@ -155,7 +157,7 @@ def test_a_failing_and_a_diverging_run_stop_nobody(dataset, tmp_path, workers):
     assert (failed.state, diverged.state, finished.state) == ("failed", "diverged", "finished")
     assert "650" in failed.reason and "Error" not in failed.reason, "a message to be read"
     assert "not finite" in diverged.reason
-    assert read_result(tmp_path / failed.run_id).record["reason"] == failed.reason
+    assert read_result(tmp_path / failed.run_id).reason == failed.reason
     # A diverged run is not tried again, and still counts as bad.
     assert [outcome.state for outcome in train(specs[1:], tmp_path, 1)] == ["diverged", "finished"]
 
@@ -205,7 +207,7 @@ def test_a_run_whose_other_process_dies_is_taken_over(dataset, tmp_path):
     recorder = Impatient()
     (outcome,) = train_all(plan([run], tmp_path), tmp_path, workers=1, watcher=recorder)
     assert outcome.state == "finished"
-    assert recorder.events[0] == (("begun", 0), run.run_id)
+    assert recorder.events[0] == (("started", 0), run.run_id)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -213,7 +215,7 @@ def test_a_run_whose_other_process_dies_is_taken_over(dataset, tmp_path):
 def test_ctrl_c_stores_the_runs_and_exits_with_130(dataset, tmp_path, workers, number):
     file, results = write_spec(tmp_path / "spec.yaml", dataset, runs=3, epochs=LONG), tmp_path / "results"
     command = lrarun("train", file, "--results", results, "--jobs", workers, start_new_session=True)
-    until(lambda: sum(result.record["epoch"] > 0 for result in read_results(results)) == workers)
+    until(lambda: sum(result.epoch > 0 for result in read_results(results)) == workers)
     started = time.monotonic()
     # To the whole group, as a terminal does.
     os.killpg(command.pid, number) if number == signal.SIGINT else command.send_signal(number)
@@ -232,7 +234,7 @@ def test_workers_end_when_their_main_process_is_killed(dataset, tmp_path):
     command = lrarun("train", file, "--results", results, "--jobs", 2)
     workers = until(lambda: len(holding(results)) == 2 and holding(results))
     assert command.pid not in workers
-    until(lambda: sum(result.record["epoch"] > 0 for result in read_results(results)) == 2)
+    until(lambda: sum(result.epoch > 0 for result in read_results(results)) == 2)
     command.kill()
     command.communicate()
     until(lambda: not holding(results))

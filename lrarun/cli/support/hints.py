@@ -51,6 +51,6 @@ def _was_given(option: str) -> bool:
 
 
 def _is_reference(results: Path) -> bool:
-    from lrarun.results.read import is_reference
+    from lrarun.results.layout import is_reference
 
     return is_reference(results)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from lrarun.scheduling.outcome import Outcome
     from lrarun.scheduling.plan import Job
-    from lrarun.scheduling.schedule import Outcome
 
 LINE_SECONDS = 30.0  # between two lines of a run, at most
 MILESTONE_SECONDS = 10.0  # and at least, where each tenth of the epochs is a milestone
@@ -78,24 +78,24 @@ class View(Watcher):
             if job.action == SKIP and "stale" in job.reason:
                 self.say(f"{name(job)}: {job.reason}")
 
-    def lost(self, job: Job, reason: str) -> None:
+    def checkpoint_lost(self, job: Job, reason: str) -> None:
         self.say(f"{name(job)}: starts anew: {reason}")
 
-    def begun(self, job: Job, epoch: int) -> None:
+    def started(self, job: Job, epoch: int) -> None:
         self.to_come.pop(job.run_id, None)
         self.courses[job.run_id] = Course(job, epoch)
 
-    def epoch(self, job: Job, record: Mapping[str, Any]) -> None:
+    def epoch_done(self, job: Job, record: Mapping[str, Any]) -> None:
         course = self._course(job)
         course.epoch, course.part, course.error = record["epoch"], 0.0, record["validation_error"]
 
-    def paused(self, job: Job, epoch: int, part: float) -> None:
+    def checkpoint_saved(self, job: Job, epoch: int, part: float) -> None:
         course = self._course(job)
         course.epoch, course.part = epoch, part
 
     def _course(self, job: Job) -> Course:
         if job.run_id not in self.courses:  # from a cluster, the word that it has begun may be lost
-            self.begun(job, job.epoch)
+            self.started(job, job.epoch)
         return self.courses[job.run_id]
 
     def waiting(self, jobs: Sequence[Job]) -> None:
@@ -126,18 +126,18 @@ class Lines(View):
         self._said: dict[str, tuple[float, int]] = {}  # run -> when its last line was said, and the tenths done then
         self._lost: set[str] = set()
 
-    def lost(self, job: Job, reason: str) -> None:
-        super().lost(job, reason)
+    def checkpoint_lost(self, job: Job, reason: str) -> None:
+        super().checkpoint_lost(job, reason)
         self._lost.add(job.run_id)
 
-    def begun(self, job: Job, epoch: int) -> None:
-        super().begun(job, epoch)
+    def started(self, job: Job, epoch: int) -> None:
+        super().started(job, epoch)
         self._said[job.run_id] = (time.monotonic(), 10 * epoch // job.spec.epochs)
         if job.run_id not in self._lost:
             self.say(f"{name(job)}: " + (f"goes on after epoch {epoch}/{job.spec.epochs}" if epoch else job.reason))
 
-    def epoch(self, job: Job, record: Mapping[str, Any]) -> None:
-        super().epoch(job, record)
+    def epoch_done(self, job: Job, record: Mapping[str, Any]) -> None:
+        super().epoch_done(job, record)
         course, now = self.courses[job.run_id], time.monotonic()
         last, tenths = self._said[job.run_id]
         milestone = 10 * course.epoch // course.epochs > tenths and now - last > MILESTONE_SECONDS
@@ -244,10 +244,10 @@ def left(course: Course) -> str:
 
 def epochs_done(outcome: Outcome) -> str:
     """How far a run came, in words."""
-    from lrarun.scheduling.plan import where
+    from lrarun.scheduling.plan import how_far
 
-    epoch = outcome.result.record.get("epoch", 0) if outcome.result is not None else 0
-    return where(epoch, outcome.spec.epochs)
+    epoch = outcome.result.epoch if outcome.result is not None else 0
+    return how_far(epoch, outcome.spec.epochs)
 
 
 def ending(outcome: Outcome, name: str) -> str:
@@ -256,8 +256,8 @@ def ending(outcome: Outcome, name: str) -> str:
         return f"{name}: interrupted {epochs_done(outcome)}"
     if outcome.state != "finished" or outcome.result is None:
         return f"{name}: {outcome.state}: {outcome.reason}"
-    record = outcome.result.record
+    result = outcome.result
     return (
-        f"{name}: finished, test error {record['test_error']:.2f} %,"
-        f" train error {record['train_error']:.2f} % (epoch {record['best_epoch']})"
+        f"{name}: finished, test error {result.test_error:.2f} %,"
+        f" train error {result.train_error:.2f} % (epoch {result.best_epoch})"
     )

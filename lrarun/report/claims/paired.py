@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lrarun.report.statistics import mcnemar, two_sided
+from lrarun.results.layout import PREDICTIONS
 from lrarun.results.read import DIVERGED, Result
-
-PREDICTIONS = "test_predictions.npz"
 
 
 class Lacking(Exception):

@@ -48,8 +48,8 @@ def draw_curve(result: Result) -> Figure:
     draw_column(losses, log, "train_nll", epochs, 1, label="training", linestyle=(0, (5, 2)), **how, **THIN)
     draw_column(losses, log, "validation_nll", epochs, 0, label="validation", **how)
     draw_column(errors, log, "validation_error", epochs, 0, label="validation", **how)
-    if result.record.get("best_epoch"):
-        errors.axvline(result.record["best_epoch"], color=GREY, linewidth=1, zorder=1, label="epoch that is scored")
+    if result.best_epoch:
+        errors.axvline(result.best_epoch, color=GREY, linewidth=1, zorder=1, label="epoch that is scored")
     losses.set(ylabel="negative log likelihood (nats)")
     errors.set(ylabel="validation error (%)")
     for axes in (losses, errors):

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lrarun.report.cells import MISSING, by_settings, flat, one_per_seed, progress, settings
+from lrarun.report.cells import MISSING, by_settings, comparable, one_per_seed, progress, settings
 from lrarun.report.figures.style import dataset_title, named, plain_title, title_of
 from lrarun.results.read import DIVERGED, Result, read_log
+from lrarun.results.settings import differing
 
 # What a panel of a figure is of.
 PANEL = ("dataset", "depth")
@@ -97,11 +98,14 @@ def variants(specs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ()) -> l
         specs: resolved specs.
         apart: keys that are told apart by other means, such as a panel of their own.
     """
-    flats = [{key: value for key, value in flat(spec).items() if key.partition(".")[0] not in apart} for spec in specs]
+    flats = [
+        {key: value for key, value in comparable(spec).items() if key.partition(".")[0] not in apart} for spec in specs
+    ]
     texts = []
     for own in flats:
         rule = [other for other in flats if other["algorithm.name"] == own["algorithm.name"]]
-        varied = [key for key in own if len({other.get(key) for other in rule}) > 1]
+        differs = set(differing(rule))
+        varied = [key for key in own if key in differs]
         # Another optimizer has other settings: its name says so already.
         blocks = {key.partition(".")[0] for key in varied if key.endswith(".name")}
         kept = [key for key in varied if key.endswith(".name") or key.partition(".")[0] not in blocks]

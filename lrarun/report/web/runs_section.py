@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lrarun.paper import Key
-from lrarun.report.cells import Wanted, flat, left_out, settings
+from lrarun.report.cells import Wanted, left_out, settings
 from lrarun.report.web.curves import place_name, place_order
 from lrarun.report.web.markup import Html, caption, hidden, plural, tag
 from lrarun.results.read import STATES, Result
+from lrarun.results.settings import flatten
 
 # More would make a page that telephones cannot hold.
 RUNS = 500
@@ -85,41 +86,42 @@ def run_details(run: Result) -> Html:
 
 def headline(run: Result) -> str:
     """The state, and the test error of a finished run."""
-    error = percent(run.record.get("test_error"))
+    error = percent(run.test_error)
     return f"{run.state}, test error {error}" if run.finished and error else str(run.state)
 
 
 def facts(run: Result) -> dict[str, str]:
     """What is known of a run, in words; empty where nothing is."""
-    record = run.record
-    made = record.get("provenance")
-    provenance = made if isinstance(made, Mapping) else {}
+    provenance = run.provenance
     return {
         "State": f"{run.state}, {how_far(run)}",
-        "Reason": str(record.get("reason") or ""),
-        "Errors": errors(record),
+        "Reason": str(run.reason or ""),
+        "Errors": errors(run),
         "Settings": pairs({name: setting(value) for name, value in run.spec.items()}),
         "Versions": versions(provenance),
         "Commit": commit(provenance),
         "Machine": ", ".join(str(provenance[key]) for key in ("cpu", "system") if provenance.get(key)),
-        "Data": f"SHA-256 {record['dataset_sha256']}" if record.get("dataset_sha256") else "",
-        "Time": " to ".join(str(record[key]) for key in ("started", "finished") if record.get(key)),
-        "Resumed": resumed(record.get("resumed")),
+        "Data": f"SHA-256 {run.dataset_sha256}" if run.dataset_sha256 else "",
+        "Time": " to ".join(str(time) for time in (run.started_at, run.finished_at) if time),
+        "Resumed": resumed(run.resumed),
     }
 
 
 def how_far(run: Result) -> str:
     """``100 of 100 epochs in 339 s``."""
-    seconds = run.record.get("seconds")
-    took = f" in {seconds:,.0f} s" if is_number(seconds) else ""
-    return f"{run.record.get('epoch', 0)} of {run.spec.get('epochs', '?')} epochs{took}"
+    took = f" in {run.seconds:,.0f} s" if is_number(run.seconds) else ""
+    return f"{run.epoch} of {run.epochs or '?'} epochs{took}"
 
 
-def errors(record: Mapping[str, Any]) -> str:
+def errors(run: Result) -> str:
     """The scores, and at which epoch they were taken."""
-    known = {name: percent(record.get(f"{name}_error")) for name in ("train", "test", "validation")}
+    known = {
+        "train": percent(run.train_error),
+        "test": percent(run.test_error),
+        "validation": percent(run.validation_error),
+    }
     parts = [f"{name} {value}" for name, value in known.items() if value]
-    best = f", at epoch {record['best_epoch']}" if parts and record.get("best_epoch") else ""
+    best = f", at epoch {run.best_epoch}" if parts and run.best_epoch else ""
     return ", ".join(parts) + best
 
 
@@ -161,11 +163,9 @@ def commit(provenance: Mapping[str, Any]) -> str:
     return f"{name}, with uncommitted changes" if provenance.get("git_dirty") else str(name)
 
 
-def resumed(later: Any) -> str:
+def resumed(later: Sequence[Any]) -> str:
     """On what else a run went on, if on anything."""
-    if not isinstance(later, list):
-        return ""
-    return "; ".join(pairs(flat(entry)) for entry in later if isinstance(entry, Mapping))
+    return "; ".join(pairs(flatten(entry)) for entry in later if isinstance(entry, Mapping))
 
 
 def shortened(value: str) -> str:
