@@ -30,7 +30,7 @@ TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
 TRAIN = $(strip train $(SPECS) $(OVER) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test stress lint types readme-table choices-page publish clean
+.PHONY: help reproduce test stress lint types readme-table pages publish clean
 # Two goals at once would install into one environment at the same time.
 .NOTPARALLEL:
 
@@ -91,8 +91,9 @@ readme-table: $(BASE)  ## write Table 1 of the reference results into README.md
 publish: $(BASE)  ## copy finished runs without weights: FROM=results TO=results/reference
 	@$(BIN) maintenance/publish_results.py $(or $(FROM),$(RESULTS)) $(or $(TO),results/reference)
 
-choices-page: $(BASE)  ## write the tables of docs/choices.md anew
+pages: $(BASE)  ## write the generated tables of docs/choices.md and docs/architecture.md anew
 	@$(BIN) maintenance/choices_page.py > docs/choices.md.new && mv docs/choices.md.new docs/choices.md
+	@$(BIN) maintenance/packages_table.py > docs/architecture.md.new && mv docs/architecture.md.new docs/architecture.md
 
 clean:  ## remove the virtual environment and caches; results and data sets stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .hypothesis .coverage

@@ -1,4 +1,4 @@
-"""Print docs/choices.md with its tables written anew: ``make choices-page``.
+"""Print docs/choices.md with its tables written anew: ``make pages``.
 
 A table's reasons are the settings' own ``paper=`` texts. Its numbers are the validation errors of the
 calibration runs. The test set plays no part.

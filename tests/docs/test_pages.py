@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrarun import errors
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import rules_in
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.nn.network import empty_like, init_forward
-from lrarun.specs.spec import load_specs, make_spec
+from lrarun import errors, load_specs, make_spec
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SPECS = (ROOT / "docs" / "specs.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
@@ -51,8 +51,8 @@ def test_the_readmes_spec_is_valid_and_gives_the_runs_it_says(tmp_path):
     assert len({spec.run_id for spec in specs}) == 4
 
 
-def test_the_readmes_defaults_are_those_of_a_spec():
-    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| ((?:`[^`]+`(?:, )?)+) \|", README, re.MULTILINE)
+def test_the_defaults_on_the_page_on_specs_are_those_of_a_spec():
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| ((?:`[^`]+`(?:, )?)+) \|", SPECS, re.MULTILINE)
     printed = {
         key: value
         for keys, values in rows
@@ -62,6 +62,23 @@ def test_the_readmes_defaults_are_those_of_a_spec():
     resolved["optimizer"] = resolved["optimizer"]["name"]
     assert len(printed) > 8
     assert printed == {key: str(resolved[key]) for key in printed}
+    listed = set(re.findall(r"`([a-z_]+)`", "\n".join(re.findall(r"^\|([^|]*)\|", SPECS, re.MULTILINE))))
+    assert listed == {*resolved, "sweep"}
+
+
+def test_the_map_of_the_pages_has_each_page():
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    for source, folder in ((README, r"docs/"), ((ROOT / "docs" / "README.md").read_text(encoding="utf-8"), "")):
+        rows = re.findall(rf"^\| \[{folder}([a-z-]+\.md)\]\({folder}([a-z-]+\.md)\) \| (.+) \|$", source, re.MULTILINE)
+        assert [text for text, link, _ in rows] == [link for _, link, _ in rows]
+        assert sorted(link for _, link, _ in rows) == sorted(pages)
+
+
+def test_the_readmes_table_stands_before_its_commands_and_those_before_its_example():
+    places = [README.index(text) for text in ("<!-- table:begin -->", "make reproduce QUICK=1", "## Example")]
+    assert places == sorted(places)
+    sentences = re.findall(r"[^.]+\.(?=\s)", re.sub(r"\(.*?\)|\d\.\d", "", README[: places[0]]))
+    assert len(sentences) == 3
 
 
 def test_the_readme_lists_every_exit_code():
