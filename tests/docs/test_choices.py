@@ -48,7 +48,9 @@ def test_every_setting_has_a_row(name, field):
 
 def test_every_calibration_run_is_finished_and_on_the_page():
     results = {result.run_id: result for result in read_results(REFERENCE / "calibration")}
-    specs = [spec for path in sorted((ROOT / "experiments" / "calibration").glob("*.yaml")) for spec in load_specs(path)]
+    specs = [
+        spec for path in sorted((ROOT / "experiments" / "calibration").glob("*.yaml")) for spec in load_specs(path)
+    ]
     assert len(specs) > 100
     assert {spec.run_id for spec in specs} == results.keys()
     shown = "\n".join(tables().values())

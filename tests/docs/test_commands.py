@@ -14,7 +14,8 @@ from tests.support.shown import files_and_commands, follow
 ROOT = Path(__file__).parent.parent.parent
 FILES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 PAGES = {
-    "map" if path == ROOT / "docs" / "README.md" else path.stem: path.read_text(encoding="utf-8") for path in sorted(FILES)
+    "map" if path == ROOT / "docs" / "README.md" else path.stem: path.read_text(encoding="utf-8")
+    for path in sorted(FILES)
 }
 SHOWING = [name for name, page in PAGES.items() if any(file is None for file, _ in files_and_commands(page))]
 
@@ -52,7 +53,10 @@ def outputs_on(page):
 
 def without_numbers(text):
     """The text with every number and every run of spaces or dashes the same: small data has other scores."""
-    return [re.sub(r" +", " ", re.sub(r"--+", "--", re.sub(r"\b\d+(\.\d+)?(?= %)", "N", line))) for line in text.splitlines()]
+    return [
+        re.sub(r" +", " ", re.sub(r"--+", "--", re.sub(r"\b\d+(\.\d+)?(?= %)", "N", line)))
+        for line in text.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("name", [name for name in SHOWING if list(outputs_on(PAGES[name]))])

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lrarun import errors, load_specs, make_spec
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import rules_in
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.nn.network import empty_like, init_forward
-from lrarun import errors, load_specs, make_spec
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -25,7 +25,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 def code(page: str) -> str:
     """The page's code blocks and spans."""
-    blocks = re.findall(r"```.*?```|^    .*$", page, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"```.*?```|^    [^\n]*$", page, re.DOTALL | re.MULTILINE)
     return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", page)])
 
 
