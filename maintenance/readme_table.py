@@ -1,4 +1,4 @@
-"""Puts a table read from stdin between the table markers of a page: ``make readme-table``."""
+"""Put a table read from stdin between the table markers of a page: ``make readme-table``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 
 
 def table_in(page: str) -> str:
-    """What stands between the markers, without the blank lines around it.
+    """Return what stands between the markers, without the blank lines around it.
 
     Raises:
-        ValueError: unless each marker is there once, in order.
+        ValueError: if a marker is missing or there twice.
     """
     if page.count(BEGIN) != 1 or page.count(END) != 1:
         raise ValueError(f"the page must hold {BEGIN} and {END} once each")
@@ -20,10 +20,10 @@ def table_in(page: str) -> str:
 
 
 def with_table(page: str, table: str) -> str:
-    """The page with another table between its markers; the rest stays as it is.
+    """Return the page with another table between its markers.
 
     Raises:
-        ValueError: for an empty table, or as :func:`table_in` does.
+        ValueError: if the table is empty, or as :func:`table_in` does.
     """
     if not table.strip():
         raise ValueError("no table on stdin")
@@ -33,7 +33,7 @@ def with_table(page: str, table: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the page named by the first argument."""
+    """Rewrite the page that the first argument names."""
     page = Path(sys.argv[1])
     try:
         page.write_text(with_table(page.read_text(), sys.stdin.read()))

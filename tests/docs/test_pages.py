@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+import lrarun
 from lrarun import errors, load_specs, make_spec
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import rules_in
@@ -87,6 +89,15 @@ def test_the_readme_lists_every_exit_code():
     used = {kind.exit_code for kind in kinds} | {INTERRUPTED}
     assert len(used) > 3
     assert used <= listed
+
+
+def test_the_citation_is_of_this_version_and_its_authors():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    (year, holders) = re.findall(r"Copyright \(c\) (\d+) (.+)", (ROOT / "LICENSE").read_text(encoding="utf-8"))[0]
+    assert citation["version"] == lrarun.__version__
+    assert citation["authors"] == [{"name": holders}]
+    assert str(citation["date-released"])[:4] >= year
+    assert {"cff-version", "message", "title", "type", "license", "abstract", "keywords"} <= citation.keys()
 
 
 @pytest.fixture
