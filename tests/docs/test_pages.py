@@ -100,10 +100,10 @@ def test_the_citation_is_of_this_version_and_its_authors():
     assert {"cff-version", "message", "title", "type", "license", "abstract", "keywords"} <= citation.keys()
 
 
-@pytest.fixture
-def contributed_rule(tmp_path, monkeypatch):
-    """The rule in CONTRIBUTING.md's recipe, saved as a file and found in it as the registry would find it."""
-    source = re.search(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)[1]
+@pytest.fixture(params=[README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def contributed_rule(request, tmp_path, monkeypatch):
+    """A rule that a page shows, saved as a file and found in it as the registry would find it."""
+    source = re.search(r"```python\n(.*?)```", request.param, re.DOTALL)[1]
     (tmp_path / "contributed.py").write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     (kind,) = rules_in(importlib.import_module("contributed"))
@@ -111,7 +111,7 @@ def contributed_rule(tmp_path, monkeypatch):
     sys.modules.pop("contributed")
 
 
-def test_the_recipe_for_an_eighth_rule_is_backprop_where_it_says_so(contributed_rule):
+def test_the_rule_on_the_page_is_backprop_where_all_weights_have_its_scale(contributed_rule):
     rng = np.random.default_rng(5)
     sizes, scale = (7, 6, 5, 4), 0.3
     params = init_forward(sizes, lambda rng, shape: scale * rng.choice([-1.0, 1.0], shape), rng)

@@ -96,7 +96,7 @@ def test_every_error_rate_on_the_reproduction_page_is_in_the_results():
     # The claims' own measurements, which the test above holds, stand in the table of claims.
     prose = "\n".join(line for line in page.splitlines() if not line.startswith("| `"))
     claimed = set(re.findall(r"\b\d+\.\d\d\b", prose))
-    assert len(claimed) > 100 and claimed <= known, claimed - known
+    assert len(claimed) > 80 and claimed <= known, claimed - known
 
 
 @pytest.mark.network
