@@ -212,7 +212,7 @@ def reason_of(kind: type | None, key: str) -> str:
     if kind is None:
         return "see Initial weights" if key == "init" else "see Optimizers"
     own = key.rpartition(".")[2]
-    return next((field.metadata["paper"] for field in settings_of(kind) if field.name == own), "") or "not stated"
+    return next((field.metadata["paper"] for field in settings_of(kind) if field.name == own), "") or "—"
 
 
 def default_of(name: str, kind: type | None, key: str) -> str | None:

@@ -43,7 +43,7 @@ def test_every_setting_has_a_row(name, field):
     (table,) = [text for kinds, text in tables().items() if KINDS[name] in choices_page.TABLES[kinds].values()]
     (row,) = [line for line in table.splitlines() if line.startswith(f"| `{field.name}` |")]
     cells = [cell.strip() for cell in row.strip("|").split(" | ")]
-    assert cells[1] and (field.metadata["paper"] or "not stated") in cells[2], "what is printed and why"
+    assert cells[1] and (field.metadata["paper"] or "—") in cells[2], "what is printed and why"
 
 
 def test_every_calibration_run_is_finished_and_on_the_page():

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lrarun import load_specs, make_spec
 from lrarun.paper import printed_cells
 from lrarun.report.claims.render import tally
 from lrarun.results.read import read_results
 from lrarun.runs import provenance
-from lrarun.specs.spec import load_specs, make_spec
 from maintenance.readme_table import table_in
 
 ROOT = Path(__file__).parent.parent.parent
