@@ -30,7 +30,7 @@ TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
 TRAIN = $(strip train $(SPECS) $(OVER) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test stress lint format types readme-table calibration-page publish clean
+.PHONY: help reproduce test stress lint format types readme-table pages publish clean
 # Two goals at once would install into one environment at the same time.
 .NOTPARALLEL:
 
@@ -38,17 +38,17 @@ help:  ## show this list
 	@echo 'make TARGET [VARIABLE=value ...]'; echo
 	@sed -n 's/^\([a-z-]*\):.*## */  \1|/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
 	@echo; echo 'variables:'
-	@echo '  QUICK=1        reproduce: a small version of Table 1'
-	@echo '  RESULTS=dir    reproduce: where runs are kept (results), with pictures in its folder figures'
-	@echo '  FIGURES=1      reproduce: train the 24 further runs of Figure 3 too'
-	@echo '  JOBS=n         reproduce: processes (the cores)'
-	@echo '  SEEDS="0 1 2"  reproduce: train every run with each of these seeds'
-	@echo '  ARGS="-k spec" test: further arguments for pytest'
-	@echo '  PYTHON=path    the Python that the virtual environment is made with (3.11 or newer)'
+	@echo '  QUICK=1        reproduce: a small Table 1, in minutes'
+	@echo '  RESULTS=dir    reproduce: the folder for runs and figures (default: results)'
+	@echo '  FIGURES=1      reproduce: also train the 24 runs that only Figure 3 needs'
+	@echo '  JOBS=n         reproduce: number of processes (default: one per core)'
+	@echo '  SEEDS="0 1 2"  reproduce: train every run once per seed'
+	@echo '  ARGS="-k spec" test: more arguments for pytest'
+	@echo '  PYTHON=path    the Python that makes the virtual environment (3.11 or newer)'
 
 # Tables, figures and claims come also when a run failed (exit code 3); the first failure is the one that counts.
 # A figure or claim whose runs are missing (4), or a claim that fails (5), is a result, not an accident.
-reproduce: $(if $(quick),$(BASE),$(PLOTS))  ## train the paper's missing runs; tables, figures, claims
+reproduce: $(if $(quick),$(BASE),$(PLOTS))  ## train the paper's runs that are missing; print tables, figures, claims
 	@code=0; results=0; \
 	if [ -z '$(quick)' ]; then \
 		$(LRARUN) $(TRAIN) --dry-run | tail -n 1 >&2; \
@@ -75,7 +75,7 @@ reproduce: $(if $(quick),$(BASE),$(PLOTS))  ## train the paper's missing runs; t
 test: $(DEV)  ## run the tests
 	@$(BIN) -m pytest $(ARGS)
 
-stress: $(DEV)  ## kill, interrupt and starve many runs, then compare them with undisturbed ones
+stress: $(DEV)  ## kill and interrupt many runs, fill the disk, and compare with undisturbed runs
 	@$(PIP_INSTALL) --editable '.[dev,cluster]' || $(INSTALL_FAILED)
 	@$(BIN) tests/stress.py $(ARGS)
 
@@ -89,14 +89,15 @@ format: $(DEV)  ## mend style and import order with ruff
 types: $(DEV)  ## check types with mypy
 	@$(BIN) -m mypy
 
-readme-table: $(BASE)  ## write the reference results' Table 1 into README.md
+readme-table: $(BASE)  ## write Table 1 of the reference results into README.md
 	@$(LRARUN) table 1 --format markdown --results results/reference | $(BIN) maintenance/readme_table.py README.md
 
 publish: $(BASE)  ## copy finished runs without weights: FROM=results TO=results/reference
 	@$(BIN) maintenance/publish_results.py $(or $(FROM),$(RESULTS)) $(or $(TO),results/reference)
 
-calibration-page: $(BASE)  ## write docs/calibration.md from the calibration runs
-	@$(BIN) maintenance/calibration_table.py > docs/calibration.md.new && mv docs/calibration.md.new docs/calibration.md
+pages: $(BASE)  ## write the generated tables of docs/choices.md and docs/architecture.md anew
+	@$(BIN) maintenance/choices_page.py > docs/choices.md.new && mv docs/choices.md.new docs/choices.md
+	@$(BIN) maintenance/packages_table.py > docs/architecture.md.new && mv docs/architecture.md.new docs/architecture.md
 
 clean:  ## remove the virtual environment and caches; results and data sets stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .hypothesis .coverage

@@ -33,7 +33,7 @@ def with_table(page: str, table: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the page named by the first argument."""
+    """Rewrite the page that the first argument names."""
     page = Path(sys.argv[1])
     try:
         page.write_text(with_table(page.read_text(), sys.stdin.read()))

@@ -12,7 +12,11 @@ from lrarun.cli import COMMANDS
 from tests.support.shown import files_and_commands, follow
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = {path.stem: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}
+FILES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PAGES = {
+    "map" if path == ROOT / "docs" / "README.md" else path.stem: path.read_text(encoding="utf-8")
+    for path in sorted(FILES)
+}
 SHOWING = [name for name, page in PAGES.items() if any(file is None for file, _ in files_and_commands(page))]
 
 
@@ -36,6 +40,38 @@ def test_every_command_on_the_page_exits_as_it_should(done, name):
     for command in commands:
         assert command.code == command.expected, f"$ {command.text}\n{command.output}"
         assert "Traceback" not in command.output
+
+
+def outputs_on(page):
+    """(command, output) of each command on the page whose output is shown."""
+    for block in re.findall(r"^```console\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            if output:
+                yield command.partition("    # exits with ")[0], output
+
+
+def without_numbers(text):
+    """The text with every number and every run of spaces or dashes the same: small data has other scores."""
+    return [
+        re.sub(r" +", " ", re.sub(r"--+", "--", re.sub(r"\b\d+(\.\d+)?(?= %)", "N", line)))
+        for line in text.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in SHOWING if list(outputs_on(PAGES[name]))])
+def test_the_output_on_the_page_is_what_the_command_prints(done, name):
+    _, commands = done(name)
+    printed = {command.text: command.output for command in commands}
+    for command, output in outputs_on(PAGES[name]):
+        assert without_numbers(output) == without_numbers(printed[command])
+
+
+def test_the_readmes_own_rule_is_a_row_of_table_1(done):
+    _, commands = done("README")
+    (printed,) = [command.output for command in commands if "[backprop, sign-symmetry]" in command.text]
+    (row,) = [line for line in printed.splitlines() if line.startswith("Sign symmetry")]
+    assert re.search(r"\d±\d", row), "two seeds"
 
 
 TABLES = "lrarun train experiments/table1.yaml experiments/table2.yaml experiments/table3.yaml"

@@ -9,23 +9,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from lrarun import errors
+import lrarun
+from lrarun import errors, load_specs, make_spec
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import rules_in
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.nn.network import empty_like, init_forward
-from lrarun.specs.spec import load_specs, make_spec
 from tests.support.own_rule import RULE
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SPECS = (ROOT / "docs" / "specs.md").read_text(encoding="utf-8")
 
 
 def code(page: str) -> str:
     """The page's code blocks and spans."""
-    blocks = re.findall(r"```.*?```|^    .*$", page, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"```.*?```|^    [^\n]*$", page, re.DOTALL | re.MULTILINE)
     return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", page)])
 
 
@@ -51,8 +53,8 @@ def test_the_readmes_spec_is_valid_and_gives_the_runs_it_says(tmp_path):
     assert len({spec.run_id for spec in specs}) == 4
 
 
-def test_the_readmes_defaults_are_those_of_a_spec():
-    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| ((?:`[^`]+`(?:, )?)+) \|", README, re.MULTILINE)
+def test_the_defaults_on_the_page_on_specs_are_those_of_a_spec():
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| ((?:`[^`]+`(?:, )?)+) \|", SPECS, re.MULTILINE)
     printed = {
         key: value
         for keys, values in rows
@@ -62,6 +64,23 @@ def test_the_readmes_defaults_are_those_of_a_spec():
     resolved["optimizer"] = resolved["optimizer"]["name"]
     assert len(printed) > 8
     assert printed == {key: str(resolved[key]) for key in printed}
+    listed = set(re.findall(r"`([a-z_]+)`", "\n".join(re.findall(r"^\|([^|]*)\|", SPECS, re.MULTILINE))))
+    assert listed == {*resolved, "sweep"}
+
+
+def test_the_map_of_the_pages_has_each_page():
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    for source, folder in ((README, r"docs/"), ((ROOT / "docs" / "README.md").read_text(encoding="utf-8"), "")):
+        rows = re.findall(rf"^\| \[{folder}([a-z-]+\.md)\]\({folder}([a-z-]+\.md)\) \| (.+) \|$", source, re.MULTILINE)
+        assert [text for text, link, _ in rows] == [link for _, link, _ in rows]
+        assert sorted(link for _, link, _ in rows) == sorted(pages)
+
+
+def test_the_readmes_table_stands_before_its_commands_and_those_before_its_example():
+    places = [README.index(text) for text in ("<!-- table:begin -->", "make reproduce QUICK=1", "## Example")]
+    assert places == sorted(places)
+    sentences = re.findall(r"[^.]+\.(?=\s)", re.sub(r"\(.*?\)|\d\.\d", "", README[: places[0]]))
+    assert len(sentences) == 3
 
 
 def test_the_readme_lists_every_exit_code():
@@ -72,17 +91,28 @@ def test_the_readme_lists_every_exit_code():
     assert used <= listed
 
 
-@pytest.fixture
-def contributed_rule(tmp_path, monkeypatch):
-    """The rule of docs/extending.md, saved as a file and found in it as the registry would find it."""
-    (tmp_path / "contributed.py").write_text(RULE, encoding="utf-8")
+def test_the_citation_is_of_this_version_and_its_authors():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    (holders,) = re.findall(r"Copyright \(c\) \d+ (.+)", (ROOT / "LICENSE").read_text(encoding="utf-8"))
+    assert citation["version"] == lrarun.__version__
+    assert citation["authors"] == [{"name": holders}]
+    assert {"cff-version", "message", "title", "type", "license", "abstract", "keywords"} <= citation.keys()
+
+
+README_RULE = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+
+
+@pytest.fixture(params=[README_RULE, RULE], ids=["README", "extending"])
+def contributed_rule(request, tmp_path, monkeypatch):
+    """A rule that a page shows, saved as a file and found in it as the registry would find it."""
+    (tmp_path / "contributed.py").write_text(request.param, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     (kind,) = rules_in(importlib.import_module("contributed"))
     yield kind
     sys.modules.pop("contributed")
 
 
-def test_the_recipe_for_an_eighth_rule_is_backprop_where_it_says_so(contributed_rule):
+def test_the_rule_on_the_page_is_backprop_where_all_weights_have_its_scale(contributed_rule):
     rng = np.random.default_rng(5)
     sizes, scale = (7, 6, 5, 4), 0.3
     params = init_forward(sizes, lambda rng, shape: scale * rng.choice([-1.0, 1.0], shape), rng)

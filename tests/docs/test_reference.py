@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lrarun import load_specs, make_spec
+from lrarun.paper import printed_cells
 from lrarun.report.claims.render import tally
 from lrarun.results.read import read_results
 from lrarun.runs import provenance
-from lrarun.specs.spec import load_specs, make_spec
 from maintenance.readme_table import table_in
 
 ROOT = Path(__file__).parent.parent.parent
@@ -83,6 +84,19 @@ def test_the_claims_on_the_reproduction_page_are_what_the_reference_results_say(
         for claim in json.loads(printed)["claims"]
     }
     assert on_page == said
+
+
+def test_every_error_rate_on_the_reproduction_page_is_in_the_results():
+    page = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    known = {number for cell in printed_cells() for number in (cell.train_error, cell.test_error)}
+    for result in RUNS:
+        record = result.record
+        known |= {f"{record[name]:.2f}" for name in ("train_error", "test_error") if name in record}
+        known |= {f"{error:.2f}" for error in (float(row["validation_error"]) for row in rows(result))}
+    # The claims' own measurements, which the test above holds, stand in the table of claims.
+    prose = "\n".join(line for line in page.splitlines() if not line.startswith("| `"))
+    claimed = set(re.findall(r"\b\d+\.\d\d\b", prose))
+    assert len(claimed) > 80 and claimed <= known, claimed - known
 
 
 @pytest.mark.network
