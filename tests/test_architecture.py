@@ -176,6 +176,12 @@ def test_the_maths_and_the_engine_open_no_file(module):
     assert not file_accesses(parse(MODULES[module]))
 
 
+@pytest.mark.parametrize("module", modules_in(*ENGINE))
+def test_of_data_the_engine_knows_only_what_reads_no_file(module):
+    assert within(reached_from(module), "lrarun.data") <= {"lrarun.data", "lrarun.data.dataset"}
+    assert not file_accesses(parse(MODULES["lrarun.data.dataset"]))
+
+
 @pytest.mark.parametrize("module", sorted(set(MODULES) - set(modules_in("cli", "__main__"))))
 def test_nothing_but_the_entry_point_imports_the_command_line(module):
     assert not within(imports_of(module), "lrarun.cli")
@@ -274,7 +280,7 @@ def test_what_is_raised_is_documented(module):
     assert not silent
 
 
-OF_ARRAYS = (*ENGINE, "data.datasets", "runs.weights")
+OF_ARRAYS = (*ENGINE, "data.dataset", "data.load", "runs.weights")
 
 
 @pytest.mark.parametrize("module", modules_in(*OF_ARRAYS))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.errors import Incomplete, UsageError
 from lrarun.nn.arrays import Params
 from lrarun.report.figures.embedding import Cloud, choose_images, class_names, draw_clouds

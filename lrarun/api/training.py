@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load_to_train
 from lrarun.errors import UsageError
 from lrarun.results.read import Result, refuse_reference
 from lrarun.runs.failures import file_of
@@ -59,7 +59,7 @@ def train(
     """
     refuse_reference(Path(results))
     made = spec if isinstance(spec, Spec) else _read(spec)
-    dataset = datasets.load_to_train(made.dataset, data_dir)
+    dataset = load_to_train(made.dataset, data_dir)
     with threadpool_limits(1, user_api="blas"):
         result = run(made, dataset, Path(results), hooks, force)
     changed = Staleness(fingerprints={made.dataset: dataset.fingerprint}).changed(result)

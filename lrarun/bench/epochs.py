@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.paper import printed_cells
 from lrarun.runs.run import Hooks, run
 from lrarun.specs.paper_runs import protocol

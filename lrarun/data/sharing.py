@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class MappedArray:
 
 @dataclass(frozen=True)
 class SharedDataset:
-    """A :class:`~lrarun.data.datasets.Dataset` with its arrays' places; small to send to another process."""
+    """A :class:`~lrarun.data.dataset.Dataset` with its arrays' places; small to send to another process."""
 
     values: dict[str, Any]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load
 from lrarun.errors import LrarunError, SpecError
 from lrarun.results.read import Result
 from lrarun.specs.spec import DATASETS, NUMBERS_VERSION, make_spec, run_id_of
@@ -30,7 +30,7 @@ class Staleness:
     """Judges results; keeps what it found out, as many results have settings of the same shape.
 
     Args:
-        data_dir: where data sets are looked for, as for :func:`lrarun.data.datasets.load`.
+        data_dir: where data sets are looked for, as for :func:`lrarun.data.load.load`.
         fingerprints: of data sets that are loaded already, by the name that a spec has for them.
     """
 
@@ -75,7 +75,7 @@ class Staleness:
 
     def _fingerprint(self, name: str) -> str | None:
         try:
-            return datasets.load(name, self.data_dir).fingerprint
+            return load(name, self.data_dir).fingerprint
         except LrarunError:
             return None  # what is not here cannot be compared
 

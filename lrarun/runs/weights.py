@@ -7,8 +7,7 @@ import zlib
 
 import numpy as np
 
-from lrarun.data import datasets
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset, columns
 from lrarun.errors import DataError, Incomplete
 from lrarun.nn.arrays import Params
 from lrarun.nn.network import depth_of
@@ -45,7 +44,7 @@ def top_hidden(run: Result, params: Params, dataset: Dataset, index: np.ndarray)
     top, dtype = depth_of(params) - 1, params["W"][1].dtype
     rows = []
     for start in range(0, len(index), BLOCK):
-        x = datasets.columns(dataset.test_images, index[start : start + BLOCK], dtype)
+        x = columns(dataset.test_images, index[start : start + BLOCK], dtype)
         rows.append(algorithm.activities(params, x)[top].T)
     return np.concatenate(rows)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.results.read import FAILED, INTERRUPTED
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lrarun import __version__
-from lrarun.data import datasets
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
+from lrarun.data.load import load
 from lrarun.results.read import FAILED
 from lrarun.runs.lock import LOCK
 from lrarun.scheduling import backend
@@ -95,7 +95,7 @@ def _load(name: str, data_dir: str | None) -> Dataset:
     with _loading:
         if name not in _loaded:
             # The folder that the submitting side uses need not exist here.
-            _loaded[name] = datasets.load(name, data_dir if data_dir and os.path.isdir(data_dir) else None)
+            _loaded[name] = load(name, data_dir if data_dir and os.path.isdir(data_dir) else None)
         return _loaded[name]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.scheduling.backend import Backend, Hear, train
 from lrarun.scheduling.plan import Job
 

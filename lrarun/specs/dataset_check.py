@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lrarun.data import datasets
+from lrarun.data.load import load_to_train, training_samples
 from lrarun.data.published import PUBLISHED
 from lrarun.errors import DataError
 from lrarun.settings import nearest, short_repr
@@ -31,8 +31,8 @@ def looker(here: Callable[[str], bool], whole: bool = False) -> Look:
             return None
         try:
             if whole and name not in PUBLISHED:
-                return len(datasets.load_to_train(name).train_labels)
-            return datasets.training_samples(name)
+                return len(load_to_train(name).train_labels)
+            return training_samples(name)
         except DataError as error:
             return error
 

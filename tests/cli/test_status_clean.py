@@ -24,9 +24,9 @@ def dataset(tmp_path):
 @pytest.fixture
 def results(dataset, tmp_path):
     """Runs by seed: 0 finished, 1 stopped after an epoch, 2 failed; 3 was never begun, 4 killed at its first moment."""
-    from lrarun.data import datasets
+    from lrarun.data.load import load
 
-    loaded, folder, seen = datasets.load(dataset), tmp_path / "results", []
+    loaded, folder, seen = load(dataset), tmp_path / "results", []
     run(spec(dataset), loaded, folder)
     with pytest.raises(Stopped):
         run(spec(dataset, seed=1), loaded, folder, Hooks(epoch=seen.append, stop=lambda: bool(seen)))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load
 from lrarun.errors import DataError, RunsFailed
 from lrarun.results.read import read_result, read_results
 from lrarun.runs.lock import locked
@@ -119,7 +119,7 @@ def test_what_a_process_killed_at_its_last_moment_leaves_is_removed(dataset, tmp
     assert [outcome.skipped for outcome in train([run], tmp_path, 1)] == [True]
     assert content(folder) == before
     leave()
-    train_run(run, datasets.load(dataset), tmp_path)
+    train_run(run, load(dataset), tmp_path)
     assert content(folder) == before
 
 

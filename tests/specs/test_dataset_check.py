@@ -10,7 +10,7 @@ import pytest
 
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load, training_samples
 from lrarun.engine.probes import PROBES
 from lrarun.engine.training import Training
 from lrarun.errors import DataError, SpecError, UsageError
@@ -43,7 +43,7 @@ def test_a_validation_count_is_refused_just_where_training_would_refuse_it(machi
     path = spec_file(machine, dataset=name, validation=validation)
     (spec,) = load_specs(path)  # nobody has said that the data set has to be here
     try:
-        Training(spec, datasets.load(name))
+        Training(spec, load(name))
     except UsageError:
         with pytest.raises(SpecError) as refusal:
             load_specs(path, here=lambda dataset: dataset == name)
@@ -67,16 +67,16 @@ def test_only_headers_are_read_and_nothing_is_written(machine, form):
         images = next((machine / form).glob("train-images*"))
         images.write_bytes(images.read_bytes()[:-20])
     before = listing(machine)
-    assert datasets.training_samples(name) == 12
+    assert training_samples(name) == 12
     assert listing(machine) == before
     with pytest.raises(DataError):
-        datasets.load(name)
+        load(name)
 
 
 @pytest.mark.parametrize("samples, validation, fits", [(60_000, 59_999, True), (60_000, 60_000, False)])
 def test_the_size_of_a_published_data_set_is_known_without_it(machine, samples, validation, fits):
     path = spec_file(machine, validation=validation)
-    assert datasets.training_samples("mnist") == samples
+    assert training_samples("mnist") == samples
     if fits:
         assert load_specs(path, here=lambda dataset: True)[0].validation == validation
         return
@@ -123,7 +123,7 @@ def test_what_is_no_data_set_is_refused_by_every_command_that_would_train_on_it(
         assert NO_DATA_SETS[name] in err and '"dataset": ' in err, "the line is shown"
     assert listing(machine) == before
     with pytest.raises(DataError):
-        datasets.load(name)
+        load(name)
     assert load_specs(path), "who only reads results needs no data set"
 
 
@@ -173,7 +173,7 @@ def test_a_file_cut_short_is_not_valid(machine, call, packed):
 
 
 def test_validate_reads_no_published_data_set(machine, call, monkeypatch):
-    monkeypatch.setattr(datasets, "load", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("lrarun.data.load.load", lambda *_: pytest.fail("loaded"))
     assert call("validate", spec_file(machine, dataset="mnist", validation=2)).code == 0
 
 
