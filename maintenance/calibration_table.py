@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lrarun.results.read import Result, read_results
-from lrarun.specs.spec import load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec
 
 HEAD = """# Calibration: what was tried where the paper is silent
 

@@ -23,7 +23,7 @@ from lrarun.data.dataset import columns
 from lrarun.engine.training import Training
 from lrarun.nn.memory import Packed, aligned_empty, pack
 from lrarun.nn.optimizers import SGD, Adam, RMSprop
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 UNITS, SAMPLES = 256, 50
 

@@ -182,6 +182,18 @@ def test_of_data_the_engine_knows_only_what_reads_no_file(module):
     assert not file_accesses(parse(MODULES["lrarun.data.dataset"]))
 
 
+def test_the_value_of_a_spec_does_not_know_its_reader():
+    readers = ("build", "dataset_check", "sweeps", "validate")
+    assert not within(reached_from("lrarun.specs.spec"), *(f"lrarun.specs.{reader}" for reader in readers))
+
+
+@pytest.mark.parametrize("package", ["specs", "data"])
+def test_modules_of_a_package_import_one_another_in_no_circle(package):
+    modules = modules_in(package)
+    graph = {module: {name for name in imports_of(module) if name in modules and name != module} for module in modules}
+    assert [*TopologicalSorter(graph).static_order()]
+
+
 @pytest.mark.parametrize("module", sorted(set(MODULES) - set(modules_in("cli", "__main__"))))
 def test_nothing_but_the_entry_point_imports_the_command_line(module):
     assert not within(imports_of(module), "lrarun.cli")

@@ -18,7 +18,8 @@ from lrarun.results.read import Result, refuse_reference
 from lrarun.runs.failures import file_of
 from lrarun.runs.run import Hooks, run
 from lrarun.runs.staleness import Staleness
-from lrarun.specs.spec import Spec, load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec
+from lrarun.specs.spec import Spec
 
 LOG = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from lrarun.data.dataset import Dataset
 from lrarun.engine.costs import products_of
 from lrarun.engine.training import Training
 from lrarun.errors import UsageError, how_to_install
-from lrarun.specs.spec import Spec, make_spec
+from lrarun.specs.build import make_spec
+from lrarun.specs.spec import Spec
 
 Row = dict[str, Any]
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, TypeVar
 from lrarun.data.dataset import Dataset
 from lrarun.paper import printed_cells
 from lrarun.runs.run import Hooks, run
+from lrarun.specs.build import make_spec
 from lrarun.specs.paper_runs import protocol
-from lrarun.specs.spec import Spec, make_spec
+from lrarun.specs.spec import Spec
 
 T = TypeVar("T")
 

@@ -108,7 +108,7 @@ def figure(
     from lrarun.data.load import load
     from lrarun.report.cells import well_formed
     from lrarun.results.read import read_results
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     specs = [spec.to_dict() for file in files for spec in load_specs(file, overrides)] if files else None
     with styled():

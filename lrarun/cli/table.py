@@ -86,7 +86,7 @@ def table(
 
 def specs_in(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, Any]]:
     """The resolved specs of all runs of spec files."""
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     return [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
 

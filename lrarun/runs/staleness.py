@@ -17,9 +17,11 @@ from typing import Any
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
 from lrarun.data.load import load
+from lrarun.data.published import PUBLISHED
 from lrarun.errors import LrarunError, SpecError
 from lrarun.results.read import Result
-from lrarun.specs.spec import DATASETS, NUMBERS_VERSION, make_spec, run_id_of
+from lrarun.specs.build import make_spec
+from lrarun.specs.spec import NUMBERS_VERSION, run_id_of
 
 RULE_CHANGED = "its rule's file has changed since"
 
@@ -67,7 +69,7 @@ class Staleness:
     def data_changed(self, result: Result) -> bool:
         """Whether the result is of a data set of the user's own that now holds something else."""
         name = result.spec["dataset"]
-        if name in DATASETS:
+        if name in PUBLISHED:
             return False
         if name not in self._fingerprints:
             self._fingerprints[name] = self._fingerprint(name)

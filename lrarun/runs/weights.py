@@ -12,7 +12,7 @@ from lrarun.errors import DataError, Incomplete
 from lrarun.nn.arrays import Params
 from lrarun.nn.network import depth_of
 from lrarun.results.read import Result
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 BLOCK = 1000
 PARAMETERS = "parameters.npz"

@@ -18,7 +18,7 @@ from lrarun.results.read import FAILED
 from lrarun.runs.lock import LOCK
 from lrarun.scheduling import backend
 from lrarun.scheduling.backend import Ended, Epoch, Message, train
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 LISTEN_SECONDS = 0.1  # between two looks at whether the task is still wanted
 TELL_SECONDS = 0.5  # between two epochs that are reported

@@ -27,7 +27,8 @@ from lrarun.nn.activations import ACTIVATIONS
 from lrarun.nn.initializers import INITIALIZERS, Initializer
 from lrarun.nn.optimizers import OPTIMIZERS, Optimizer
 from lrarun.settings import UnknownName, settings_of
-from lrarun.specs.spec import Spec, load_specs
+from lrarun.specs.build import load_specs
+from lrarun.specs.spec import Spec
 
 KINDS = ("algorithms", "optimizers", "init", "activations", "probes", "datasets", "experiments")
 # What one of each is called.

@@ -11,7 +11,7 @@ from lrarun.algorithms.registry import algorithms
 from lrarun.engine.costs import count_products
 from lrarun.errors import SpecError
 from lrarun.paper import MODELS, Key
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 PIXELS, CLASSES = 784, 10
 

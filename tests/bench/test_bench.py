@@ -16,8 +16,8 @@ from lrarun.bench.products import bare
 from lrarun.bench.timing import Task, alternate
 from lrarun.engine.costs import Operand, Product
 from lrarun.paper import printed_cells
+from lrarun.specs.build import make_spec
 from lrarun.specs.paper_runs import protocol
-from lrarun.specs.spec import make_spec
 
 
 @pytest.fixture(autouse=True)

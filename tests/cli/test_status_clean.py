@@ -11,7 +11,7 @@ from lrarun.cli import cli
 from lrarun.runs import status
 from lrarun.runs.lock import locked
 from lrarun.runs.run import Hooks, Stopped, run
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.fabricate import write_run
 from tests.support.small_runs import SMALL, spec, write_dataset, write_spec
 

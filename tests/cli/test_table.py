@@ -229,7 +229,7 @@ def test_what_is_not_installed_has_no_protocol():
 def test_the_experiments_hold_the_papers_runs(number):
     """Each table's spec file trains exactly the runs that its cells take, once each."""
     from lrarun.report.cells import settings
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     keys = [cell.key for cell in printed_cells() if cell.table == number]
     specs = load_specs(ROOT / "experiments" / f"table{number}.yaml")
@@ -240,7 +240,7 @@ def test_the_experiments_hold_the_papers_runs(number):
 
 
 def test_the_three_tables_are_46_runs():
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     ids = [spec.run_id for n in (1, 2, 3) for spec in load_specs(ROOT / "experiments" / f"table{n}.yaml")]
     assert len(ids) == 48 and len(set(ids)) == 46

@@ -15,7 +15,7 @@ from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import rules_in
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.nn.network import empty_like, init_forward
-from lrarun.specs.spec import load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

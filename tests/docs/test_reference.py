@@ -16,7 +16,7 @@ import pytest
 from lrarun.report.claims.render import tally
 from lrarun.results.read import read_results
 from lrarun.runs import provenance
-from lrarun.specs.spec import load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec
 from maintenance.readme_table import table_in
 
 ROOT = Path(__file__).parent.parent.parent

@@ -13,8 +13,8 @@ from lrarun.report.figures import embedding, style
 from lrarun.report.figures.files import styled
 from lrarun.report.figures.learning_curve import draw_curve
 from lrarun.results.read import read_result
+from lrarun.specs.build import make_spec
 from lrarun.specs.paper_runs import figure_protocol
-from lrarun.specs.spec import make_spec
 from tests.report.test_figures import draw, drawn_lines, write_run
 
 COMMON = {"dataset": "mnist", "depth": 3, "probes": ["angle", "discrepancy"]}

@@ -21,8 +21,8 @@ from lrarun.report.figures import embedding, series, style
 from lrarun.report.figures.files import styled
 from lrarun.results.read import read_results
 from lrarun.runs.run import run as train
+from lrarun.specs.build import load_specs, make_spec
 from lrarun.specs.paper_runs import figure_protocol
-from lrarun.specs.spec import load_specs, make_spec
 from tests.support.synthetic import synthetic_dataset
 
 ROOT = Path(__file__).parent.parent.parent

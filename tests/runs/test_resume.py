@@ -17,7 +17,7 @@ from lrarun.results.read import FINISHED, read_result
 from lrarun.runs import checkpoint
 from lrarun.runs.lock import Locked, locked
 from lrarun.runs.run import Hooks, Stopped, run
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.synthetic import synthetic_dataset
 
 KILLS = 20

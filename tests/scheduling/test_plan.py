@@ -21,7 +21,7 @@ from lrarun.runs.run import Hooks, Stopped
 from lrarun.runs.run import run as train_run
 from lrarun.scheduling.plan import longest_first, plan, refuse_unwritable, total_seconds
 from lrarun.specs import spec as spec_module
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.small_runs import spec, write_dataset
 
 CPU = "a processor"

@@ -23,7 +23,7 @@ from lrarun.scheduling.plan import SKIP, WAIT, plan
 from lrarun.scheduling.schedule import KILLED, Schedule, raise_for_failures
 from lrarun.scheduling.train_all import train_all
 from lrarun.scheduling.watcher import Watcher
-from lrarun.specs.spec import load_specs
+from lrarun.specs.build import load_specs
 from tests.support.small_runs import content, contents, holding, lrarun, spec, until, write_dataset, write_spec
 
 LONG = 100_000  # epochs: whoever trains this is to be stopped
