@@ -152,7 +152,7 @@ def part_of(module: str) -> str:
 
 
 def test_the_arrows_draw_no_circle():
-    assert TopologicalSorter(ARROWS).static_order()
+    assert [*TopologicalSorter(ARROWS).static_order()]
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "lrarun" and part_of(name) in ARROWS])

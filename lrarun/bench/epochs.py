@@ -15,7 +15,7 @@ from lrarun.data.dataset import Dataset
 from lrarun.paper import printed_cells
 from lrarun.runs.run import Hooks, run
 from lrarun.specs.build import make_spec
-from lrarun.specs.paper_runs import protocol
+from lrarun.specs.paper_runs import paper_specs
 from lrarun.specs.spec import Spec
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ def estimates(times: Mapping[tuple[str, int, str], EpochTimes], jobs: int) -> li
         jobs: processes.
     """
     cells = printed_cells()
-    specs = {key: make_spec(spec) for key, spec in protocol({cell.key for cell in cells}).items()}
+    specs = {key: make_spec(spec) for key, spec in paper_specs({cell.key for cell in cells}).items()}
     groups = {f"Table {table}": [c.key for c in cells if c.table == table] for table in (1, 2, 3)}
     groups["all of them"] = [cell.key for cell in cells]
     found = []
@@ -121,7 +121,7 @@ def configuration(spec: Spec) -> tuple[str, int, str]:
 def paper_optimizers(algorithm: str, depth: int) -> list[str]:
     """The optimizers that the paper's tables have for a rule, its own first; its own for any other rule."""
     own = make_spec({"algorithm": algorithm, "depth": depth}).optimizer.name
-    printed = protocol({cell.key for cell in printed_cells()})
+    printed = paper_specs({cell.key for cell in printed_cells()})
     named = [
         spec["optimizer"]["name"]
         for spec in printed.values()
