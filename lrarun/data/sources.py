@@ -32,7 +32,7 @@ Keep = Callable[[str, IO[bytes]], None]
 
 
 class Progress:
-    """Receives the progress of a download. This one is silent; the command line has one that prints."""
+    """A receiver of a download's progress. This one is silent; the command line has one that prints."""
 
     def note(self, text: str) -> None:
         """Take one line: what the download tries next, or how it failed."""
@@ -103,7 +103,7 @@ def _get(url: str, target: IO[bytes], meter: _Meter) -> None:
 
 
 class _Meter:
-    """Adapts pooch's progress bar to :class:`Progress`, and stops a transfer that does not end."""
+    """A progress bar for pooch that reports to :class:`Progress` and stops a transfer that does not end."""
 
     def __init__(self, label: str, target: IO[bytes], progress: Progress):
         self.label, self.target, self.progress = label, target, progress

@@ -40,7 +40,7 @@ def check_keys(entries: Mapping[str, Node], place: Place, problems: Problems) ->
     for key, node in entries.items():
         head, dot, rest = key.partition(".")
         if dot and head in BLOCKS:
-            problems.add(node.where, f"write {head}: {{{rest}: ...}}; dotted keys are for sweep and --set")
+            problems.add(node.where, f"write {head}: {{{rest}: ...}}; dotted keys work only in sweep and --set")
         elif key not in known or key == "sweep":
             problems.add(node.where, _unknown_spec_key(key, known, entries))
     if "algorithm" not in entries:

@@ -61,7 +61,7 @@ def read_source(path: str | Path) -> Source:
 
 
 class _CoreSchema(BaseResolver):
-    """Says which plain scalars are not strings: the core schema of YAML 1.2, section 10.3.2."""
+    """The core schema of YAML 1.2, section 10.3.2: which plain scalars are not strings."""
 
 
 CORE_SCHEMA = (
@@ -172,7 +172,7 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
 
 
 class _Converter:
-    """Turns PyYAML's nodes, which may share subtrees, into ours."""
+    """A converter of PyYAML's nodes, which may share subtrees, to ours."""
 
     def __init__(self, loader: _Loader, problems: Problems):
         self._loader, self._problems = loader, problems
@@ -233,7 +233,7 @@ class _Converter:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes every string that this package's reader or YAML 1.1 would take for something else."""
+    """A dumper that quotes every string that our reader or YAML 1.1 would take for something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
