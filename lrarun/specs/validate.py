@@ -1,9 +1,8 @@
-"""Check what a spec says, and give the hint for a typo.
+"""Check the keys, names and values of a spec, and give the hint for a typo: did you mean ...?
 
-Every message about a wrong key, name or value is made here. Types and bounds come from the
-fields of the dataclasses (:mod:`lrarun.settings`). pydantic checks them strictly: ``true`` is
-not a number, ``"3"`` and ``3.0`` are not integers. All mistakes go to a
-:class:`~lrarun.specs.places.Problems`, each at its place in the file.
+Types and bounds come from the fields of dataclasses (:mod:`lrarun.settings`). pydantic checks
+them strictly: ``true`` is not a number, ``"3"`` and ``3.0`` are not integers. All mistakes go to
+a :class:`~lrarun.specs.places.Problems`, each at its place in the file.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def results(dataset, tmp_path):
     run(spec(dataset), loaded, folder)
     with pytest.raises(Stopped):
         run(spec(dataset, seed=1), loaded, folder, Hooks(epoch=seen.append, stop=lambda: bool(seen)))
-    with pytest.raises(Exception, match="held out"):
+    with pytest.raises(Exception, match="cannot hold out"):
         run(spec(dataset, seed=2, validation=650), loaded, folder)
     with locked(folder / spec(dataset, seed=4).run_id):
         pass
