@@ -64,7 +64,7 @@ def test_status_of_a_spec_has_every_run_with_its_state(results, dataset, tmp_pat
 def test_status_without_a_spec_has_what_is_in_the_folder(results, dataset):
     rows = status_of(results)
     assert sorted(row["state"] for row in rows.values()) == ["failed", "finished", "interrupted"]
-    assert "held out" in rows[spec(dataset, seed=2, validation=650).run_id]["reason"]
+    assert "cannot hold out" in rows[spec(dataset, seed=2, validation=650).run_id]["reason"]
 
 
 def test_status_tells_the_living_from_the_dead(results, dataset):
