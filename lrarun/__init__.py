@@ -25,8 +25,8 @@ _EXPORTS = {
     "load_epochs": "lrarun.results.frames",
     "load_plugin": "lrarun.api.training",
     "load_results": "lrarun.results.frames",
-    "load_specs": "lrarun.specs.spec",
-    "make_spec": "lrarun.specs.spec",
+    "load_specs": "lrarun.specs.build",
+    "make_spec": "lrarun.specs.build",
     "train": "lrarun.api.training",
 }
 __all__ = ["__version__", *_EXPORTS]

@@ -1,7 +1,7 @@
-"""What can go wrong, as exceptions that carry their exit code.
+"""Errors meant for the user, each with its exit code.
 
-The command line catches :class:`LrarunError`, prints its message and exits
-with its code; any other exception is a bug and exits with 1.
+The command line catches :class:`LrarunError`, prints its message and exits with its code.
+Any other exception is a bug and exits with 1.
 """
 
 from __future__ import annotations
@@ -13,35 +13,27 @@ from pathlib import Path
 
 
 class LrarunError(Exception):
-    """A failure with a message that is fit to be shown as it is."""
+    """A failure with a message meant for the user."""
 
     exit_code = 1
 
 
 class UsageError(LrarunError):
-    """The command was asked for something that it cannot mean."""
+    """The command line, a spec or a data set is wrong: the user has to change it."""
 
     exit_code = 2
 
 
-# Characters of an offending line that are shown at most.
-SNIPPET_WIDTH = 100
-
-
-def _excerpt(line: str, column: int) -> tuple[str, int]:
-    """The part of a line around a column (from 1), and the column within that part."""
-    # One character stays one column: tabs and whatever a terminal would act on become blanks.
-    text = "".join(character if character.isprintable() else " " for character in line)
-    start = max(0, min(column - 1 - SNIPPET_WIDTH // 2, len(text) - SNIPPET_WIDTH))
-    part, column = text[start : start + SNIPPET_WIDTH], column - start
-    if start + SNIPPET_WIDTH < len(text):
-        part += "..."
-    return ("..." + part, column + 3) if start else (part, column)
-
-
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a spec file; lines and columns count from 1, in characters, and are None of a file as a whole."""
+    """One mistake in a spec file.
+
+    Attributes:
+        file: as the user named it, or the ``--set`` option.
+        line, column: counted in characters from 1; None if the mistake is the file as a whole.
+        message: what is wrong.
+        snippet: the line.
+    """
 
     file: str
     line: int | None
@@ -59,12 +51,26 @@ class Problem:
         return f"{place}\n    {text}\n    {' ' * (column - 1)}^"
 
 
+SNIPPET_WIDTH = 100  # the most characters of a line to show
+
+
+def _excerpt(line: str, column: int) -> tuple[str, int]:
+    """Return the part of a line around a column (from 1), and the column within that part."""
+    # One character stays one column: tabs and control characters become blanks.
+    text = "".join(character if character.isprintable() else " " for character in line)
+    start = max(0, min(column - 1 - SNIPPET_WIDTH // 2, len(text) - SNIPPET_WIDTH))
+    part, column = text[start : start + SNIPPET_WIDTH], column - start
+    if start + SNIPPET_WIDTH < len(text):
+        part += "..."
+    return ("..." + part, column + 3) if start else (part, column)
+
+
 class SpecError(UsageError):
-    """One or more mistakes in a spec, in the order of the file.
+    """One or more mistakes in a spec.
 
     Attributes:
-        problems: the mistakes.
-        more: how many more there are beyond those.
+        problems: the mistakes, in the order of the file.
+        more: how many mistakes there are beyond those.
     """
 
     def __init__(self, problems: list[Problem], more: int = 0):
@@ -76,11 +82,11 @@ class SpecError(UsageError):
 
 
 class DataError(UsageError):
-    """A data set that is damaged, of another shape, or not where it was said to be."""
+    """A data set is missing, damaged, or of the wrong shape."""
 
 
 class FetchError(LrarunError):
-    """No source of a data set could be reached."""
+    """No source could deliver a data set."""
 
 
 class RunsFailed(LrarunError):
@@ -90,7 +96,7 @@ class RunsFailed(LrarunError):
 
 
 class Incomplete(LrarunError):
-    """Results that were asked for are missing or unfinished."""
+    """Results that the command needs are missing or unfinished."""
 
     exit_code = 4
 
@@ -102,15 +108,15 @@ class DoesNotHold(LrarunError):
 
 
 def how_to_install(extra: str) -> str:
-    """The command that installs an extra for the running Python, and where to type it.
+    """Return the command that installs an extra for the running Python, and the folder to type it in.
 
-    ``-e`` keeps an editable install editable, so that runs go on noting their git commit.
+    ``-e`` keeps an editable install editable, so that runs still record their git commit.
     """
     return f"{_python()} -m pip install -e '.[{extra}]' (in lrarun's repository)"
 
 
 def _python() -> str:
-    """This Python as one would type it here."""
+    """Return this Python as one would type it here."""
     if shutil.which("python") == sys.executable:
         return "python"
     path = Path(sys.executable)

@@ -1,9 +1,11 @@
-"""Hyper-parameters as documented dataclass fields, and the names they go by in a spec.
+"""Settings: hyper-parameters as fields of a dataclass that describe themselves.
 
-A learning rule, an optimizer or an initial scheme is a frozen dataclass whose
-fields are its settings. ``setting`` makes such a field and keeps beside it what a
-reader needs: what it means, what the paper prints, which values it may have. The
-spec reader validates against it and ``lrarun describe`` prints it.
+A learning rule, an optimizer, an initial scheme and a spec are frozen dataclasses whose fields
+are their settings. ``setting`` makes such a field, with what it means, what the paper says, and
+which values are allowed. Specs are checked against it and ``lrarun describe`` prints it.
+
+The module goes from the field (:func:`setting`) to its check (:func:`model_of`), to the words for
+a refused value (:func:`complaint`), to names that are not known (:class:`UnknownName`).
 """
 
 from __future__ import annotations
@@ -22,18 +24,38 @@ T = TypeVar("T")
 
 BOUNDS = ("ge", "gt", "le", "lt")
 
+# pydantic's types of errors -> the words for them.
+EXPECTED = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a name",
+    "tuple_type": "a list",
+    "none_required": "empty",
+}
+LIMITS = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+# --- fields
+
 
 def setting(default: Any, help: str, *, paper: str = "", **bounds: float) -> Any:
-    """A dataclass field that describes itself.
+    """Return a dataclass field that describes itself.
 
     Args:
-        default: the value used when a spec does not give one.
-        help: one sentence, in the field's terms, with units where there are any.
-        paper: what the paper prints or leaves open, what is used instead, and why.
+        default: the value if a spec gives none.
+        help: one sentence, in the field's terms, with units if there are any.
+        paper: what the paper prints or leaves open, what lrarun uses instead, and why.
         bounds: any of ``ge``, ``gt``, ``le``, ``lt``: the allowed range.
 
     Raises:
-        TypeError: for a bound of another name.
+        TypeError: a bound has another name.
     """
     unknown = set(bounds) - set(BOUNDS)
     if unknown:
@@ -42,41 +64,16 @@ def setting(default: Any, help: str, *, paper: str = "", **bounds: float) -> Any
 
 
 def settings_of(kind: type) -> list[dataclasses.Field]:
-    """The fields of a dataclass that a spec may set, in their order."""
+    """Return the fields of a dataclass that a spec may set, in their order."""
     return [field for field in dataclasses.fields(kind) if "help" in field.metadata]
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name closest to a mistyped one, whatever its capitals, or None if none is close."""
-    names = {each.lower(): each for each in sorted(known)}
-    matches = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    return names[matches[0]] if matches else None
-
-
-class UnknownName(KeyError):
-    """A name that is in no registry; ``str()`` of it is a whole message."""
-
-    def __init__(self, what: str, name: str, known: Iterable[str], more: str = ""):
-        self.what, self.name, self.known, self.more = what, name, sorted(known), more
-        super().__init__(name)
-
-    def __str__(self) -> str:
-        close = nearest(self.name, self.known)
-        hint = f"did you mean {close!r}?" if close else f"known are {', '.join(self.known) or 'none'}{self.more}"
-        return f"unknown {self.what} {self.name!r}; {hint}"
-
-
-def lookup(what: str, table: Mapping[str, T], name: str, more: str = "") -> T:
-    """``table[name]``, or an :class:`UnknownName` that names the nearest entry; if none is near, all, and ``more``."""
-    try:
-        return table[name]
-    except KeyError:
-        raise UnknownName(what, name, table, more) from None
+# --- checks
 
 
 @functools.cache
 def model_of(kind: type) -> type[BaseModel]:
-    """The pydantic model that checks a dataclass's settings, strictly: ``true`` is no number, ``3.0`` no integer."""
+    """Return the pydantic model of a dataclass's settings. It is strict: ``true`` is no number, ``3.0`` no integer."""
     from pydantic import ConfigDict, create_model
 
     strict = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
@@ -89,7 +86,7 @@ def model_of(kind: type) -> type[BaseModel]:
 
 
 def _bounded(hint: Any, bounds: dict[str, Any]) -> Any:
-    """A type with bounds on the numbers in it: itself, the members of a union, the items of a tuple."""
+    """Put bounds on the numbers in a type: on itself, the members of a union, the items of a tuple."""
     from pydantic import Field
 
     if hint in (int, float):
@@ -103,7 +100,7 @@ def _bounded(hint: Any, bounds: dict[str, Any]) -> Any:
 
 
 def bad_default(kind: type) -> str | None:
-    """What is wrong with the default of one of a dataclass's settings, or None if the settings allow each default."""
+    """Return what is wrong with the first default that a dataclass's own settings forbid, or None."""
     from pydantic import ValidationError
 
     for field in settings_of(kind):
@@ -115,35 +112,21 @@ def bad_default(kind: type) -> str | None:
     return None
 
 
-_TYPES = {
-    "int_type": "an integer",
-    "int_from_float": "an integer",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "string_type": "a name",
-    "tuple_type": "a list",
-    "none_required": "empty",
-}
-_BOUND_WORDS = {
-    "greater_than": ("greater than", "gt"),
-    "greater_than_equal": ("at least", "ge"),
-    "less_than": ("less than", "lt"),
-    "less_than_equal": ("at most", "le"),
-}
+# --- words for values
 
 
 def complaint(detail: Any, value: Any) -> str:
-    """One of pydantic's errors in a spec's terms: ``must be at least 1, not 0``.
+    """Put one of pydantic's errors into words: ``must be at least 1, not 0``.
 
     Args:
-        detail: an entry of ``ValidationError.errors()``.
-        value: what was refused.
+        detail: an item of ``ValidationError.errors()``.
+        value: the refused value.
     """
     kind, got = detail["type"], in_words(value)
-    if kind in _TYPES:
-        return f"must be {_TYPES[kind]}, not {got}"
-    if kind in _BOUND_WORDS:
-        words, bound = _BOUND_WORDS[kind]
+    if kind in EXPECTED:
+        return f"must be {EXPECTED[kind]}, not {got}"
+    if kind in LIMITS:
+        words, bound = LIMITS[kind]
         return f"must be {words} {detail['ctx'][bound]:.10g}, not {got}"
     if kind == "literal_error":
         return f"must be {detail['ctx']['expected']}, not {got}"
@@ -151,7 +134,7 @@ def complaint(detail: Any, value: Any) -> str:
 
 
 def in_words(value: Any) -> str:
-    """A spec's value as the second half of 'must be ..., not ...'."""
+    """Return a value of a spec as messages name it: the end of 'must be ..., not ...'."""
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, (list, tuple)):
@@ -164,6 +147,45 @@ def in_words(value: Any) -> str:
 
 
 def short_repr(value: Any) -> str:
-    """A value on one line, of at most 60 characters."""
+    """Return a value on one line, cut to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+# --- names
+
+
+def lookup(what: str, table: Mapping[str, T], name: str, more: str = "") -> T:
+    """Return ``table[name]``.
+
+    Args:
+        what: what messages call the thing, for example ``optimizer``.
+        more: what to add to a message that lists all known names.
+
+    Raises:
+        UnknownName: the table has no such name.
+    """
+    try:
+        return table[name]
+    except KeyError:
+        raise UnknownName(what, name, table, more) from None
+
+
+class UnknownName(KeyError):
+    """A name that is in no registry. Its text is a whole message: it suggests the nearest name, or lists all."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str], more: str = ""):
+        self.what, self.name, self.known, self.more = what, name, sorted(known), more
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        close = nearest(self.name, self.known)
+        hint = f"did you mean {close!r}?" if close else f"known are {', '.join(self.known) or 'none'}{self.more}"
+        return f"unknown {self.what} {self.name!r}; {hint}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name closest to a mistyped one, ignoring capitals, or None if none is close."""
+    names = {each.lower(): each for each in sorted(known)}
+    matches = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    return names[matches[0]] if matches else None

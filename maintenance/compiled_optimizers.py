@@ -19,7 +19,7 @@ from lrarun.bench.data import synthetic
 from lrarun.bench.timing import Task, alternate
 from lrarun.engine.training import Training
 from lrarun.nn import compiled
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 TRIALS = [
     ("lra-e", "rmsprop", 3),

@@ -23,7 +23,7 @@ import numpy as np
 
 from lrarun.bench import blas, step_row
 from lrarun.bench.data import synthetic
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 RULES = ("backprop", "lra-e", "dtp-sigma", "equilibrium-propagation")
 AXES = {

@@ -25,7 +25,7 @@ from lrarun.bench.data import synthetic
 from lrarun.bench.steps import batches_of, step_task
 from lrarun.bench.timing import Task, alternate
 from lrarun.engine.training import Training
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 STEPS = 20  # in one scan
 

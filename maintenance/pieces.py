@@ -19,11 +19,11 @@ import numpy as np
 from lrarun.bench import blas
 from lrarun.bench.data import synthetic
 from lrarun.bench.timing import Task, alternate
-from lrarun.data import datasets
+from lrarun.data.dataset import columns
 from lrarun.engine.training import Training
 from lrarun.nn.memory import Packed, aligned_empty, pack
 from lrarun.nn.optimizers import SGD, Adam, RMSprop
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 UNITS, SAMPLES = 256, 50
 
@@ -126,7 +126,7 @@ def mini_batches(rng: np.random.Generator) -> None:
     show(
         "a mini-batch of 50 images",
         {
-            "gathered, divided, into a buffer": lambda: datasets.columns(images, index, np.float32, out=buffer),
+            "gathered, divided, into a buffer": lambda: columns(images, index, np.float32, out=buffer),
             "gathered only": lambda: images[index],
         },
     )

@@ -25,11 +25,11 @@ SAMPLE_SECONDS = 0.1
 WITH_THREADS = """
 import sys
 from pathlib import Path
-from lrarun.data import datasets
+from lrarun.data.load import load
 from lrarun.runs.run import run
-from lrarun.specs.spec import load_specs
+from lrarun.specs.build import load_specs
 for spec in load_specs(sys.argv[1]):
-    run(spec, datasets.load(spec.dataset, sys.argv[3] or None), Path(sys.argv[2]))
+    run(spec, load(spec.dataset, sys.argv[3] or None), Path(sys.argv[2]))
 """
 
 

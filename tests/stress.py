@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from lrarun.files import TEMPORARY
 from lrarun.results.read import FINISHED, read_result, read_results
-from lrarun.specs.spec import load_specs
+from lrarun.specs.build import load_specs
 from tests.support.small_runs import contents, holding, lrarun, until, write_dataset, write_spec
 
 NAMESPACE = "LRARUN_STRESS_NAMESPACE"

@@ -152,7 +152,7 @@ def part_of(module: str) -> str:
 
 
 def test_the_arrows_draw_no_circle():
-    assert TopologicalSorter(ARROWS).static_order()
+    assert [*TopologicalSorter(ARROWS).static_order()]
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "lrarun" and part_of(name) in ARROWS])
@@ -176,6 +176,24 @@ def test_reports_reach_no_engine(module):
 @pytest.mark.parametrize("module", sorted(set(modules_in(*ENGINE)) - READ_FILES))
 def test_the_maths_and_the_engine_open_no_file(module):
     assert not file_accesses(parse(MODULES[module]))
+
+
+@pytest.mark.parametrize("module", modules_in(*ENGINE))
+def test_of_data_the_engine_knows_only_what_reads_no_file(module):
+    assert within(reached_from(module), "lrarun.data") <= {"lrarun.data", "lrarun.data.dataset"}
+    assert not file_accesses(parse(MODULES["lrarun.data.dataset"]))
+
+
+def test_the_value_of_a_spec_does_not_know_its_reader():
+    readers = ("build", "dataset_check", "sweeps", "validate")
+    assert not within(reached_from("lrarun.specs.spec"), *(f"lrarun.specs.{reader}" for reader in readers))
+
+
+@pytest.mark.parametrize("package", ["specs", "data"])
+def test_modules_of_a_package_import_one_another_in_no_circle(package):
+    modules = modules_in(package)
+    graph = {module: {name for name in imports_of(module) if name in modules and name != module} for module in modules}
+    assert [*TopologicalSorter(graph).static_order()]
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - set(modules_in("cli", "__main__"))))
@@ -276,7 +294,7 @@ def test_what_is_raised_is_documented(module):
     assert not silent
 
 
-OF_ARRAYS = (*ENGINE, "data.datasets", "runs.weights")
+OF_ARRAYS = (*ENGINE, "data.dataset", "data.load", "runs.weights")
 
 
 @pytest.mark.parametrize("module", modules_in(*OF_ARRAYS))

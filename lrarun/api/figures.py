@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.errors import Incomplete, UsageError
 from lrarun.nn.arrays import Params
 from lrarun.report.figures.embedding import Cloud, choose_images, class_names, draw_clouds
@@ -23,7 +23,7 @@ from lrarun.report.figures.series import (
 )  # fmt: skip
 from lrarun.results.read import DIVERGED, Result
 from lrarun.runs.weights import read_parameters, top_hidden
-from lrarun.specs.paper_runs import figure_protocol, titles
+from lrarun.specs.paper_runs import figure_specs, rule_titles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +62,7 @@ def draw(
         UsageError: if the figure can't show such runs.
     """
     probe = CURVES[number].probe if number in CURVES else None
-    chosen = figure_protocol(number) if specs is None else specs
+    chosen = figure_specs(number) if specs is None else specs
     chosen = [spec for spec in chosen if probe is None or probe in probes_of(spec)]
     if not chosen:
         raise UsageError(f"none of the specs has the probe {probe!r}; add 'probes: [{probe}]' and train them")
@@ -74,14 +74,14 @@ def draw_curves(number: str, found: Sequence[Line]) -> Drawing:
     """A figure for which logs are enough."""
     kind = CURVES[number]
     lacking, drawable = [], False
-    for line, name in zip(found, descriptions([line.spec for line in found], titles())):
+    for line, name in zip(found, descriptions([line.spec for line in found], rule_titles())):
         reasons = list(line.outstanding)
         absent = [column for column in kind.columns if over_seeds(line.runs, column).empty]
         if absent and not reasons:
             reasons.append(f"nothing in its log under {absent[0]}")
         drawable |= not absent
         lacking += [f"{name}: {reason}" for reason in reasons]
-    return Drawing(kind.draw(found, titles()) if drawable else None, tuple(lacking))
+    return Drawing(kind.draw(found, rule_titles()) if drawable else None, tuple(lacking))
 
 
 def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> Drawing:
@@ -91,7 +91,7 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
     if others:
         raise UsageError(f"Figure 2 shows one data set, the specs are for {name} and {', '.join(others)}")
     trained, lacking = {}, []
-    for place, (line, text) in enumerate(zip(found, descriptions(specs, titles()))):
+    for place, (line, text) in enumerate(zip(found, descriptions(specs, rule_titles()))):
         try:
             trained[place] = weights_of(line)
         except Incomplete as error:
@@ -101,7 +101,7 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
     dataset = load(name)
     index = choose_images(len(dataset.test_labels), samples)
     values = {place: top_hidden(run, params, dataset, index) for place, (run, params) in trained.items()}
-    names = legend_names(specs, titles(), shared(specs))
+    names = legend_names(specs, rule_titles(), shared(specs))
     clouds = [Cloud(title, values.get(place)) for place, title in enumerate(names)]
     images = f"{len(index):,} of {len(dataset.test_labels):,} test images"
     title = f"{subject(specs)}\nTop hidden layer, t-SNE of {images}"

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load_to_train
 from lrarun.errors import UsageError
 from lrarun.results.layout import refuse_reference
 from lrarun.results.read import Result
@@ -20,7 +20,8 @@ from lrarun.runs.events import Hooks
 from lrarun.runs.failures import file_of
 from lrarun.runs.run import run
 from lrarun.runs.staleness import Staleness
-from lrarun.specs.spec import Spec, load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec
+from lrarun.specs.spec import Spec
 
 LOG = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def train(
     """
     refuse_reference(Path(results))
     made = spec if isinstance(spec, Spec) else _read(spec)
-    dataset = datasets.load_to_train(made.dataset, data_dir)
+    dataset = load_to_train(made.dataset, data_dir)
     with threadpool_limits(1, user_api="blas"):
         result = run(made, dataset, Path(results), hooks, force)
     changed = Staleness(fingerprints={made.dataset: dataset.fingerprint}).what_changed(result)

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 
 SIDE, MARGIN, CLASSES = 28, 4, 10
 MISLABELLED = 0.05

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.paper import printed_cells
 from lrarun.runs.events import EpochDone, Event, Hooks, Started
 from lrarun.runs.run import run
-from lrarun.specs.paper_runs import protocol
-from lrarun.specs.spec import Spec, make_spec
+from lrarun.specs.build import make_spec
+from lrarun.specs.paper_runs import paper_specs
+from lrarun.specs.spec import Spec
 
 T = TypeVar("T")
 
@@ -102,7 +103,7 @@ def estimates(times: Mapping[tuple[str, int, str], EpochTimes], jobs: int) -> li
         jobs: processes at once.
     """
     cells = printed_cells()
-    specs = {key: make_spec(spec) for key, spec in protocol({cell.key for cell in cells}).items()}
+    specs = {key: make_spec(spec) for key, spec in paper_specs({cell.key for cell in cells}).items()}
     groups = {f"Table {table}": [c.key for c in cells if c.table == table] for table in (1, 2, 3)}
     groups["all of them"] = [cell.key for cell in cells]
     found = []
@@ -122,7 +123,7 @@ def configuration(spec: Spec) -> tuple[str, int, str]:
 def paper_optimizers(algorithm: str, depth: int) -> list[str]:
     """Return a rule's default optimizer, then the others that the paper's tables have for it."""
     own = make_spec({"algorithm": algorithm, "depth": depth}).optimizer.name
-    printed = protocol({cell.key for cell in printed_cells()})
+    printed = paper_specs({cell.key for cell in printed_cells()})
     named = [
         spec["optimizer"]["name"]
         for spec in printed.values()

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from lrarun.bench.timing import Task
-from lrarun.data import datasets
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset, columns
 from lrarun.engine.training import Training
 from lrarun.nn import compiled
 from lrarun.nn.memory import aligned_empty
@@ -51,7 +50,7 @@ def batches_of(spec: Spec, dataset: Dataset) -> Iterator[Batch]:
     pixels = aligned_empty((spec.batch_size, dataset.train_images.shape[1]), spec.dtype)
     while True:
         index = rng.integers(len(dataset.train_labels), size=spec.batch_size)
-        x = datasets.columns(dataset.train_images, index, spec.dtype, out=pixels)
+        x = columns(dataset.train_images, index, spec.dtype, out=pixels)
         yield x, one_hot.take(dataset.train_labels[index], axis=1)
 
 

@@ -45,9 +45,9 @@ def claims(results: Path, layout: str) -> None:
     from lrarun.report.claims.evidence import Measured
     from lrarun.report.claims.render import render_claims
     from lrarun.results.read import read_results
-    from lrarun.specs.paper_runs import resolver, target_products
+    from lrarun.specs.paper_runs import paper_spec, target_products
 
-    measured = Measured(well_formed(read_results(results)), resolver())
+    measured = Measured(well_formed(read_results(results)), paper_spec)
     checked = check(with_commands(load_claims(), results), measured, target_products)
     click.echo(render_claims(checked, layout), nl=False)
     conclude([(one.claim.id, one.verdict) for one in checked], remark(specs_needed(checked), results))

@@ -40,12 +40,12 @@ def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
       lrarun data fetch mnist --data-dir /scratch/data
     """
     from lrarun.cli.support.downloads import download_progress
-    from lrarun.data import datasets
+    from lrarun.data.load import fetch
 
     code = 0
     for name in names or PUBLISHED:
         try:
-            click.echo(f"{name}\t{datasets.fetch(name, data_dir, download_progress(quiet))}")
+            click.echo(f"{name}\t{fetch(name, data_dir, download_progress(quiet))}")
         except LrarunError as error:  # the other one may be had all the same
             click.echo(f"lrarun: {error}", err=True)
             code = code or error.exit_code
@@ -64,7 +64,7 @@ def list_(data_dir: Path | None) -> None:
       lrarun data list
       lrarun data list --data-dir /scratch/data
     """
-    from lrarun.data import datasets
+    from lrarun.data.load import where
 
     for name in PUBLISHED:
-        click.echo(f"{name}\t{datasets.where(name, data_dir) or 'not on this machine'}")
+        click.echo(f"{name}\t{where(name, data_dir) or 'not on this machine'}")

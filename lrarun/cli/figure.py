@@ -105,16 +105,16 @@ def figure(
     check_libraries(number)
     from lrarun.api.figures import draw
     from lrarun.cli.support.downloads import download_progress
-    from lrarun.data import datasets
+    from lrarun.data.load import load
     from lrarun.report.cells import well_formed
     from lrarun.results.read import read_results
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     specs = [spec.to_dict() for file in files for spec in load_specs(file, overrides)] if files else None
     with styled():
         drawing = draw(
             number, well_formed(read_results(results)), specs, samples=samples,
-            load=lambda name: datasets.load(name, data_dir, download_progress(quiet)),
+            load=lambda name: load(name, data_dir, download_progress(quiet)),
         )  # fmt: skip
         if drawing.figure is not None:
             for path in paths:

@@ -83,7 +83,7 @@ def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrid
     from lrarun.report.web.pictures import read_pictures
     from lrarun.results.read import read_results
     from lrarun.runs.staleness import superseded
-    from lrarun.specs.paper_runs import resolver, target_products, titles
+    from lrarun.specs.paper_runs import paper_spec, rule_titles, target_products
 
     runs = well_formed(read_results(results))
     specs = specs_in(files, overrides)
@@ -91,11 +91,11 @@ def gather(results: Path, figures: Path | None, files: tuple[Path, ...], overrid
         runs = runs_of(specs, runs)
     wanted = by_spec(specs) if files else by_protocol(runs)
     cells = add_verdicts(fill(runs, wanted, superseded(runs)))
-    checked = check(with_commands(load_claims(), results), Measured(runs, resolver()), target_products)
+    checked = check(with_commands(load_claims(), results), Measured(runs, paper_spec), target_products)
     if files:
         checked = [one for one in checked if speaks_of_runs(one)]
     shown = read_pictures(figures) if figures else [] if files else pictures(results)
-    return Contents(cells, runs, wanted, titles(), checked, shown, tuple(map(str, files)))
+    return Contents(cells, runs, wanted, rule_titles(), checked, shown, tuple(map(str, files)))
 
 
 def speaks_of_runs(one: Checked) -> bool:

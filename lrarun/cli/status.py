@@ -87,7 +87,7 @@ def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spe
             raise click.UsageError("--set changes the runs of a spec; give one.")
         return None
     from lrarun.errors import UsageError
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     for path in specs:
         if path.is_dir():

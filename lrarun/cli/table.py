@@ -86,7 +86,7 @@ def table(
 
 def specs_in(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, Any]]:
     """The resolved specs of all runs of spec files."""
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     return [spec.to_dict() for file in files for spec in load_specs(file, overrides)]
 
@@ -94,10 +94,10 @@ def specs_in(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, 
 def by_spec(specs: Sequence[Mapping[str, Any]]) -> dict[Key, Wanted]:
     """The cells that the runs of specs fill."""
     from lrarun.report.cells import differences, wanted_by
-    from lrarun.specs.paper_runs import protocol, titles
+    from lrarun.specs.paper_runs import paper_specs, rule_titles
 
-    wanted = wanted_by(specs, titles())
-    papers = protocol(wanted)
+    wanted = wanted_by(specs, rule_titles())
+    papers = paper_specs(wanted)
     return {key: replace(want, departs=", ".join(differences(want.spec, papers[key]))) for key, want in wanted.items()}
 
 
@@ -105,13 +105,13 @@ def by_protocol(runs: Sequence[Result]) -> dict[Key, Wanted]:
     """All printed cells, and those of other rules that there are runs of."""
     from lrarun.paper import MODELS, TABLE_OF, printed_cells
     from lrarun.report.cells import Wanted, key_of
-    from lrarun.specs.paper_runs import protocol, titles
+    from lrarun.specs.paper_runs import paper_specs, rule_titles
 
     printed = {cell.key: Wanted({}) for cell in printed_cells()}
     depths = {key.depth for key in printed}
-    others = [key_of(run.spec, titles()) for run in runs if run.spec["algorithm"]["name"] not in MODELS]
+    others = [key_of(run.spec, rule_titles()) for run in runs if run.spec["algorithm"]["name"] not in MODELS]
     keys = [*printed, *(key for key in others if key.dataset in TABLE_OF and key.depth in depths)]
-    return printed | {key: Wanted(spec) for key, spec in protocol(dict.fromkeys(keys)).items()}
+    return printed | {key: Wanted(spec) for key, spec in paper_specs(dict.fromkeys(keys)).items()}
 
 
 def choose(cells: pd.DataFrame, number: str | None, layout: str, by_files: bool) -> pd.DataFrame:
@@ -132,10 +132,10 @@ def mention_left_out(runs: Sequence[Result], wanted: dict[Key, Wanted], cells: p
     """Says which runs of the cells shown are in no average, and why."""
     from lrarun.paper import Key
     from lrarun.report.cells import left_out
-    from lrarun.specs.paper_runs import titles
+    from lrarun.specs.paper_runs import rule_titles
 
     shown = [Key(*key) for key in cells[list(Key._fields)].itertuples(index=False)]
-    counts = left_out(runs, {key: wanted[key] for key in shown}, titles())
+    counts = left_out(runs, {key: wanted[key] for key in shown}, rule_titles())
     if counts:
         example, _ = counts.most_common(1)[0]
         say(

@@ -78,17 +78,16 @@ def train(
     from lrarun.scheduling.outcome import raise_for_failures
     from lrarun.scheduling.plan import SKIP, plan, refuse_unwritable
     from lrarun.scheduling.train_all import train_all
-    from lrarun.specs.spec import DATASETS, load_specs
-    from lrarun.specs.yaml_text import read_source
+    from lrarun.specs.build import read_specs
+    from lrarun.specs.dataset_check import check_datasets
 
-    sources = [read_source(path) for path in specs]  # once: a pipe has nothing to say twice
-    wanted = [spec for source in sources for spec in load_specs(source, overrides)]
-    jobs = plan(wanted, results, force, data_dir)
+    files = [read_specs(path, overrides) for path in specs]  # once: a pipe can't be read twice
+    jobs = plan([spec for file in files for spec in file.specs()], results, force, data_dir)
     refuse_unwritable(jobs, results)
-    if not scheduler:  # a cluster's workers may have what is not here
-        needed = {job.spec.dataset for job in jobs if job.action != SKIP} - set(DATASETS)
-        for source in sources if needed else ():
-            load_specs(source, overrides, here=needed.__contains__)
+    if not scheduler:  # a cluster's workers may have data sets that this machine lacks
+        needed = {job.spec.dataset for job in jobs if job.action != SKIP}
+        for file in files:
+            check_datasets(file, needed)
     if dry_run:
         show_plan(jobs, workers)
         return

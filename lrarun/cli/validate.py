@@ -46,12 +46,15 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
 
 def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
-    """What is to be said of one file; ``message`` is the mistakes as text."""
-    from lrarun.specs.spec import load_specs
+    """Return what to print about one file; ``message`` is its mistakes as text."""
+    from lrarun.specs.build import read_specs
+    from lrarun.specs.dataset_check import check_datasets
 
     found: dict[str, Any] = {"file": str(path), "valid": True, "runs": [], "problems": [], "message": ""}
     try:
-        found["runs"] = [spec.run_id for spec in load_specs(path, overrides, lambda dataset: True, whole=True)]
+        file = read_specs(path, overrides)
+        check_datasets(file, whole=True)
+        found["runs"] = [spec.run_id for spec in file.specs()]
     except SpecError as error:
         found |= {"valid": False, "problems": [asdict(each) for each in error.problems], "message": str(error)}
     except LrarunError as error:

@@ -1,1 +1,1 @@
-"""Data sets: find, download, verify, read, split and share them."""
+"""Load data sets: find, download, verify, read, split and share them."""

@@ -1,4 +1,4 @@
-"""Downloads a published data set into a folder: whole, verified, or not at all."""
+"""Download a published data set into a folder: whole and verified, or not at all."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from lrarun.data.published import FILES, Published
 from lrarun.data.sources import LARGEST, Progress, Source, Unavailable, sources
 from lrarun.errors import FetchError
 
-STALE = 86_400.0  # seconds after which a folder that a killed download left is removed
+STALE = 86_400.0  # seconds until the folder of a killed download is removed
 
 
 def download(dataset: Published, folder: Path, progress: Progress | None = None) -> None:
-    """Fills ``folder`` with a data set's four raw files, all of them or none.
+    """Download a data set's four raw files into ``folder``, all of them or none.
 
-    Any number of processes may do so at the same time: each writes to a folder of its
-    own beside the target and then renames.
+    Any number of processes may do this at the same time: each writes to a folder of its own
+    beside the target, then renames it.
 
     Raises:
-        FetchError: no source had them; names each source and why.
+        FetchError: no source has the files; the message gives the reason for each source.
         LrarunError: the folder cannot be written.
     """
     progress = progress or Progress()
@@ -51,19 +51,19 @@ def download(dataset: Published, folder: Path, progress: Progress | None = None)
                 f"{dataset.title} is not on this machine and could not be downloaded:",
                 *failures,
                 f"Put its four files ({', '.join(FILES)}; raw or .gz) into a folder "
-                "and name that folder by --data-dir or LRARUN_DATA_DIR.",
+                "and name that folder with --data-dir or LRARUN_DATA_DIR.",
             ]
         )
     )
 
 
 def _take(source: Source, staging: Staging, progress: Progress) -> str:
-    """Takes what is missing from one source; how that failed, or an empty text."""
+    """Download the missing files from one source; return why that failed, or an empty text."""
     try:
         source.take(staging.missing, staging.keep, progress)
     except Unavailable as error:
         return str(error)
-    except OSError as error:  # for example no room for its temporary files
+    except OSError as error:  # for example no room for temporary files
         return error.strerror or str(error)
     finally:
         progress.stop()
@@ -72,23 +72,23 @@ def _take(source: Source, staging: Staging, progress: Progress) -> str:
 
 @dataclass(frozen=True)
 class Staging:
-    """A folder where a download gathers files until all four are there."""
+    """The folder where a download collects files until it has all four."""
 
     dataset: Published
     folder: Path
 
     @property
     def missing(self) -> list[str]:
-        """The files that are not there yet."""
+        """The files that it still lacks."""
         return [file for file in FILES if not (self.folder / file).exists()]
 
     def keep(self, file: str, content: IO[bytes]) -> None:
-        """Stores one file from its raw or gzipped bytes.
+        """Store one file from its raw or gzipped bytes.
 
         Raises:
-            Unavailable: they are not the published ones; then nothing is stored.
+            Unavailable: the content is not the published one; nothing is stored.
         """
-        # By content, not by name: some servers unpack .gz files on their way.
+        # Look at the content, not at the name: some servers unpack .gz files while sending.
         packed = content.peek(2)[:2] == idx.GZIP_START  # type: ignore[attr-defined]
         digest, size = hashlib.sha256(), 0
         with idx.replacing(self.folder / file) as target:
@@ -99,10 +99,10 @@ class Staging:
                 digest.update(chunk)
                 target.write(chunk)
             if digest.hexdigest() != self.dataset.digests[file]:
-                raise Unavailable(f"{file} has another SHA-256 than the published file")
+                raise Unavailable(f"the SHA-256 of {file} is not that of the published file")
 
     def publish(self, folder: Path) -> None:
-        """Puts the files where they belong: at one stroke if nothing is there yet, else each at one stroke."""
+        """Move the files to their folder: in one step if the folder is new, else each file in one step."""
         with idx.writing(folder):
             try:
                 os.rename(self.folder, folder)
@@ -114,14 +114,14 @@ class Staging:
 
 @contextmanager
 def _staging(dataset: Published, folder: Path) -> Iterator[Staging]:
-    """A Staging beside ``folder``, so that files can be renamed into it; it is gone afterwards."""
+    """Yield a Staging beside ``folder``, on the same file system, so that files can be renamed; then remove it."""
     prefix = f".{folder.name}-"
     with idx.writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder.parent, prefix)
         scratch = tempfile.mkdtemp(prefix=prefix, dir=folder.parent)
     try:
-        # One level down: what mkdir makes has the user's usual permissions, what mkdtemp makes its owner's alone.
+        # One level down: mkdir gives the user's usual permissions, mkdtemp gives them to the owner only.
         inner = Path(scratch, "files")
         inner.mkdir()
         yield Staging(dataset, inner)
@@ -130,15 +130,15 @@ def _staging(dataset: Published, folder: Path) -> Iterator[Staging]:
 
 
 def _sweep(parent: Path, prefix: str) -> None:
-    """Removes what downloads that were killed long ago left."""
+    """Remove what downloads that were killed long ago left behind."""
     for left in parent.glob(f"{prefix}*"):
-        with suppress(FileNotFoundError):  # another process may be done with it just now
+        with suppress(FileNotFoundError):  # another process may just have removed it
             if time.time() - left.stat().st_mtime > STALE:
                 shutil.rmtree(left, ignore_errors=True)
 
 
 def _chunks(stream: Any) -> Iterator[bytes]:
-    """A stream's bytes; damage in what is compressed becomes Unavailable."""
+    """Yield a stream's bytes; raise Unavailable if the compressed data is damaged."""
     try:
         while chunk := stream.read(idx.CHUNK):
             yield chunk

@@ -1,4 +1,4 @@
-"""IDX files of unsigned bytes: checked, hashed, memory-mapped, unpacked.
+"""Read IDX files of unsigned bytes: check, hash, memory-map and unpack them.
 
 The format is a magic number (two zero bytes, 8 for "unsigned byte", the number of
 dimensions), each dimension's size as a big-endian 32-bit integer, then the values,
@@ -30,10 +30,10 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Contents:
-    """What a checked file holds.
+    """What a checked file contains.
 
     Attributes:
-        shape: samples first: ``(n, rows, columns)`` of images, ``(n,)`` of labels.
+        shape: samples first: ``(n, rows, columns)`` for images, ``(n,)`` for labels.
         digest: SHA-256 of the uncompressed file, in hexadecimal.
     """
 
@@ -42,7 +42,7 @@ class Contents:
 
 
 def file_in(folder: Path, file: str) -> Path | None:
-    """Where a data set's file is in a folder: raw or ``.gz``, also spelt with a dot (``images.idx3``)."""
+    """Return the path of a data set's file in a folder: raw or ``.gz``, also with a dot (``images.idx3``); or None."""
     dotted = file.replace("-idx", ".idx")
     for name in (file, dotted, f"{file}.gz", f"{dotted}.gz"):
         if os.path.lexists(folder / name):
@@ -51,12 +51,12 @@ def file_in(folder: Path, file: str) -> Path | None:
 
 
 def inspect(path: Path, dimensions: int) -> Contents:
-    """Reads a whole file, raw or ``.gz``, and checks all that an IDX file says of itself.
+    """Read a whole file, raw or ``.gz``, and check that it is a sound IDX file.
 
     Raises:
-        DataError: the file is missing, unreadable, empty, truncated, too long, no gzip
-            file though named so, or its header is not that of ``dimensions``
-            dimensions of unsigned bytes.
+        DataError: the file is missing, unreadable, empty, truncated, too long, named ``.gz``
+            without being a gzip file, or its header is not that of unsigned bytes in
+            ``dimensions`` dimensions.
     """
     with _reading(path) as stream:
         shape, header = _header(path, stream, dimensions)
@@ -72,17 +72,17 @@ def inspect(path: Path, dimensions: int) -> Contents:
 
 
 def shape(path: Path, dimensions: int) -> tuple[int, ...]:
-    """The shape that a file's header states, samples first; the values are not read.
+    """Return the shape in a file's header, samples first, without reading the values.
 
     Raises:
-        DataError: as :func:`inspect`, of what the header tells.
+        DataError: the file is missing or unreadable, or its header is wrong.
     """
     with _reading(path) as stream:
         return _header(path, stream, dimensions)[0]
 
 
 def memory_map(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The values of a raw file as a read-only array, not copied: ``(n, pixels)`` of images, ``(n,)`` of labels.
+    """Map a raw file into memory, read-only: shape ``(n, pixels)`` for images, ``(n,)`` for labels.
 
     Processes that map the same file share its memory.
     """
@@ -92,7 +92,7 @@ def memory_map(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def unpack(path: Path, target: Path) -> None:
-    """Writes a ``.gz`` file's content to ``target``, whole or not at all.
+    """Write a ``.gz`` file's content to ``target``, whole or not at all.
 
     Raises:
         DataError: the file is damaged.
@@ -105,7 +105,7 @@ def unpack(path: Path, target: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Trouble with the file system, in this block, means that ``path`` cannot be written: a LrarunError."""
+    """Turn an OSError in this block into a LrarunError: ``path`` cannot be written."""
     try:
         yield
     except OSError as error:
@@ -114,10 +114,10 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A new file that becomes ``target`` when the block ends well, and vanishes if it does not.
+    """Yield a new file that becomes ``target`` when the block ends, and is removed if the block fails.
 
     Raises:
-        LrarunError: it cannot be written.
+        LrarunError: the file cannot be written.
     """
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -127,12 +127,12 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[IO[bytes]]:
-    """A file's uncompressed content; trouble with it becomes a DataError."""
+    """Yield a file's uncompressed content; turn every failure to read it into a DataError."""
     try:
         with _open(path) as stream:
             yield stream
     except gzip.BadGzipFile as error:
-        raise DataError(f"{path}: not a sound gzip file ({error})") from error
+        raise DataError(f"{path}: not a gzip file, or damaged ({error})") from error
     except EOFError as error:
         raise DataError(f"{path}: truncated: the compressed data ends too early") from error
     except zlib.error as error:
@@ -146,12 +146,12 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _header(path: Path, stream: IO[bytes], dimensions: int) -> tuple[tuple[int, ...], bytes]:
-    """A file's shape and the bytes that state it."""
+    """Return a file's shape, and the bytes of its header."""
     header = stream.read(4 * (1 + dimensions))
     if not header:
         raise DataError(f"{path}: empty")
     if header.startswith(GZIP_START):
-        raise DataError(f"{path}: compressed, but its name does not end in .gz")
+        raise DataError(f"{path}: compressed, but its name does not end with .gz")
     magic = bytes((0, 0, 8, dimensions))
     if header[:4] != magic[: len(header)]:
         raise DataError(
@@ -159,8 +159,8 @@ def _header(path: Path, stream: IO[bytes], dimensions: int) -> tuple[tuple[int, 
             f"(unsigned bytes, {dimensions} dimension{'s' * (dimensions > 1)})"
         )
     if len(header) < 4 * (1 + dimensions):
-        raise DataError(f"{path}: truncated: it ends within its header")
+        raise DataError(f"{path}: truncated: the file ends within its header")
     shape = struct.unpack(f">{dimensions}I", header[4:])
     if 0 in shape:
-        raise DataError(f"{path}: holds nothing: its shape is {shape}")
+        raise DataError(f"{path}: no data: the shape in its header is {shape}")
     return shape, header

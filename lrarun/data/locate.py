@@ -1,4 +1,4 @@
-"""Finds the files of a data set on this machine, and verifies and unpacks them."""
+"""Find the files of a data set on this machine; verify and unpack them."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Place:
-    """A folder to look in. What is wrong in one that the user named is an error, not a reason to look elsewhere."""
+    """A folder to look in. Damage in one that the user named is an error, not a reason to look elsewhere."""
 
     folder: Path
     named: bool = False
 
 
 class AnotherDataset(DataError):
-    """A file of another published data set."""
+    """The file belongs to another published data set."""
 
 
 def cache_folder() -> Path:
-    """Where downloads and unpacked files are kept."""
+    """Return the folder for downloads and unpacked files."""
     import platformdirs
 
     return platformdirs.user_cache_path("lrarun")
 
 
 def named_folder(data_dir: str | Path | None) -> Path | None:
-    """The folder that the user named: the argument, else LRARUN_DATA_DIR, else None. It need not exist yet.
+    """Return the folder that the user named: the argument, else LRARUN_DATA_DIR, else None. It need not exist.
 
     Raises:
-        DataError: it is no folder, or may not be read.
+        DataError: it is not a folder, or not readable.
     """
     named = data_dir or os.environ.get("LRARUN_DATA_DIR")
     if not named:
         return None
     folder = Path(os.path.expanduser(named))
     if os.path.lexists(folder) and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
-        raise DataError(f"{folder}: named as the data folder, but is no folder that can be read")
+        raise DataError(f"{folder}: named as the data folder, but it is not a readable folder")
     return folder
 
 
 def places(dataset: Published, named: Path | None) -> Iterator[Place]:
-    """Where a data set may be on this machine, in the order to look."""
+    """Yield the folders where a data set may be on this machine, in the order to look."""
     if named is not None:
         for part in (dataset.name, dataset.torchvision, ""):
             yield Place(named / part, named=True)
@@ -66,10 +66,10 @@ def places(dataset: Published, named: Path | None) -> Iterator[Place]:
 
 
 def find(dataset: Published, named: Path | None) -> Files | None:
-    """A published data set's verified files, or None if this machine has none that are sound.
+    """Return a published data set's verified files, or None if this machine has no sound copy.
 
     Raises:
-        DataError: those in the folder that the user named are not sound.
+        DataError: the files in the folder that the user named are damaged.
     """
     for place in places(dataset, named):
         if not any(idx.file_in(place.folder, file) for file in FILES):
@@ -80,18 +80,18 @@ def find(dataset: Published, named: Path | None) -> Files | None:
             return files
         except DataError as error:
             if isinstance(error, AnotherDataset) and place.folder == named:
-                continue  # the user's folder may well hold just the other one
+                continue  # the user's folder may hold only the other data set
             if place.named:
                 raise DataError(
                     f"{error}. Put a sound copy there, or delete what the folder has "
                     f"of {dataset.title} and run: lrarun data fetch"
                 ) from error
-            LOG.warning("lrarun: %s. Not used; looking elsewhere.", error)
+            LOG.warning("lrarun: %s. Skipped; looking elsewhere.", error)
     return None
 
 
 def verified(dataset: Published, folder: Path) -> Files:
-    """A published data set's files in one folder, or a DataError that names the first bad one."""
+    """Return a published data set's files in one folder; raise a DataError that names the first bad one."""
     found = {}
     for file in FILES:
         path, contents = inspected(folder, file)
@@ -101,7 +101,7 @@ def verified(dataset: Published, folder: Path) -> Files:
 
 
 def own(folder: Path) -> Files:
-    """The four files of a user's own data set, each sound by itself, or a DataError."""
+    """Return the four files of a user's own data set; raise a DataError unless each is sound by itself."""
     found = {}
     for file in FILES:
         with _of_the_user(folder):
@@ -111,14 +111,14 @@ def own(folder: Path) -> Files:
 
 
 def own_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of a user's own data set by file, from their headers alone; a DataError as :func:`own`."""
+    """Return the shapes of a user's own files, from their headers alone; raise a DataError as :func:`own`."""
     with _of_the_user(folder):
         return {file: idx.shape(_present(folder, file), dimensions) for file, dimensions in FILES.items()}
 
 
 @contextmanager
 def _of_the_user(folder: Path) -> Iterator[None]:
-    """A DataError in this block is told with what to do about it."""
+    """Add to a DataError in this block what to do about it."""
     if not any(idx.file_in(folder, file) for file in FILES):
         raise DataError(f"{folder}: a folder without IDX files; a data set has {', '.join(FILES)}, raw or .gz")
     try:
@@ -128,7 +128,7 @@ def _of_the_user(folder: Path) -> Iterator[None]:
 
 
 def inspected(folder: Path, file: str) -> tuple[Path, Contents]:
-    """Where a file is in a folder and what is in it, or a DataError if it is missing or not sound by itself."""
+    """Return a file's path and contents; raise a DataError if it is missing or damaged."""
     path = _present(folder, file)
     return path, idx.inspect(path, FILES[file])
 
@@ -141,7 +141,7 @@ def _present(folder: Path, file: str) -> Path:
 
 
 def uncompressed(path: Path, contents: Contents, target: Path) -> tuple[Path, Contents]:
-    """The file itself if it is raw; else its content unpacked to ``target``, unless it is there already."""
+    """Return the file itself if it is raw; else unpack it to ``target``, unless that was done before."""
     if path.suffix != ".gz":
         return path, contents
     try:

@@ -1,4 +1,4 @@
-"""A user's data set in one ``.npz`` file of NumPy arrays."""
+"""Read a user's data set from one ``.npz`` file of NumPy arrays."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ HOW = f"numpy.savez(FILE, {', '.join(f'{key}=...' for key in KEYS)})"
 
 
 class Header(NamedTuple):
-    """What an array's header states."""
+    """The shape and type in an array's header."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of each array of :data:`KEYS`, from their headers alone.
+    """Return the shape of each array of :data:`KEYS`, from their headers alone.
 
     Raises:
-        DataError: as :func:`read`, of what the headers tell.
+        DataError: the file cannot be read, lacks an array, or has one of another type or shape.
     """
     with _sound(path), zipfile.ZipFile(path) as archive:
         missing = [key for key in KEYS if f"{key}.npy" not in archive.namelist()]
@@ -44,13 +44,13 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """The four arrays of :data:`KEYS`, and the SHA-256 of their content.
+    """Return the four arrays of :data:`KEYS`, and the SHA-256 of their content.
 
-    Images are ``(n, ...)`` and stay as they are, unsigned bytes or finite floats; labels
-    are ``(n,)``, whole numbers from 0 to 255, and become unsigned bytes.
+    Images have the shape ``(n, ...)`` and stay as they are: unsigned bytes or finite floats.
+    Labels have the shape ``(n,)``, are whole numbers from 0 to 255, and become unsigned bytes.
 
     Raises:
-        DataError: the file cannot be read, lacks an array, or has one of another kind.
+        DataError: as :func:`shapes`, or an array's values are out of range.
     """
     shapes(path)
     with _sound(path), np.load(path, allow_pickle=False) as archive:
@@ -62,18 +62,18 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], str]:
 
 @contextmanager
 def _sound(path: Path) -> Iterator[None]:
-    """Trouble with a file's form, in this block, becomes a DataError that says how to write a good one."""
+    """Turn failures to read the file in this block into a DataError that says how to write a good one."""
     try:
         _check_archive(path)
         yield
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: damaged: {error}. Write it anew with {HOW}") from error
+        raise DataError(f"{path}: damaged: {error}. Write it again with {HOW}") from error
 
 
 def _check_archive(path: Path) -> None:
-    """Raises a DataError for a file that is no archive at all."""
+    """Raise a DataError if the file is not an archive at all."""
     with open(path, "rb") as file:
         start = file.read(len(npy.MAGIC_PREFIX))
     if not zipfile.is_zipfile(path):

@@ -1,4 +1,4 @@
-"""The published data sets that go by a name: what is in them, and where they are."""
+"""The published data sets, which go by a name: their contents, and where to get them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SHAPES = {TRAIN_IMAGES: (60000, 28, 28), TRAIN_LABELS: (60000,), TEST_IMAGES: (1
 
 @dataclass(frozen=True)
 class Published:
-    """A data set that everybody means the same bytes by.
+    """A data set that has the same bytes everywhere.
 
     Attributes:
         name: as written in a spec.
         title: as written in prose.
         digests: file -> SHA-256 of its uncompressed content.
-        torchvision: the folder that torchvision keeps its files in, under its root.
-        system: folders where a distribution's package puts it.
-        mirrors: web addresses of folders that hold ``FILE.gz``, in the order to try them.
-        npm: the npm package that holds the raw files, with its version; or nothing.
-        apt: the Debian package that holds the ``.gz`` files; or nothing.
+        torchvision: the folder where torchvision keeps its files, under its root.
+        system: the folders where a Linux distribution's package puts it.
+        mirrors: web addresses of folders with ``FILE.gz``, in the order to try them.
+        npm: the npm package with the raw files, and its version; may be empty.
+        apt: the Debian package with the ``.gz`` files; may be empty.
         shapes: file -> the shape of its array, samples first.
     """
 
@@ -41,7 +41,7 @@ class Published:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: SHAPES)
 
     def size(self, file: str) -> int:
-        """Bytes of one of its files, uncompressed."""
+        """Return the bytes of one of its files, uncompressed."""
         shape = self.shapes[file]
         return 4 * (1 + len(shape)) + math.prod(shape)
 

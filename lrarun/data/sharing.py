@@ -1,4 +1,4 @@
-"""A data set handed to another process as the files that hold it, not as a copy.
+"""Hand a data set to another process as the files that hold it, not as a copy.
 
 Processes that map the same file share its pages in memory.
 """
@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
 class MappedArray:
-    """Where an array's values lie: in a file, from an offset in bytes, row by row."""
+    """Where an array's values are: in a file, from an offset in bytes, row by row."""
 
     path: str
     offset: int
@@ -24,19 +24,19 @@ class MappedArray:
     shape: tuple[int, ...]
 
     def open(self) -> np.ndarray:
-        """The array, in its shape, read-only, not copied."""
+        """Map the array into memory, read-only."""
         mapped = np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=self.shape)
         return np.asarray(mapped)
 
 
 @dataclass(frozen=True)
 class SharedDataset:
-    """A :class:`~lrarun.data.datasets.Dataset` with its arrays' places; small to send to another process."""
+    """A :class:`~lrarun.data.dataset.Dataset` with its arrays' places; small to send to another process."""
 
     values: dict[str, Any]
 
     def open(self) -> Dataset:
-        """The data set, memory-mapped."""
+        """Map the data set into memory."""
         values: dict[str, Any] = {
             key: value.open() if isinstance(value, MappedArray) else value for key, value in self.values.items()
         }
@@ -44,12 +44,12 @@ class SharedDataset:
 
 
 def share(dataset: Dataset, spool: Path) -> SharedDataset:
-    """What another process on this machine needs to map a data set.
+    """Return what another process on this machine needs to map a data set.
 
     Args:
-        dataset: may be memory-mapped or not.
-        spool: a folder for copies of arrays that are in no file as they are (of a ``.npz``
-            file); it has to stay as long as the shared data set is used.
+        dataset: memory-mapped or not.
+        spool: a folder for copies of arrays that no file holds as they are, such as those of an
+            ``.npz`` file. Keep it as long as the shared data set is in use.
     """
     values: dict[str, Any] = {field.name: getattr(dataset, field.name) for field in fields(dataset)}
     for key, value in values.items():
@@ -59,7 +59,7 @@ def share(dataset: Dataset, spool: Path) -> SharedDataset:
 
 
 def _place_of(array: np.ndarray) -> MappedArray | None:
-    """The file that a whole memory-mapped array shows, or None."""
+    """Return the file that a memory-mapped array shows all of, or None."""
     mapped = array.base
     if not isinstance(mapped, np.memmap) or mapped.filename is None or mapped.shape != array.shape:
         return None

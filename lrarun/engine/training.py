@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lrarun.data import datasets
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset, columns, split
 from lrarun.engine.contract import FirstStep, loss_of
 from lrarun.engine.experiment import Experiment
 from lrarun.errors import UsageError
@@ -70,7 +69,7 @@ class Training:
     def __init__(self, spec: Experiment, dataset: Dataset):
         self.spec, self.dataset = spec, dataset
         self.algorithm, self.optimizer = spec.algorithm, spec.optimizer
-        self.train_index, self.validation_index = datasets.split(len(dataset.train_labels), spec.validation, spec.seed)
+        self.train_index, self.validation_index = split(len(dataset.train_labels), spec.validation, spec.seed)
         self.dtype = np.dtype(spec.dtype)
         sizes = [dataset.train_images.shape[1], *[spec.width] * spec.depth, dataset.classes]
         learned = self.algorithm.learned
@@ -132,7 +131,7 @@ class Training:
     def _step(self, order: Array) -> None:
         size = self.spec.batch_size
         index = order[self.batch * size : (self.batch + 1) * size]
-        x = datasets.columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
+        x = columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
         y = self._one_hot.take(self.dataset.train_labels[index], axis=1)
         first = None if self._checked else FirstStep(self.algorithm, self.params, self.grads)
         if self.carry is None:
@@ -191,7 +190,7 @@ class Training:
         pixels = np.empty((EVALUATION_BLOCK, images.shape[1]), self.dtype)
         for start in range(0, len(index), EVALUATION_BLOCK):
             block = index[start : start + EVALUATION_BLOCK]
-            yield datasets.columns(images, block, self.dtype, out=pixels), self._one_hot.take(labels[block], axis=1)
+            yield columns(images, block, self.dtype, out=pixels), self._one_hot.take(labels[block], axis=1)
 
     def evaluate(self, subset: str, params: Params | None = None) -> Evaluation:
         """Return the scores of the current or given parameters on a subset of the samples.

@@ -1,7 +1,7 @@
 """What the paper prints, as data.
 
-``tables.csv`` holds Tables 1 to 3 digit by digit (a trailing zero says how finely a
-number was rounded) and ``claims.yaml`` what the text says about them.
+``tables.csv`` holds Tables 1 to 3 digit by digit: a trailing zero shows how a number was rounded.
+``claims.yaml`` holds what the text says about them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 from importlib.resources import files
 from typing import NamedTuple
 
-# A rule's name in a spec -> its name in the paper's tables, in the order of the rows.
+# A rule's name in a spec -> its title in the paper's tables, in the order of the rows.
 MODELS = {
     "backprop": "Backprop",
     "equilibrium-propagation": "Equil-Prop",
@@ -23,13 +23,13 @@ MODELS = {
 }
 DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}
-# Which table the rules on a data set stand in; Table 3 varies the optimizer.
+# Data set -> its table of rules; Table 3 varies the optimizer.
 TABLE_OF = {"mnist": 1, "fashion-mnist": 2}
 TABLES = (1, 2, 3)
 
 
 class Key(NamedTuple):
-    """What tells one experiment of the tables from another."""
+    """One experiment of the tables; everything else is the same in all of them."""
 
     dataset: str
     model: str
@@ -51,7 +51,7 @@ class Printed(NamedTuple):
 
 @functools.cache
 def printed_cells() -> tuple[Printed, ...]:
-    """The 48 cells in the order of the tables; two of Table 3 repeat Tables 1 and 2."""
+    """Return the 48 cells in the order of the tables; two of Table 3 repeat Tables 1 and 2."""
     text = (files(__name__) / "tables.csv").read_text(encoding="utf-8")
     return tuple(
         Printed(
@@ -65,6 +65,6 @@ def printed_cells() -> tuple[Printed, ...]:
 
 
 def rounding(printed: str) -> float:
-    """Half a unit of the last printed digit: ``"2.8"`` -> 0.05."""
+    """Return half a unit of the last printed digit: ``"2.8"`` -> 0.05."""
     _, _, decimals = printed.partition(".")
     return 0.5 * 10.0 ** -len(decimals)

@@ -230,7 +230,7 @@ def datasets(data_dir: Path | None) -> Iterator[Check]:
 
 def dataset(name: str, data_dir: Path | None) -> Check:
     """Check one published data set."""
-    from lrarun.data.datasets import where
+    from lrarun.data.load import where
     from lrarun.data.published import PUBLISHED
 
     found, title = where(name, data_dir), PUBLISHED[name].title

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.engine.training import Diverged, Training
 from lrarun.errors import UsageError
 from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, write_atomic

@@ -18,11 +18,13 @@ from typing import Any
 
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load
+from lrarun.data.published import PUBLISHED
 from lrarun.errors import LrarunError, SpecError
 from lrarun.results.read import Result
 from lrarun.results.settings import flatten
-from lrarun.specs.spec import DATASETS, NUMBERS_VERSION, make_spec, run_id_of
+from lrarun.specs.build import make_spec
+from lrarun.specs.spec import NUMBERS_VERSION, run_id_of
 
 RULE_CHANGED = "its rule's file has changed since"
 DATA_CHANGED = "its data set has changed since"
@@ -34,7 +36,7 @@ class Staleness:
     """Judges whether runs are stale, and remembers what it found out about specs and data sets.
 
     Args:
-        data_dir: where to look for data sets, as for :func:`lrarun.data.datasets.load`.
+        data_dir: where to look for data sets, as for :func:`lrarun.data.load.load`.
         fingerprints: of data sets that are loaded already, by the name that a spec has for them.
     """
 
@@ -71,7 +73,7 @@ class Staleness:
     def data_changed(self, result: Result) -> bool:
         """Return whether a run's data set is the user's own and its content has changed since."""
         name = result.spec["dataset"]
-        if name in DATASETS:
+        if name in PUBLISHED:
             return False
         if name not in self._fingerprints:
             self._fingerprints[name] = self._fingerprint(name)
@@ -79,7 +81,7 @@ class Staleness:
 
     def _fingerprint(self, name: str) -> str | None:
         try:
-            return datasets.load(name, self.data_dir).fingerprint
+            return load(name, self.data_dir).fingerprint
         except LrarunError:
             return None  # a data set that is not here can't be compared
 

@@ -7,14 +7,13 @@ import zlib
 
 import numpy as np
 
-from lrarun.data import datasets
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset, columns
 from lrarun.errors import DataError, Incomplete
 from lrarun.nn.arrays import Params
 from lrarun.nn.network import depth_of
 from lrarun.results.layout import PARAMETERS
 from lrarun.results.read import Result
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 BLOCK = 1000
 
@@ -45,7 +44,7 @@ def top_hidden(run: Result, params: Params, dataset: Dataset, index: np.ndarray)
     top, dtype = depth_of(params) - 1, params["W"][1].dtype
     rows = []
     for start in range(0, len(index), BLOCK):
-        x = datasets.columns(dataset.test_images, index[start : start + BLOCK], dtype)
+        x = columns(dataset.test_images, index[start : start + BLOCK], dtype)
         rows.append(algorithm.activities(params, x)[top].T)
     return np.concatenate(rows)
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.results.read import FAILED, INTERRUPTED
 from lrarun.runs.events import Busy, Ended, Event, Hooks
 from lrarun.runs.failures import reason_of

@@ -18,6 +18,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from lrarun.data.published import PUBLISHED
 from lrarun.data.sources import Progress
 from lrarun.errors import LrarunError, UsageError, how_to_install
 from lrarun.files import write_atomic
@@ -31,7 +32,6 @@ from lrarun.scheduling import cluster_task as task
 from lrarun.scheduling.backend import STOPPED, Backend, Deliver
 from lrarun.scheduling.outcome import KILLED
 from lrarun.scheduling.plan import Job
-from lrarun.specs.spec import DATASETS
 
 CONNECT_SECONDS = 10
 
@@ -95,7 +95,7 @@ class Cluster(Backend):
         order = task.Order(
             spec=job.spec.to_dict(),
             run_id=job.run_id,
-            dataset=name if name in DATASETS else str(Path(os.path.expanduser(name)).resolve()),
+            dataset=name if name in PUBLISHED else str(Path(os.path.expanduser(name)).resolve()),
             data_dir=self.data_dir,
             results=str(self.results) if self.shared else None,
             marker=str(self._marker),

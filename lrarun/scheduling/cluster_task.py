@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lrarun import __version__
-from lrarun.data import datasets
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
+from lrarun.data.load import load
 from lrarun.results.layout import LOCK
 from lrarun.results.read import FAILED
 from lrarun.runs.events import Busy, Ended, EpochDone, Event
 from lrarun.scheduling.backend import train
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 CANCEL_CHECK_SECONDS = 0.1  # between two checks whether the task was cancelled
 EPOCH_SECONDS = 0.5  # between two epochs that are reported
@@ -83,7 +83,7 @@ def _load(name: str, data_dir: str | None) -> Dataset:
     with _loading:
         if name not in _loaded:
             # The submitting machine's folder need not exist here.
-            _loaded[name] = datasets.load(name, data_dir if data_dir and os.path.isdir(data_dir) else None)
+            _loaded[name] = load(name, data_dir if data_dir and os.path.isdir(data_dir) else None)
         return _loaded[name]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.scheduling.backend import Backend, Deliver, train
 from lrarun.scheduling.plan import Job
 

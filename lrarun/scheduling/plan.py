@@ -73,7 +73,7 @@ def plan(specs: Iterable[Spec], results: Path, force: bool = False, data_dir: Pa
         specs: the runs that are wanted.
         results: the folder that holds the runs' folders; need not exist.
         force: train finished runs too, from the start.
-        data_dir: where to look for data sets, see :func:`lrarun.data.datasets.load`.
+        data_dir: where to look for data sets, see :func:`lrarun.data.load.load`.
     """
     present = read_results(results)
     staleness = Staleness(data_dir)

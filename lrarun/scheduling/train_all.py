@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from lrarun.data import datasets
+from lrarun.data.load import load_to_train
 from lrarun.data.sharing import share
 from lrarun.data.sources import Progress
 from lrarun.scheduling.backend import Backend
@@ -44,7 +44,7 @@ def train_all(
         results: the folder that holds the runs' folders.
         workers: number of processes, by default that of the cores; 1 trains in this process.
         scheduler: address of a Dask scheduler, to train on its cluster instead.
-        data_dir: where to look for data sets, see :func:`lrarun.data.datasets.load`.
+        data_dir: where to look for data sets, see :func:`lrarun.data.load.load`.
         watcher: called as the runs go.
         progress: called as data sets are downloaded.
 
@@ -61,7 +61,7 @@ def train_all(
         else:
             count = min(workers or cores(), sum(job.action in (TRAIN, RESUME) for job in jobs)) or 1
             names = dict.fromkeys(job.spec.dataset for job in jobs if job.action != SKIP)
-            loaded = {name: datasets.load_to_train(name, data_dir, progress) for name in names}
+            loaded = {name: load_to_train(name, data_dir, progress) for name in names}
             stop = stack.enter_context(stop_requests(GRACE if count == 1 else None))
             if count == 1:
                 backend = InProcess(results, loaded, stop)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 from lrarun.data.sharing import SharedDataset
 from lrarun.results.read import INTERRUPTED
 from lrarun.runs.events import Ended, Event

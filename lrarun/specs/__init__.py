@@ -1,1 +1,1 @@
-"""From a YAML text to checked specs, one per run."""
+"""Read spec files: from YAML text to checked specs, one per run."""

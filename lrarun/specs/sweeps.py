@@ -1,4 +1,4 @@
-"""From a document of a spec file to the documents of its runs: short forms, overrides, sweeps."""
+"""Expand one document of a spec file to its runs: short forms, ``--set`` overrides, sweeps."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lrarun.errors import SpecError
-from lrarun.settings import in_words, nearest, short_repr
+from lrarun.settings import in_words, short_repr
 from lrarun.specs.places import Node, Place, Problems, Source
+from lrarun.specs.spec import BLOCKS
+from lrarun.specs.validate import unknown_dotted_key
 from lrarun.specs.yaml_text import parse
 
-# The keys whose values have a name and settings of their own.
-BLOCKS = ("algorithm", "optimizer", "init")
 MAX_RUNS = 100_000
 
-Path = tuple[str, ...]
-Axes = dict[Path, list[Node]]
+Path = tuple[str, ...]  # a key, split at its dot: ("optimizer", "learning_rate")
+Axes = dict[Path, list[Node]]  # swept key -> its values
 
 
 def block(node: Node) -> Node:
-    """``adam`` as ``{name: adam}``; anything else as it is."""
+    """Turn the short form ``adam`` into ``{name: adam}``; leave anything else as it is."""
     if isinstance(node.value, str):
         return replace(node, value={"name": replace(node, key=None)})
     return node
@@ -29,16 +29,16 @@ def block(node: Node) -> Node:
 
 @dataclass(frozen=True)
 class Override:
-    """One ``key=value`` that replaces what the file says."""
+    """One ``key=value``, which replaces what the file says."""
 
     path: Path
     node: Node
 
 
 def read_overrides(arguments: Sequence[str], problems: Problems) -> list[Override]:
-    """Parses ``key=value`` arguments: dotted keys, and values that are YAML."""
-    read = (_read_override(argument, rank, problems) for rank, argument in enumerate(arguments, 1))
-    return [override for override in read if override is not None]
+    """Parse ``key=value`` arguments; keys may be dotted, values are YAML."""
+    parsed = (_read_override(argument, rank, problems) for rank, argument in enumerate(arguments, 1))
+    return [override for override in parsed if override is not None]
 
 
 def _read_override(argument: str, rank: int, problems: Problems) -> Override | None:
@@ -51,7 +51,7 @@ def _read_override(argument: str, rank: int, problems: Problems) -> Override | N
     try:
         documents = parse(source, problems, start=len(key) + 1)
     except SpecError:
-        # It is in problems; the rest is still worth a look.
+        # The mistake is in `problems`; go on, to find others.
         return None
     if len(documents) != 1:
         problems.add(start, f"{key.strip()} needs one value after '='")
@@ -61,24 +61,22 @@ def _read_override(argument: str, rank: int, problems: Problems) -> Override | N
 
 
 def split_key(key: str, place: Place, problems: Problems) -> Path | None:
-    """``a`` or ``a.b`` as a path; None, and a mistake, where ``a`` has no settings of its own."""
+    """Split ``a`` or ``a.b`` into a path; report ``a.b``, and return None, where ``a`` has no settings of its own."""
     head, dot, rest = key.partition(".")
     if not dot or head in (*BLOCKS, "sweep"):
         return (head, rest) if dot else (head,)
-    close = nearest(head, BLOCKS)
-    hint = f"did you mean '{close}.{rest}'?" if close else f"only {', '.join(BLOCKS)} have settings of their own"
-    problems.add(place, f"unknown key {short_repr(key)}; {hint}")
+    problems.add(place, unknown_dotted_key(head, rest))
     return None
 
 
 def expand(document: Node, overrides: Sequence[Override], problems: Problems) -> Iterator[dict[str, Node]]:
-    """The entries of every run that a document stands for: the product of its sweep, first key slowest.
+    """Yield the entries of every run of a document: the product of its sweep, the first key slowest.
 
-    Blocks that are a name alone come out as mappings. Mistakes go to ``problems``.
+    A block that is only a name comes out as a mapping. Mistakes go to ``problems``.
     """
     if not isinstance(document.value, dict):
-        hint = "the document is empty" if document.value is None else f"this is {in_words(document.value)}"
-        problems.add(document.place, f"a spec is a mapping such as 'algorithm: lra-e'; {hint}")
+        found = "the document is empty" if document.value is None else f"this is {in_words(document.value)}"
+        problems.add(document.place, f"a spec is a mapping such as 'algorithm: lra-e'; {found}")
         return
     entries = {key: block(node) if key in BLOCKS else node for key, node in document.value.items()}
     axes = _axes(entries.pop("sweep", None), problems)
@@ -90,11 +88,11 @@ def expand(document: Node, overrides: Sequence[Override], problems: Problems) ->
 
 
 def _axes(sweep: Node | None, problems: Problems) -> Axes:
-    """The values of every swept key, each with the place of the key."""
+    """Return the values of every swept key, each with the place of the key."""
     if sweep is None:
         return {}
     if not isinstance(sweep.value, dict):
-        problems.add(sweep.place, f"sweep must be a mapping from keys to lists of values, not {in_words(sweep.value)}")
+        problems.add(sweep.place, f"sweep must be a mapping of keys to lists of values, not {in_words(sweep.value)}")
         return {}
     axes: Axes = {}
     for key, node in sweep.value.items():
@@ -108,7 +106,10 @@ def _axes(sweep: Node | None, problems: Problems) -> Axes:
 
 
 def _override(entries: dict[str, Node], axes: Axes, override: Override, problems: Problems) -> None:
-    """Puts one override in the place of what the file gives or sweeps; nested keys wait for the sweep's blocks."""
+    """Replace what the file gives or sweeps by one override.
+
+    A nested key only stops its sweep here: :func:`_combine` sets it, once the sweep has chosen its block.
+    """
     path, node = override.path, override.node
     if path[0] == "sweep":
         _override_sweep(entries, axes, override, problems)
@@ -135,7 +136,7 @@ def _override_sweep(entries: dict[str, Node], axes: Axes, override: Override, pr
 
 
 def _choices(axes: Axes, problems: Problems) -> Iterator[dict[Path, Node]]:
-    """The product of the axes; after a mistake only enough of it to see every value once."""
+    """Yield the product of the axes; after a mistake, only as much of it as shows every value once."""
     runs = math.prod(map(len, axes.values()))
     if runs > MAX_RUNS:
         problems.add(next(iter(axes.values()))[0].where, f"a sweep of {runs} runs; at most {MAX_RUNS} are allowed")
@@ -153,23 +154,23 @@ def _choices(axes: Axes, problems: Problems) -> Iterator[dict[Path, Node]]:
 def _combine(
     entries: dict[str, Node], choice: dict[Path, Node], nested: Sequence[Override], problems: Problems
 ) -> dict[str, Node]:
-    """One run's entries: the file's, the sweep's choice (blocks before what is in them), the nested overrides."""
+    """Return one run's entries: the file's, then the sweep's choice (blocks first), then the nested overrides."""
     run = dict(entries)
     for path, node in sorted(choice.items(), key=lambda item: len(item[0])):
-        _check_new(run, path, node, problems)
+        _check_not_given(run, path, node, problems)
         _put(run, path, node)
     for override in nested:
         _put(run, override.path, override.node)
     return run
 
 
-def _check_new(run: dict[str, Node], path: Path, node: Node, problems: Problems) -> None:
-    held = run.get(path[0])
-    if held and len(path) == 2:
-        held = held.value.get(path[1]) if isinstance(held.value, dict) else None
-    if held:
+def _check_not_given(run: dict[str, Node], path: Path, node: Node, problems: Problems) -> None:
+    given = run.get(path[0])
+    if given and len(path) == 2:
+        given = given.value.get(path[1]) if isinstance(given.value, dict) else None
+    if given:
         key = ".".join(path)
-        problems.add(node.where, f"{short_repr(key)} is given twice: in the sweep and on line {held.where.line}")
+        problems.add(node.where, f"{short_repr(key)} is given twice: in the sweep and on line {given.where.line}")
 
 
 def _put(run: dict[str, Node], path: Path, node: Node) -> None:
@@ -178,6 +179,6 @@ def _put(run: dict[str, Node], path: Path, node: Node) -> None:
         run[head] = block(node) if head in BLOCKS else node
         return
     held = run.get(head, Node({}, node.place, node.key))
-    # Another value than a mapping is reported by whoever reads the block.
+    # A value that is not a mapping is reported when the block is built.
     if isinstance(held.value, dict):
         run[head] = replace(held, value={**held.value, rest[0]: node})

@@ -1,35 +1,124 @@
-"""From nodes of a spec to the settings of a dataclass, with every mistake at its place.
+"""Check the keys, names and values of a spec, and give the hint for a typo: did you mean ...?
 
-The types and bounds are those of the dataclass's fields (:mod:`lrarun.settings`);
-pydantic checks them, strictly: ``true`` is no number, ``"3"`` and ``3.0`` are no integers.
+Types and bounds come from the fields of dataclasses (:mod:`lrarun.settings`). pydantic checks
+them strictly: ``true`` is not a number, ``"3"`` and ``3.0`` are not integers. All mistakes go to
+a :class:`~lrarun.specs.places.Problems`, each at its place in the file.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from lrarun.settings import UnknownName, complaint, in_words, model_of, nearest, short_repr
-from lrarun.specs.places import Node, Problems
+from lrarun.algorithms.registry import algorithms
+from lrarun.data.published import PUBLISHED, TRAIN_IMAGES
+from lrarun.nn.initializers import INITIALIZERS
+from lrarun.nn.optimizers import OPTIMIZERS
+from lrarun.settings import UnknownName, complaint, in_words, model_of, nearest, settings_of, short_repr
+from lrarun.specs.places import Node, Place, Problems
+from lrarun.specs.spec import BLOCKS, Spec
 
 T = TypeVar("T")
 
 
-def settings_in(
-    kind: type, entries: Mapping[str, Node], what: str, problems: Problems, swept: str | None = None
-) -> dict[str, Any] | None:
-    """The value of each setting of a dataclass; defaults where the entries are silent.
+# --- keys
+
+
+def check_keys(entries: Mapping[str, Node], place: Place, problems: Problems) -> None:
+    """Refuse unknown keys, and a spec without ``algorithm``.
 
     Args:
-        entries: nodes by setting.
-        what: what messages call the dataclass, for example ``optimizer 'adam'``.
-        problems: takes every mistake: unknown names, wrong types, values out of bounds.
-        swept: what stands before a setting's name where it is swept; None if it cannot be.
+        entries: a run's keys and values, as given.
+        place: where the spec starts.
+    """
+    known = [*(field.name for field in fields(Spec)), "sweep"]
+    for key, node in entries.items():
+        head, dot, rest = key.partition(".")
+        if dot and head in BLOCKS:
+            problems.add(node.where, f"write {head}: {{{rest}: ...}}; dotted keys work only in sweep and --set")
+        elif key not in known or key == "sweep":
+            problems.add(node.where, _unknown_spec_key(key, known, entries))
+    if "algorithm" not in entries:
+        problems.add(place, "the key 'algorithm' is missing: it says which learning rule to train with")
 
-    Returns:
-        The settings, or None if there was a mistake.
+
+def _unknown_spec_key(key: str, known: list[str], entries: Mapping[str, Node]) -> str:
+    """Name the block that the key belongs to, if it is a setting of one; else the nearest key."""
+    tables: dict[str, Mapping[str, type]] = {
+        "algorithm": algorithms(),
+        "optimizer": OPTIMIZERS,
+        "init": INITIALIZERS,
+    }
+    for block, table in tables.items():
+        names = [name for name, kind in table.items() if key in [field.name for field in settings_of(kind)]]
+        if names:
+            name = name_in(entries.get(block))
+            example = name.value if name and name.value in names else names[0]
+            return (
+                f"unknown key {short_repr(key)} for a spec; it belongs under {block}: {{name: {example}, {key}: ...}}"
+            )
+    return _unknown_key(key, "a spec", known)
+
+
+def _unknown_key(name: str, what: str, known: list[str]) -> str:
+    close = nearest(name, known)
+    hint = f"did you mean {close!r}?" if close else f"known are {', '.join(known) or 'none'}"
+    return f"unknown key {short_repr(name)} for {what}; {hint}"
+
+
+def unknown_dotted_key(head: str, rest: str) -> str:
+    """Return the message about a dotted key of ``sweep`` or ``--set`` whose head has no settings of its own."""
+    close = nearest(head, BLOCKS)
+    hint = f"did you mean '{close}.{rest}'?" if close else f"only {', '.join(BLOCKS)} have settings of their own"
+    return f"unknown key {short_repr(f'{head}.{rest}')}; {hint}"
+
+
+# --- names
+
+
+def name_in(block: Node | None) -> Node | None:
+    """Return the node of a block's ``name``, or None where there is none."""
+    return block.value.get("name") if block and isinstance(block.value, dict) else None
+
+
+def add_missing_name(key: str, block: Node, problems: Problems) -> None:
+    """Report that a block has no name: at the key that was likely meant as ``name``, or at the block."""
+    close = next((name for name in block.value if nearest(name, ["name"])), None)
+    if close:
+        problems.add(block.value[close].where, f"unknown key {short_repr(close)} for {key}; did you mean 'name'?")
+    else:
+        problems.add(block.place, f"{key} needs a name: {key}: {{name: ...}}")
+
+
+def look_up(get: Callable[[str], T], node: Node, what: str, problems: Problems) -> T | None:
+    """Return ``get(name)`` for the name at a node; report a name that is not known, and what is not a name."""
+    if not isinstance(node.value, str):
+        problems.add(node.place, f"{what} must be a name, not {in_words(node.value)}")
+        return None
+    try:
+        return get(node.value)
+    except UnknownName as error:
+        problems.add(node.place, str(error))
+        return None
+
+
+# --- values
+
+
+def check_settings(
+    kind: type, entries: Mapping[str, Node], what: str, problems: Problems, swept: str | None = None
+) -> dict[str, Any] | None:
+    """Return the value of each setting of a dataclass, defaults included, or None after a mistake.
+
+    Args:
+        entries: the given settings by name.
+        what: what messages call the dataclass, for example ``optimizer 'adam'``.
+        problems: receives every mistake: unknown names, wrong types, values out of bounds.
+        swept: what precedes a setting's name under ``sweep``; None if it cannot be swept.
     """
     model = model_of(kind)
     try:
@@ -48,38 +137,70 @@ def _report(
     node = entries[name]
     if detail["type"] == "extra_forbidden":
         named = ["name"] if hasattr(kind, "name") else []
-        problems.add(node.where, unknown_key(name, what, [*named, *model_of(kind).model_fields]))
+        problems.add(node.where, _unknown_key(name, what, [*named, *model_of(kind).model_fields]))
         return
-    hint = sweep_hint(swept + name, node) if swept is not None and isinstance(node.value, list) else ""
+    hint = sweep_hint(swept + name, node) if swept is not None else ""
     for step in detail["loc"][1:]:
-        # Beyond the items of a list, pydantic's path names the members of a union.
+        # pydantic's path also names the members of a union: only follow it into lists.
         if isinstance(node.value, list) and isinstance(step, int):
             node = node.value[step]
     problems.add(node.place, f"{name} {complaint(detail, node.value)}{hint}")
 
 
-def unknown_key(name: str, what: str, known: list[str]) -> str:
-    """The message about a key that is not known, with the nearest that is."""
-    close = nearest(name, known)
-    hint = f"did you mean {close!r}?" if close else f"known are {', '.join(known) or 'none'}"
-    return f"unknown key {short_repr(name)} for {what}; {hint}"
-
-
 def sweep_hint(key: str, node: Node) -> str:
-    """What to write in place of a list where one value is wanted; nothing where there is no list."""
+    """Return how to sweep over a list that stands where one value is wanted; empty where there is no list."""
     if not isinstance(node.value, list) or not node.value:
         return ""
     values = ", ".join("..." if isinstance(part.value, (list, dict)) else str(part.value) for part in node.value)
-    return f"; for a run of each, write sweep: {{{key}: [{values if len(values) < 60 else '...'}]}}"
+    return f"; for one run of each, write sweep: {{{key}: [{values if len(values) < 60 else '...'}]}}"
 
 
-def look_up(get: Callable[[str], T], node: Node, what: str, problems: Problems) -> T | None:
-    """``get(name)`` for the name at a node; None, and a mistake, where it isn't a name or not known."""
-    if not isinstance(node.value, str):
-        problems.add(node.place, f"{what} must be a name, not {in_words(node.value)}")
-        return None
-    try:
-        return get(node.value)
-    except UnknownName as error:
-        problems.add(node.place, str(error))
-        return None
+# --- data sets
+
+
+class DatasetUse(NamedTuple):
+    """What a run wants of its data set, and where the file says so.
+
+    Attributes:
+        name: the data set.
+        validation: how many training samples to hold out.
+        place: of ``dataset``; None where the file is silent.
+        validation_place: of ``validation``; None where the file is silent.
+    """
+
+    name: str
+    validation: int
+    place: Place | None
+    validation_place: Place | None
+
+
+def check_dataset_name(node: Node, problems: Problems) -> None:
+    """Refuse what is likely a published name with a typo: close to one, and not the path of anything."""
+    name = node.value
+    if not isinstance(name, str) or name in PUBLISHED or "/" in name or os.sep in name or name.endswith(".npz"):
+        return
+    close = nearest(name, PUBLISHED)
+    if not name.strip():
+        problems.add(node.place, "dataset is empty")
+    elif close and not os.path.isdir(name):
+        problems.add(
+            node.place, f"unknown data set {short_repr(name)}, and no folder of that name; did you mean {close!r}?"
+        )
+
+
+def check_published_size(use: DatasetUse, problems: Problems) -> None:
+    """Refuse too many validation samples of a published data set, whose size is known without its files."""
+    if use.name in PUBLISHED:
+        check_validation(use, PUBLISHED[use.name].shapes[TRAIN_IMAGES][0], problems)
+
+
+def check_validation(use: DatasetUse, samples: int, problems: Problems) -> None:
+    """Refuse to hold out all of a data set's ``samples`` training images, or more."""
+    place = use.validation_place or use.place
+    if use.validation >= samples and place:
+        default = "" if use.validation_place else ", the default"
+        problems.add(
+            place,
+            f"validation must be less than {samples}, the number of training images in {use.name},"
+            f" not {use.validation}{default}",
+        )

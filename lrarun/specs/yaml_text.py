@@ -1,9 +1,9 @@
-"""YAML text read safely, with the place of every key and value.
+"""Read YAML safely, with the place of every key and value; and write it.
 
-Only plain data comes out: no tag builds an object, and size, nesting, aliases and the
-tree that the aliases expand to are bounded. Plain scalars are read by the core schema
-of YAML 1.2, so that ``1e-3`` is a number, ``no`` and ``10:30`` are strings and ``017``
-is 17. What is wrong is collected in :class:`~lrarun.specs.places.Problems`, with line and column.
+Only plain data comes out: no tag builds an object. The size of the text, its nesting, the number
+of aliases and the size of what they expand to are bounded. Scalars follow the core schema of
+YAML 1.2: ``1e-3`` is a number, ``no`` and ``10:30`` are strings, ``017`` is 17. Mistakes go to a
+:class:`~lrarun.specs.places.Problems`, with line and column.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ NO_COLON = "could not find expected ':'"
 
 
 def read_source(path: str | Path) -> Source:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
-        SpecError: if it can't be read, is larger than ``MAX_BYTES`` or is not UTF-8.
+        SpecError: the file can't be read, is larger than ``MAX_BYTES`` or is not UTF-8.
     """
     name = str(path)
     try:
@@ -49,19 +49,19 @@ def read_source(path: str | Path) -> Source:
         reason = getattr(error, "strerror", None) or str(error)
         raise SpecError([Problem(name, None, None, f"cannot be read: {reason}")]) from None
     if len(content) > MAX_BYTES:
-        what = f"is larger than {MAX_BYTES // 2**20} MiB: this is no spec"
+        what = f"is larger than {MAX_BYTES // 2**20} MiB; no spec is"
         raise Problems().fatal(Place(Source(name, ""), 0), what)
     try:
         return Source(name, content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        # error.object lacks the byte order mark, as the text of a good file does.
+        # error.object has no byte order mark, like the text of a good file.
         text = error.object.decode("utf-8", "replace")
         offset = len(error.object[: error.start].decode("utf-8"))
         raise Problems().fatal(Place(Source(name, text), offset), "not UTF-8: save the file as UTF-8") from None
 
 
 class _CoreSchema(BaseResolver):
-    """Which plain scalars are not strings: the core schema of YAML 1.2, section 10.3.2."""
+    """The core schema of YAML 1.2, section 10.3.2: which plain scalars are not strings."""
 
 
 CORE_SCHEMA = (
@@ -79,7 +79,7 @@ for _kind, _pattern, _first in CORE_SCHEMA:
 
 
 class _Loader(Reader, Scanner, Parser, Composer, _CoreSchema):
-    """PyYAML's composer with bounds; it makes nodes, and has no constructor that could make objects."""
+    """PyYAML's composer with bounds. It makes nodes only: it has no constructor that could make objects."""
 
     def __init__(self, source: Source, text: str, problems: Problems):
         Reader.__init__(self, text)
@@ -94,7 +94,7 @@ class _Loader(Reader, Scanner, Parser, Composer, _CoreSchema):
     def place(self, mark: yaml.Mark | None) -> Place:
         return Place(self._source, (mark or self.get_mark()).index)
 
-    def compose_node(self, parent, index):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
         place = self.place(event.start_mark)
         before = self._count
@@ -104,7 +104,7 @@ class _Loader(Reader, Scanner, Parser, Composer, _CoreSchema):
             self._count += 1
             tagged = event.tag is not None
             if tagged:
-                self._problems.add(place, f"the tag {short_repr(event.tag)} is refused: a spec holds plain values only")
+                self._problems.add(place, f"the tag {short_repr(event.tag)} is refused: a spec holds only plain values")
             self._depth += 1
             self._check(self._depth <= MAX_DEPTH, place, f"nested more than {MAX_DEPTH} levels deep")
             node = super().compose_node(parent, index)
@@ -113,10 +113,10 @@ class _Loader(Reader, Scanner, Parser, Composer, _CoreSchema):
                 # A refused tag may claim that its text is a number.
                 node.tag = "tag:yaml.org,2002:str"
             self._sizes[id(node)] = self._count - before
-        self._check(self._count <= MAX_NODES, place, f"more than {MAX_NODES} values, aliases expanded")
+        self._check(self._count <= MAX_NODES, place, f"more than {MAX_NODES} values, counting what aliases stand for")
         return node
 
-    def _compose_alias(self, event, place):
+    def _compose_alias(self, event: AliasEvent, place: Place) -> yaml.Node | None:
         self._aliases += 1
         self._check(self._aliases <= MAX_ALIASES, place, f"more than {MAX_ALIASES} aliases")
         node = super().compose_node(None, None)
@@ -130,12 +130,12 @@ class _Loader(Reader, Scanner, Parser, Composer, _CoreSchema):
 
 
 def parse(source: Source, problems: Problems, start: int = 0) -> list[Node]:
-    """The documents of a source.
+    """Return the documents of a source.
 
     Args:
-        problems: takes the mistakes after which reading can go on: tags, equal keys,
-            keys that are no names, numbers that are out of reach.
-        start: where the YAML begins; what stands before is skipped, but counted.
+        problems: receives the mistakes after which reading can go on: tags, equal keys,
+            keys that are not names, numbers that are not finite or too long.
+        start: the offset where the YAML begins. Columns still count from the source's start.
 
     Raises:
         SpecError: with every mistake so far, if reading can't go on.
@@ -151,13 +151,13 @@ def parse(source: Source, problems: Problems, start: int = 0) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         raise problems.fatal(loader.place(_mark(error)), _syntax(error)) from None
     except (yaml.YAMLError, ValueError, OverflowError):
-        # PyYAML lets these escape for "\UFFFFFFFF" and for %YAML with thousands of digits.
+        # PyYAML raises these for "\UFFFFFFFF" and for %YAML with thousands of digits.
         raise problems.fatal(loader.place(None), "not YAML: a number or an escape out of range") from None
     return [_Converter(loader, problems).convert(document) for document in documents]
 
 
 def _mark(error: yaml.MarkedYAMLError) -> yaml.Mark | None:
-    """Where a mistake is: of a key without a colon, its line and not the next one, where that is found out."""
+    """Return where a mistake is. For a key without a colon that is its own line; PyYAML notices on the next one."""
     return error.context_mark if error.problem == NO_COLON else error.problem_mark
 
 
@@ -167,12 +167,12 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
     if error.problem == "mapping values are not allowed here":
         return f"not YAML: {error.problem}: there is a second colon, or the line before lacks one"
     if "'\\t'" in str(error.problem):
-        return "a tab can't indent or separate here: use spaces"
+        return "a tab can't indent or separate here; use spaces"
     return "not YAML: " + " ".join(part for part in (error.context, error.problem) if part)
 
 
 class _Converter:
-    """PyYAML's nodes, which may share subtrees, to ours."""
+    """A converter of PyYAML's nodes, which may share subtrees, to ours."""
 
     def __init__(self, loader: _Loader, problems: Problems):
         self._loader, self._problems = loader, problems
@@ -233,9 +233,9 @@ class _Converter:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes a string that either this package's reader or YAML 1.1 would take for something else."""
+    """A dumper that quotes every string that our reader or YAML 1.1 would take for something else."""
 
-    def ignore_aliases(self, data):
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
@@ -244,5 +244,5 @@ for _kind, _pattern, _first in CORE_SCHEMA:
 
 
 def dump(value: Mapping[str, Any]) -> str:
-    """Plain values as YAML in block style, keys in their order."""
+    """Return plain values as YAML in block style, keys in their order."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6)

@@ -18,7 +18,7 @@ from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
 from lrarun.engine.training import Training
 from lrarun.errors import UsageError
-from lrarun.specs.spec import load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec
 from tests.support.fabricate import write_run
 from tests.support.own_rule import PAGE, RULE
 from tests.support.synthetic import synthetic_dataset

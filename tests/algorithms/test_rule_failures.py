@@ -11,7 +11,7 @@ import pytest
 
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load
 from lrarun.results.read import read_result
 from lrarun.runs.events import Hooks, Started
 from lrarun.runs.failures import reason_of
@@ -137,7 +137,7 @@ def test_a_finished_run_of_an_edited_rule_is_left_alone(train):
 @pytest.mark.parametrize("state", ("interrupted", "diverged"))
 def test_a_run_of_an_edited_rule_does_not_go_on_from_what_the_other_left(plugin, tmp_path, state):
     """Also where nothing is planned, as from Python."""
-    dataset = datasets.load(write_dataset(tmp_path / "own.npz", samples=200))
+    dataset = load(write_dataset(tmp_path / "own.npz", samples=200))
     plugin(DIVERGES if state == "diverged" else RULE)
     small = spec(str(tmp_path / "own.npz"), "sign-symmetry", epochs=2)
     if state == "diverged":

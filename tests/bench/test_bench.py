@@ -16,8 +16,8 @@ from lrarun.bench.products import bare
 from lrarun.bench.timing import Task, alternate
 from lrarun.engine.costs import Operand, Product
 from lrarun.paper import printed_cells
-from lrarun.specs.paper_runs import protocol
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
+from lrarun.specs.paper_runs import paper_specs
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_the_last_of_some_runs_ends_within_the_bounds_of_list_scheduling(lengths
 
 
 def test_tables_are_estimated_from_their_distinct_runs():
-    specs = [make_spec(spec) for spec in protocol({cell.key for cell in printed_cells()}).values()]
+    specs = [make_spec(spec) for spec in paper_specs({cell.key for cell in printed_cells()}).values()]
     times = {configuration(spec): EpochTimes(epoch=36.0, steps=30.0, end=0.0) for spec in specs}
     found = {estimate.what: estimate for estimate in estimates(times, jobs=2)}
     assert {what: estimate.runs for what, estimate in found.items()} == {
@@ -91,7 +91,7 @@ def test_tables_are_estimated_from_their_distinct_runs():
 
 def test_without_a_choice_the_papers_runs_are_timed():
     named = {configuration(spec) for spec in chosen_specs((), (), ())}
-    paper = {configuration(make_spec(s)) for s in protocol({cell.key for cell in printed_cells()}).values()}
+    paper = {configuration(make_spec(s)) for s in paper_specs({cell.key for cell in printed_cells()}).values()}
     assert len(named) == 23 and named == paper
     assert [configuration(s) for s in chosen_specs(["dfa"], [2], ["adam"])] == [("dfa", 2, "adam")]
 

@@ -12,7 +12,7 @@ from lrarun.cli.support import live
 from lrarun.results.read import Result
 from lrarun.scheduling.outcome import Outcome
 from lrarun.scheduling.plan import Job
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 
 
 def jobs(count, epochs=100):

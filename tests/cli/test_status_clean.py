@@ -12,7 +12,7 @@ from lrarun.runs import status
 from lrarun.runs.events import EpochDone, Hooks
 from lrarun.runs.lock import locked
 from lrarun.runs.run import Stopped, run
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.events import on
 from tests.support.fabricate import write_run
 from tests.support.small_runs import SMALL, spec, write_dataset, write_spec
@@ -26,13 +26,13 @@ def dataset(tmp_path):
 @pytest.fixture
 def results(dataset, tmp_path):
     """Runs by seed: 0 finished, 1 stopped after an epoch, 2 failed; 3 was never begun, 4 killed at its first moment."""
-    from lrarun.data import datasets
+    from lrarun.data.load import load
 
-    loaded, folder, seen = datasets.load(dataset), tmp_path / "results", []
+    loaded, folder, seen = load(dataset), tmp_path / "results", []
     run(spec(dataset), loaded, folder)
     with pytest.raises(Stopped):
         run(spec(dataset, seed=1), loaded, folder, Hooks(on({EpochDone: seen.append}), stop=lambda: bool(seen)))
-    with pytest.raises(Exception, match="held out"):
+    with pytest.raises(Exception, match="cannot hold out"):
         run(spec(dataset, seed=2, validation=650), loaded, folder)
     with locked(folder / spec(dataset, seed=4).run_id):
         pass
@@ -66,7 +66,7 @@ def test_status_of_a_spec_has_every_run_with_its_state(results, dataset, tmp_pat
 def test_status_without_a_spec_has_what_is_in_the_folder(results, dataset):
     rows = status_of(results)
     assert sorted(row["state"] for row in rows.values()) == ["failed", "finished", "interrupted"]
-    assert "held out" in rows[spec(dataset, seed=2, validation=650).run_id]["reason"]
+    assert "cannot hold out" in rows[spec(dataset, seed=2, validation=650).run_id]["reason"]
 
 
 def test_status_tells_the_living_from_the_dead(results, dataset):

@@ -14,7 +14,7 @@ import pytest
 
 from lrarun.cli import main
 from lrarun.paper import Key, printed_cells
-from lrarun.specs.paper_runs import protocol
+from lrarun.specs.paper_runs import paper_specs
 from tests.support.fabricate import write_all, write_run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -23,7 +23,7 @@ BACKPROP = Key("mnist", "Backprop", 3, "sgd")
 
 def spec_of(key, seed=0, **settings):
     """What really is the paper's protocol for an experiment."""
-    return protocol([key])[key] | {"seed": seed} | settings
+    return paper_specs([key])[key] | {"seed": seed} | settings
 
 
 @pytest.fixture
@@ -222,25 +222,25 @@ main(["table", "--format", "csv", "--results", str(results)])
 
 def test_what_is_not_installed_has_no_protocol():
     keys = [BACKPROP, BACKPROP._replace(model="Uninstalled"), BACKPROP._replace(optimizer="uninstalled")]
-    assert list(protocol(keys)) == [BACKPROP]
+    assert list(paper_specs(keys)) == [BACKPROP]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_the_experiments_hold_the_papers_runs(number):
     """Each table's spec file trains exactly the runs that its cells take, once each."""
     from lrarun.report.cells import settings
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     keys = [cell.key for cell in printed_cells() if cell.table == number]
     specs = load_specs(ROOT / "experiments" / f"table{number}.yaml")
     assert sorted(map(repr, (sorted(map(str, settings(spec.to_dict()))) for spec in specs))) == sorted(
-        map(repr, (sorted(map(str, settings(spec))) for spec in protocol(keys).values()))
+        map(repr, (sorted(map(str, settings(spec))) for spec in paper_specs(keys).values()))
     )
     assert len(specs) == len(keys)
 
 
 def test_the_three_tables_are_46_runs():
-    from lrarun.specs.spec import load_specs
+    from lrarun.specs.build import load_specs
 
     ids = [spec.run_id for n in (1, 2, 3) for spec in load_specs(ROOT / "experiments" / f"table{n}.yaml")]
     assert len(ids) == 48 and len(set(ids)) == 46

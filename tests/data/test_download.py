@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lrarun.data import datasets, download, locate, sources
+from lrarun.data import download, locate, sources
+from lrarun.data.load import fetch, load
 from lrarun.data.published import FASHION_MNIST, FILES, MNIST, TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS
 from lrarun.errors import LrarunError
 from tests.support.fakes import PACKED, STORED, Told, reason
@@ -24,7 +25,7 @@ from tests.support.tiny_data import contents, listing, write
 def test_a_mirror_is_enough_even_if_it_unpacks(machine, serve, mnist, files):
     mnist(mirrors=(serve(files).url,))
     told = Told()
-    assert datasets.load("mnist", progress=told).classes == 3
+    assert load("mnist", progress=told).classes == 3
     assert listing(machine) == STORED
     assert [label for label, _, _ in told.transfers] == list(FILES)
     assert all(total == len(files[f"{label}.gz"]) == count for label, total, count in told.transfers)
@@ -35,13 +36,13 @@ def test_what_is_here_is_not_asked_for_again(machine, serve, mnist):
     server = serve(PACKED)
     mnist(mirrors=(server.url,))
     for _ in range(3):
-        assert datasets.fetch("mnist") == machine / "cache/mnist"
+        assert fetch("mnist") == machine / "cache/mnist"
     assert len(server.asked) == 4
 
 
 def test_downloads_go_into_the_named_folder(machine, serve, mnist):
     mnist(mirrors=(serve(PACKED).url,))
-    assert datasets.fetch("mnist", machine / "new/folder") == machine / "new/folder/mnist"
+    assert fetch("mnist", machine / "new/folder") == machine / "new/folder/mnist"
     assert listing(machine) == {f"new/folder/mnist/{file}": content for file, content in contents().items()}
 
 
@@ -49,16 +50,22 @@ def test_stored_folders_have_the_usual_permissions(machine, serve, mnist):
     mnist(mirrors=(serve(PACKED).url,))
     usual = machine / "usual"
     usual.mkdir()
-    folder = datasets.fetch("mnist")
+    folder = fetch("mnist")
     assert folder.stat().st_mode == usual.stat().st_mode
 
 
 BAD = {
-    "one bit": (gzip.compress(contents()[TRAIN_IMAGES][:-1] + b"\0"), "another SHA-256"),
+    "one bit": (
+        gzip.compress(contents()[TRAIN_IMAGES][:-1] + b"\0"),
+        "the SHA-256 of train-images-idx3-ubyte is not that of the published file",
+    ),
     "cut": (PACKED[f"{TRAIN_IMAGES}.gz"][:-20], "damaged data"),
     "garbage": (b"\x1f\x8b" + bytes(100), "damaged data"),
-    "a page": (b"<html>please log in</html>", "another SHA-256"),
-    "nothing": (b"", "another SHA-256"),
+    "a page": (
+        b"<html>please log in</html>",
+        "the SHA-256 of train-images-idx3-ubyte is not that of the published file",
+    ),
+    "nothing": (b"", "the SHA-256 of train-images-idx3-ubyte is not that of the published file"),
     "a bomb": (gzip.compress(bytes(20_000)), "too large"),
     "no end": (os.urandom(200_000), "more data than the file has"),
 }
@@ -85,7 +92,7 @@ def test_the_next_mirror_gives_what_the_first_did_not(machine, serve, mnist):
     lacking, whole = serve(without), serve(PACKED)
     mnist(mirrors=(lacking.url, whole.url))
     told = Told()
-    datasets.load("mnist", progress=told)
+    load("mnist", progress=told)
     assert listing(machine) == STORED
     assert whole.asked == [f"/{TEST_IMAGES}.gz", *(path for path in whole.asked[1:])]
     assert not [path for path in whole.asked if TRAIN_IMAGES in path], "what is verified is not loaded twice"
@@ -100,9 +107,9 @@ def test_mirrors_that_cannot_be_reached_are_passed_quickly(machine, serve, mnist
         mnist(mirrors=("http://no-such-host.invalid/", refusing, serve(PACKED).url))
         start = time.monotonic()
         told = Told()
-        datasets.load("mnist", progress=told)
+        load("mnist", progress=told)
         assert time.monotonic() - start < 5
-    assert "  its name cannot be resolved" in told.notes
+    assert "  the host name cannot be resolved" in told.notes
     assert "  no connection" in told.notes
 
 
@@ -118,7 +125,7 @@ def test_a_server_that_falls_silent_is_left(machine, serve, mnist, monkeypatch):
 def test_a_damaged_file_in_the_cache_is_fetched_anew(machine, serve, mnist, caplog):
     mnist(mirrors=(serve(PACKED).url,))
     write(machine / "cache/mnist", contents() | {TRAIN_LABELS: b"damaged"})
-    datasets.load("mnist")
+    load("mnist")
     assert listing(machine) == STORED
     assert f"{TRAIN_LABELS}: wrong magic number" in caplog.text
 
@@ -128,7 +135,7 @@ def test_threads_that_fetch_together_all_get_the_whole(machine, serve, mnist):
     server.pause.clear()
     mnist(mirrors=(server.url,))
     with ThreadPoolExecutor(6) as pool:
-        futures = [pool.submit(datasets.fetch, "mnist") for _ in range(6)]
+        futures = [pool.submit(fetch, "mnist") for _ in range(6)]
         while len(server.asked) < 6:  # all are downloading
             time.sleep(0.01)
         server.pause.set()
@@ -139,13 +146,13 @@ def test_threads_that_fetch_together_all_get_the_whole(machine, serve, mnist):
 PROCESS = """
 import sys
 from pathlib import Path
-from lrarun.data import datasets
+from lrarun.data.load import load
 from lrarun.data import locate
 from lrarun.data.published import PUBLISHED
 from tests.support.tiny_data import published
 PUBLISHED["mnist"] = published(mirrors=(sys.argv[1],))
 locate.cache_folder = lambda: Path(sys.argv[2])
-print(datasets.load("mnist").train_images.sum())
+print(load("mnist").train_images.sum())
 """
 
 
@@ -173,7 +180,7 @@ def test_an_interrupt_leaves_nothing(machine, serve, mnist):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        datasets.load("mnist", progress=Interrupted())
+        load("mnist", progress=Interrupted())
     assert listing(machine) == {}
 
 
@@ -181,7 +188,7 @@ def test_what_a_killed_download_left_long_ago_is_removed(machine, serve, mnist):
     mnist(mirrors=(serve(PACKED).url,))
     old, new = (write(machine / "cache" / name / "files", {TRAIN_IMAGES: b"half"}) for name in (".mnist-a", ".mnist-b"))
     os.utime(old.parent, (0, 0))
-    datasets.load("mnist")
+    load("mnist")
     assert not old.exists() and new.exists()
 
 
@@ -190,7 +197,7 @@ def test_a_folder_that_cannot_be_written_is_named(machine, serve, mnist):
     mnist(mirrors=(server.url,))
     (machine / "cache").write_bytes(b"a file where the cache should be")
     with pytest.raises(LrarunError, match="cache/mnist: cannot be written"):
-        datasets.load("mnist")
+        load("mnist")
     assert server.asked == []
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrarun.data import datasets, npz
+from lrarun.data import npz
+from lrarun.data.dataset import columns
+from lrarun.data.load import load
 from lrarun.errors import DataError
 
 
@@ -22,7 +24,7 @@ def arrays() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_arrays_are_read_as_rows(tmp_path, save):
     save(tmp_path / "mine.npz", **arrays())
-    dataset = datasets.load(str(tmp_path / "mine.npz"))
+    dataset = load(str(tmp_path / "mine.npz"))
     np.testing.assert_array_equal(dataset.train_images, arrays()["train_images"].reshape(9, 6))
     np.testing.assert_array_equal(dataset.test_labels, [0, 1, 2])
     assert (dataset.name, dataset.classes, dataset.train_labels.dtype) == ("mine", 3, np.uint8)
@@ -31,9 +33,9 @@ def test_arrays_are_read_as_rows(tmp_path, save):
 def test_floats_stay_floats(tmp_path):
     images = {key: array / 7 for key, array in arrays().items() if "images" in key}
     np.savez(tmp_path / "mine.npz", **(arrays() | images))
-    dataset = datasets.load(str(tmp_path / "mine.npz"))
+    dataset = load(str(tmp_path / "mine.npz"))
     np.testing.assert_array_equal(
-        datasets.columns(dataset.test_images, slice(None), np.float64).T, images["test_images"].reshape(3, 6)
+        columns(dataset.test_images, slice(None), np.float64).T, images["test_images"].reshape(3, 6)
     )
 
 
@@ -63,9 +65,9 @@ WRONG = {
     "goes from -1 to 1": {"train_labels": LABELS - 1},
     "goes from 0 to 300": {"train_labels": LABELS * 150},
     "9 images in train_images but 8 labels in train_labels": {"train_labels": LABELS[:8]},
-    r"train_images have the shape \(3, 2\), those in test_images": {"test_images": np.zeros((3, 2, 2), np.uint8)},
+    r"train_images have the shape \(3, 2\), images in test_images": {"test_images": np.zeros((3, 2, 2), np.uint8)},
     "a test label is 7": {"test_labels": np.array([0, 1, 7])},
-    "one class only": {"train_labels": LABELS * 0},
+    "all training labels name one class": {"train_labels": LABELS * 0},
 }
 
 
@@ -74,7 +76,7 @@ def test_what_is_wrong_is_said(tmp_path, complaint):
     changed = arrays() | WRONG[complaint]
     np.savez(tmp_path / "mine.npz", **{key: array for key, array in changed.items() if array is not None})
     with pytest.raises(DataError, match=complaint) as refusal:
-        datasets.load(str(tmp_path / "mine.npz"))
+        load(str(tmp_path / "mine.npz"))
     assert "mine.npz" in str(refusal.value)
 
 
@@ -99,22 +101,22 @@ def test_a_damaged_file_is_refused(tmp_path, damage):
     np.savez_compressed(path, **arrays())
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match="mine.npz"):
-        datasets.load(str(path))
+        load(str(path))
 
 
 @pytest.mark.parametrize("content, said", [(b"", "it is empty"), (b"hello " * 99, "not an .npz file, or cut short")])
 def test_junk_is_met_with_how_to_write_a_good_file_and_not_with_advice_to_trust_it(tmp_path, content, said):
     (tmp_path / "mine.npz").write_bytes(content)
     with pytest.raises(DataError, match="mine.npz: ") as refusal:
-        datasets.load(str(tmp_path / "mine.npz"))
+        load(str(tmp_path / "mine.npz"))
     assert said in str(refusal.value) and "pickle" not in str(refusal.value)
     assert f"numpy.savez(FILE, {', '.join(f'{key}=...' for key in npz.KEYS)})" in str(refusal.value)
 
 
 def test_a_missing_file_or_a_single_array_is_refused(tmp_path):
     with pytest.raises(DataError, match="gone.npz: no such folder or file"):
-        datasets.load(str(tmp_path / "gone.npz"))
+        load(str(tmp_path / "gone.npz"))
     with open(tmp_path / "one.npz", "wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(DataError, match="one.npz: not an .npz file: it is a single array.*numpy.savez"):
-        datasets.load(str(tmp_path / "one.npz"))
+        load(str(tmp_path / "one.npz"))

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from lrarun.data import datasets
+from lrarun.data.load import load
 from lrarun.data.published import FILES
 from lrarun.data.sharing import share
 from tests.support.small_runs import write_dataset
@@ -29,7 +29,7 @@ def test_what_arrives_is_what_was_sent(tmp_path, kind):
     (tmp_path / "data").mkdir()
     (tmp_path / "spool").mkdir()
     name = write_idx(tmp_path / "data") if kind == "idx" else write_dataset(tmp_path / "data" / "small.npz")
-    sent = datasets.load(name)
+    sent = load(name)
     message = pickle.dumps(share(sent, tmp_path / "spool"))
     assert len(message) < 3000, "places, not values"
     received = pickle.loads(message).open()

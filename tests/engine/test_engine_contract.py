@@ -8,7 +8,7 @@ import pytest
 from lrarun.algorithms.registry import BadRule, algorithms
 from lrarun.engine.contract import FirstStep
 from lrarun.engine.training import Diverged, Training
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.contract import variants
 from tests.support.networks import entries, random_batch, random_network
 from tests.support.own_rule import RETURN, RULE, WRITE, line_of, with_mistake

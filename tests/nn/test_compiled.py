@@ -155,10 +155,10 @@ def test_arrays_that_have_no_loop_are_left_to_numpy(used):
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
 def test_a_training_ends_in_the_same_bits_with_and_without(optimizer, tmp_path, used, without):
-    from lrarun.data import datasets
+    from lrarun.data.load import load
 
     wanted = spec(write_dataset(tmp_path / "data.npz"), optimizer=optimizer)
-    data = datasets.load(wanted.dataset)
+    data = load(wanted.dataset)
 
     def trained():
         training = Training(wanted, data)

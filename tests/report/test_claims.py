@@ -19,7 +19,7 @@ from lrarun.report.claims.render import render_claims
 from lrarun.report.statistics import holm, mcnemar
 from lrarun.report.verdicts import INCONCLUSIVE
 from lrarun.results.read import read_results
-from lrarun.specs.paper_runs import resolver
+from lrarun.specs.paper_runs import paper_spec
 from tests.support.fabricate import NAMES, spec_for, write_log, write_predictions, write_run
 
 IMAGES = 10_000
@@ -349,22 +349,21 @@ def test_the_shipped_claims_are_well_formed():
 
 def test_every_shipped_claim_can_be_checked(tmp_path):
     """Runs that bear every claim out, with the real protocol's specs: nothing is left missing."""
-    resolved = resolver()
     for key in {cell.key for cell in printed_cells()}:
         error = 1.0 if key.model == "LRA-E" else 40.0 if key.depth == 8 and key.model in ("DTP", "Equil-Prop") else 5.0
         error /= 2 if key.optimizer == "adam" else 1
-        write_predictions(write_run(tmp_path, resolved(key, {}), test_error=error), first_wrong(error))
+        write_predictions(write_run(tmp_path, paper_spec(key, {}), test_error=error), first_wrong(error))
     for one in load_claims():
         for model in (one.model, *one.than) if one.kind == "spread" else ():
             for number, changed in enumerate(one.settings):
                 for dataset in one.datasets:
                     for depth in one.depths:
-                        spec = resolved(Key(dataset, model, depth, "rmsprop"), changed)
+                        spec = paper_spec(Key(dataset, model, depth, "rmsprop"), changed)
                         final = 3.0 + (10.0 if model == "DTP" else 0.1) * number
                         write_log(write_run(tmp_path, spec | {"epochs": 20}), validation_error=[final] * 20)
-    angles = write_run(tmp_path, resolved(LRAE._replace(depth=2), {}) | {"probes": [{"name": "angle", "every": 1}]})
+    angles = write_run(tmp_path, paper_spec(LRAE._replace(depth=2), {}) | {"probes": [{"name": "angle", "every": 1}]})
     write_log(angles, angle_mean=[5.0] * 20, angle_max=[10.0] * 20)
-    measured = Measured(read_results(tmp_path), resolved)
+    measured = Measured(read_results(tmp_path), paper_spec)
     checked = check(load_claims(), measured, lambda model, depth: 1 if model == "LRA-E" else 2)
     assert {one.claim.id: one.verdict for one in checked} == {one.id: HOLDS for one in load_claims()}
     without = check(load_claims(), measured)
@@ -392,7 +391,7 @@ def test_text_and_json_say_the_same(tmp_path):
 def test_the_command_exits_with_what_the_claims_say(tmp_path, capsys, error, code, said):
     if error:
         for key, wrong in ((LRAE, error), (BACKPROP, 3.0)):
-            write_predictions(write_run(tmp_path, resolver()(key, {})), first_wrong(wrong))
+            write_predictions(write_run(tmp_path, paper_spec(key, {})), first_wrong(wrong))
     with pytest.raises(SystemExit) as end:
         main(["claims", "--results", str(tmp_path)])
     captured = capsys.readouterr()

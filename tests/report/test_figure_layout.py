@@ -13,8 +13,8 @@ from lrarun.report.figures import embedding, style
 from lrarun.report.figures.files import styled
 from lrarun.report.figures.learning_curve import draw_curve
 from lrarun.results.read import read_result
-from lrarun.specs.paper_runs import figure_protocol
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
+from lrarun.specs.paper_runs import figure_specs
 from tests.report.test_figures import draw, drawn_lines, write_run
 
 COMMON = {"dataset": "mnist", "depth": 3, "probes": ["angle", "discrepancy"]}
@@ -111,7 +111,7 @@ def figure(request, tmp_path, monkeypatch):
         }[case]
         made = figure_2(*how)
     elif number == "3":
-        specs = figure_protocol("3")
+        specs = figure_specs("3")
         made = figure_3(tmp_path, specs if case == "all" else [specs[0] | {"seed": seed} for seed in (0, 1)])
     else:
         made = figure_1(number, tmp_path, *CASES[case])

@@ -21,8 +21,8 @@ from lrarun.report.figures import embedding, series, style
 from lrarun.report.figures.files import styled
 from lrarun.results.read import read_results
 from lrarun.runs.run import run as train
-from lrarun.specs.paper_runs import figure_protocol
-from lrarun.specs.spec import load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec
+from lrarun.specs.paper_runs import figure_specs
 from tests.support.synthetic import synthetic_dataset
 
 ROOT = Path(__file__).parent.parent.parent
@@ -52,13 +52,13 @@ def curve(spec, epochs=100):
 def figure3(tmp_path_factory):
     """All runs of Figure 3."""
     results = tmp_path_factory.mktemp("figure3")
-    for spec in figure_protocol("3"):
+    for spec in figure_specs("3"):
         write_run(results, spec, validation_error=curve(spec))
     return results
 
 
 def write_figure1(results, seeds=(0,), epochs=20, state="finished"):
-    (spec,) = figure_protocol("1a")
+    (spec,) = figure_specs("1a")
     rng = np.random.default_rng(0)
     logs = {}
     for seed in seeds:
@@ -92,14 +92,14 @@ def lrarun(capsys, monkeypatch):
 
 @pytest.mark.parametrize("number", ["1a", "1b", "2", "3"])
 def test_the_spec_files_have_the_runs_that_the_figures_show(number):
-    shown = {make_spec(spec).run_id for spec in figure_protocol(number)}
+    shown = {make_spec(spec).run_id for spec in figure_specs(number)}
     assert shown == {spec.run_id for spec in load_specs(ROOT / "experiments" / f"figure{number[0]}.yaml")}
 
 
 def test_runs_that_the_tables_have_too_are_trained_once():
     tables = {spec.run_id for n in (1, 2) for spec in load_specs(ROOT / "experiments" / f"table{n}.yaml")}
-    assert {make_spec(spec).run_id for spec in figure_protocol("2")} < tables
-    glorot = {make_spec(spec).run_id for spec in figure_protocol("3") if spec["init"]["name"] == "glorot"}
+    assert {make_spec(spec).run_id for spec in figure_specs("2")} < tables
+    glorot = {make_spec(spec).run_id for spec in figure_specs("3") if spec["init"]["name"] == "glorot"}
     assert len(glorot) == 12 and glorot < tables
 
 
@@ -108,7 +108,7 @@ def test_figure_3_shows_every_run_s_accuracy_in_its_panel(figure3):
     assert found.lacking == ()
     panels = {axes.get_title(): drawn_lines(axes) for axes in found.figure.axes}
     assert len(panels) == 6
-    for spec in figure_protocol("3"):
+    for spec in figure_specs("3"):
         dataset = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}[spec["dataset"]]
         name = f"{TITLES[spec['algorithm']['name']]}, {INITS[spec['init']['name']]}"
         epochs, accuracy = panels[f"{dataset}, {spec['depth']} layers"][name]
@@ -168,7 +168,7 @@ def test_several_seeds_are_a_mean_and_a_band(tmp_path):
 
 def test_a_seed_still_training_does_not_bend_the_mean(tmp_path):
     log = write_figure1(tmp_path, seeds=(0,))[0]
-    (spec,) = figure_protocol("1a")
+    (spec,) = figure_specs("1a")
     write_run(tmp_path, spec | {"seed": 1}, "running", angle_mean=[90.0] * 3, angle_max=[90.0] * 3)
     found = draw("1a", tmp_path)
     (axes,) = found.figure.axes
@@ -177,7 +177,7 @@ def test_a_seed_still_training_does_not_bend_the_mean(tmp_path):
 
 
 def test_a_run_that_diverged_ends_with_a_cross_and_lacks_nothing(tmp_path):
-    spec, *others = figure_protocol("3")
+    spec, *others = figure_specs("3")
     write_run(tmp_path, spec, "diverged", validation_error=[10.0, 20.0, math.nan])
     for other in others:
         write_run(tmp_path, other, validation_error=curve(other))
@@ -189,14 +189,14 @@ def test_a_run_that_diverged_ends_with_a_cross_and_lacks_nothing(tmp_path):
 
 
 def test_a_run_without_the_probe_is_none_of_figure_1(tmp_path, lrarun):
-    (spec,) = figure_protocol("1a")
+    (spec,) = figure_specs("1a")
     write_run(tmp_path, spec | {"probes": []}, validation_nll=[1.0] * 20)
     code, out, err = lrarun("1a", "--results", tmp_path, "--out", tmp_path / "out")
     assert (code, out) == (4, "") and "LRA-E, 2 layers, MNIST: missing" in err
 
 
 def test_a_probe_that_logged_nothing_is_said_to(tmp_path):
-    (spec,) = figure_protocol("1a")
+    (spec,) = figure_specs("1a")
     write_run(tmp_path, spec, validation_nll=[1.0] * 20)
     found = draw("1b", tmp_path)
     assert found.figure is None and "nothing in its log under discrepancy" in found.lacking[0]
@@ -228,7 +228,7 @@ def test_other_specs_than_the_paper_s_are_told_apart_by_what_differs(tmp_path, l
 
 
 def test_what_is_missing_is_named_and_the_rest_drawn(tmp_path, lrarun):
-    absent, partial, *others = figure_protocol("3")
+    absent, partial, *others = figure_specs("3")
     write_run(tmp_path, partial, "interrupted", validation_error=curve(partial, 34))
     for other in others:
         write_run(tmp_path, other, validation_error=curve(other))
@@ -346,7 +346,7 @@ def test_a_further_rule_s_look_depends_on_its_name_alone():
 
 
 def test_a_log_cut_short_or_absent_is_read_as_far_as_it_goes(tmp_path):
-    (spec,) = figure_protocol("1a")
+    (spec,) = figure_specs("1a")
     folder = write_run(tmp_path, spec, angle_mean=[5.0, 6.0])
     (result,) = read_results(tmp_path)
     with open(folder / "log.csv", "a") as file:
@@ -417,7 +417,7 @@ def test_figure_2_of_two_data_sets_is_refused(networks):
 
 
 def test_reference_results_without_weights_are_said_to_be(tmp_path, lrarun):
-    for spec in figure_protocol("2"):
+    for spec in figure_specs("2"):
         write_run(tmp_path, spec, validation_error=[1.0])
     code, out, err = lrarun("2", "--results", tmp_path, "--out", tmp_path / "out")
     assert (code, out) == (4, "")

@@ -18,7 +18,7 @@ from lrarun.runs import checkpoint
 from lrarun.runs.events import CheckpointLost, EpochDone, Hooks, Started
 from lrarun.runs.lock import Locked, locked
 from lrarun.runs.run import Stopped, run
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.events import on
 from tests.support.synthetic import synthetic_dataset
 

@@ -13,7 +13,7 @@ from lrarun.nn.network import depth_of
 from lrarun.results.read import read_result
 from lrarun.runs.run import run
 from lrarun.runs.weights import read_parameters, top_hidden
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.contract import build
 from tests.support.networks import random_batch, random_network
 from tests.support.synthetic import synthetic_dataset

@@ -22,7 +22,7 @@ from lrarun.runs.run import Stopped
 from lrarun.runs.run import run as train_run
 from lrarun.scheduling.plan import longest_first, plan, refuse_unwritable, total_seconds
 from lrarun.specs import spec as spec_module
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.events import on
 from tests.support.small_runs import spec, write_dataset
 
@@ -183,14 +183,12 @@ def test_a_changed_data_set_makes_results_stale(tmp_path):
     path = tmp_path / "own.npz"
     write_dataset(path)
     done, begun = spec(str(path)), spec(str(path), seed=1, epochs=50)
-    from lrarun.data import datasets
+    from lrarun.data.load import load
 
-    train_run(done, datasets.load(str(path)), tmp_path)
+    train_run(done, load(str(path)), tmp_path)
     seen = []
     with pytest.raises(Stopped):
-        train_run(
-            begun, datasets.load(str(path)), tmp_path, Hooks(on({EpochDone: seen.append}), stop=lambda: bool(seen))
-        )
+        train_run(begun, load(str(path)), tmp_path, Hooks(on({EpochDone: seen.append}), stop=lambda: bool(seen)))
     assert [job.action for job in plan([done, begun], tmp_path)] == ["skip", "resume"]
     write_dataset(path, seed=9)
     finished, interrupted = plan([done, begun], tmp_path)
@@ -199,9 +197,7 @@ def test_a_changed_data_set_makes_results_stale(tmp_path):
     assert (interrupted.action, interrupted.anew, interrupted.epoch) == ("train", True, 0)
     first = []
     with pytest.raises(Stopped):
-        train_run(
-            begun, datasets.load(str(path)), tmp_path, Hooks(on({Started: first.append}), stop=lambda: bool(first))
-        )
+        train_run(begun, load(str(path)), tmp_path, Hooks(on({Started: first.append}), stop=lambda: bool(first)))
     assert first == [0], "also if nobody had planned it"
     new = read_result(tmp_path / begun.run_id).dataset_sha256
     assert new != read_result(tmp_path / done.run_id).dataset_sha256

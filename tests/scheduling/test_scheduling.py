@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load
 from lrarun.errors import DataError, RunsFailed
 from lrarun.results.read import read_result, read_results
 from lrarun.runs.events import Ended
@@ -25,7 +25,7 @@ from lrarun.scheduling.plan import SKIP, WAIT, plan
 from lrarun.scheduling.schedule import Schedule
 from lrarun.scheduling.train_all import train_all
 from lrarun.scheduling.watcher import Watcher
-from lrarun.specs.spec import load_specs
+from lrarun.specs.build import load_specs
 from tests.support.small_runs import content, contents, holding, lrarun, spec, until, write_dataset, write_spec
 
 LONG = 100_000  # epochs: whoever trains this is to be stopped
@@ -121,7 +121,7 @@ def test_what_a_process_killed_at_its_last_moment_leaves_is_removed(dataset, tmp
     assert [outcome.skipped for outcome in train([run], tmp_path, 1)] == [True]
     assert content(folder) == before
     leave()
-    train_run(run, datasets.load(dataset), tmp_path)
+    train_run(run, load(dataset), tmp_path)
     assert content(folder) == before
 
 

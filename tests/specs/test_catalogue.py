@@ -15,7 +15,7 @@ from lrarun.nn.initializers import INITIALIZERS
 from lrarun.nn.optimizers import OPTIMIZERS
 from lrarun.settings import UnknownName
 from lrarun.specs import catalogue
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.tiny_data import contents, write
 
 BLOCKS = {

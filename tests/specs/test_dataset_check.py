@@ -10,11 +10,12 @@ import pytest
 
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import algorithms
-from lrarun.data import datasets
+from lrarun.data.load import load, training_samples
 from lrarun.engine.probes import PROBES
 from lrarun.engine.training import Training
 from lrarun.errors import DataError, SpecError, UsageError
-from lrarun.specs.spec import load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec, read_specs
+from lrarun.specs.dataset_check import check_datasets
 from tests.support.small_runs import SMALL, write_dataset
 from tests.support.synthetic import synthetic_dataset
 from tests.support.tiny_data import arrays, contents, listing, write
@@ -41,17 +42,19 @@ def spec_file(folder, **settings):
 def test_a_validation_count_is_refused_just_where_training_would_refuse_it(machine, form, validation):
     name = own(machine, form)
     path = spec_file(machine, dataset=name, validation=validation)
-    (spec,) = load_specs(path)  # nobody has said that the data set has to be here
+    (spec,) = load_specs(path)  # reading alone does not look for the data set
     try:
-        Training(spec, datasets.load(name))
+        Training(spec, load(name))
     except UsageError:
         with pytest.raises(SpecError) as refusal:
-            load_specs(path, here=lambda dataset: dataset == name)
+            check_datasets(read_specs(path), {name})
         (problem,) = refusal.value.problems
         assert f'"validation": {validation}' in problem.snippet
-        assert f"less than 12, the training images of {name}, not {validation}" in problem.message
+        assert f"less than 12, the number of training images in {name}, not {validation}" in problem.message
     else:
-        assert load_specs(path, here=lambda dataset: True) == [spec]
+        file = read_specs(path)
+        check_datasets(file)
+        assert file.specs() == [spec]
 
 
 @pytest.mark.parametrize("form", ["raw", "packed", "npz"])
@@ -67,18 +70,19 @@ def test_only_headers_are_read_and_nothing_is_written(machine, form):
         images = next((machine / form).glob("train-images*"))
         images.write_bytes(images.read_bytes()[:-20])
     before = listing(machine)
-    assert datasets.training_samples(name) == 12
+    assert training_samples(name) == 12
     assert listing(machine) == before
     with pytest.raises(DataError):
-        datasets.load(name)
+        load(name)
 
 
 @pytest.mark.parametrize("samples, validation, fits", [(60_000, 59_999, True), (60_000, 60_000, False)])
 def test_the_size_of_a_published_data_set_is_known_without_it(machine, samples, validation, fits):
     path = spec_file(machine, validation=validation)
-    assert datasets.training_samples("mnist") == samples
+    assert training_samples("mnist") == samples
     if fits:
-        assert load_specs(path, here=lambda dataset: True)[0].validation == validation
+        check_datasets(read_specs(path))
+        assert load_specs(path)[0].validation == validation
         return
     with pytest.raises(SpecError, match=f"less than {samples}"):
         load_specs(path)
@@ -86,16 +90,23 @@ def test_the_size_of_a_published_data_set_is_known_without_it(machine, samples, 
         make_spec({"algorithm": "lra-e", "validation": validation})
 
 
+def test_a_data_set_that_is_not_named_is_not_looked_for(machine):
+    path = spec_file(machine, dataset="gone.npz")
+    check_datasets(read_specs(path), {"other.npz"})
+    with pytest.raises(SpecError, match="no such folder or file"):
+        check_datasets(read_specs(path), {"gone.npz"})
+
+
 def test_a_count_that_the_spec_is_silent_on_is_told_at_the_data_set(machine):
     path = machine / "mine.yaml"
     path.write_text(f"algorithm: lra-e\ndataset: {own(machine, 'npz')}\n")
-    with pytest.raises(SpecError, match="not 2000, which it is where a spec is silent") as refusal:
-        load_specs(path, here=lambda dataset: True)
+    with pytest.raises(SpecError, match="not 2000, the default") as refusal:
+        check_datasets(read_specs(path))
     assert [(problem.line, problem.column) for problem in refusal.value.problems] == [(2, 10)]
 
 
 NO_DATA_SETS = {
-    "notes.txt": "no data set, which is a folder with IDX files or an .npz file",
+    "notes.txt": "not a data set; a data set is a folder with IDX files, or an .npz file",
     "text.npz": "not an .npz file, or cut short. Write one with numpy.savez",
     "gone.npz": "no such folder or file",
     "gone/away": "no such folder or file",
@@ -123,7 +134,7 @@ def test_what_is_no_data_set_is_refused_by_every_command_that_would_train_on_it(
         assert NO_DATA_SETS[name] in err and '"dataset": ' in err, "the line is shown"
     assert listing(machine) == before
     with pytest.raises(DataError):
-        datasets.load(name)
+        load(name)
     assert load_specs(path), "who only reads results needs no data set"
 
 
@@ -169,11 +180,11 @@ def test_a_file_cut_short_is_not_valid(machine, call, packed):
     images.write_bytes(images.read_bytes()[:-9])
     done = call("validate", path)
     assert done.code == 2 and "truncated" in done.err
-    assert load_specs(path, here=lambda dataset: True), "its header is sound"
+    check_datasets(read_specs(path))  # its header is sound
 
 
 def test_validate_reads_no_published_data_set(machine, call, monkeypatch):
-    monkeypatch.setattr(datasets, "load", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("lrarun.data.load.load", lambda *_: pytest.fail("loaded"))
     assert call("validate", spec_file(machine, dataset="mnist", validation=2)).code == 0
 
 
@@ -223,7 +234,7 @@ def test_every_mistake_of_all_documents_is_told_at_once(machine):
         "---\nalgorithm: rfa\ndataset: gone.npz\n"
     )
     with pytest.raises(SpecError) as refusal:
-        load_specs(path, here=lambda dataset: True)
+        check_datasets(read_specs(path))
     assert [(problem.line, problem.column) for problem in refusal.value.problems] == [(2, 10), (5, 13), (9, 10)]
 
 

@@ -22,8 +22,9 @@ from lrarun.nn.activations import ACTIVATIONS, get_activation
 from lrarun.nn.initializers import INITIALIZERS, Gaussian, Glorot
 from lrarun.nn.optimizers import OPTIMIZERS, SGD, Adam
 from lrarun.settings import setting, settings_of
+from lrarun.specs.build import build_specs, load_specs, make_spec
 from lrarun.specs.places import Problems, Source
-from lrarun.specs.spec import MAX_DEPTH, _read, load_specs, make_spec
+from lrarun.specs.spec import MAX_DEPTH
 from lrarun.specs.yaml_text import dump, parse
 from tests.support.malformed_specs import MALFORMED
 
@@ -276,7 +277,7 @@ def test_a_sweep_is_the_product_first_key_slowest(seeds, depths, rates):
 
 def specs_of(mapping):
     """The runs of a mapping, by way of a file's text."""
-    return _read(Source("spec", dump(mapping)), ())
+    return build_specs(Source("spec", dump(mapping))).specs()
 
 
 def test_values_may_be_mappings_and_blocks_come_before_what_is_in_them(load):
@@ -420,7 +421,7 @@ def test_of_a_few_choices_all_are_listed_and_none_is_guessed_at(mistakes, text):
 
 def test_a_long_list_is_not_repeated_in_the_hint_to_sweep(mistakes):
     (problem,) = mistakes(f"algorithm: lra-e\nseed: {[*range(100)]}")
-    assert problem.message.endswith("; for a run of each, write sweep: {seed: [...]}")
+    assert problem.message.endswith("; for one run of each, write sweep: {seed: [...]}")
 
 
 def test_what_cannot_be_swept_has_no_hint_to_sweep(mistakes):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrarun.errors import Problem, SpecError
+from lrarun.specs.build import build_specs
 from lrarun.specs.places import Place, Problems, Source
-from lrarun.specs.spec import _read
 from lrarun.specs.yaml_text import dump, parse
 
 
@@ -127,7 +127,7 @@ yamlish = st.text(st.sampled_from(list("abl-e:?[]{}&*!|>'\"%@,#<~ .0123\n\t\\x\r
 @given(yamlish)
 def test_any_text_is_read_or_refused(text):
     try:
-        _read(Source("f", text), ())
+        build_specs(Source("f", text)).specs()
     except SpecError as error:
         assert error.problems and all(problem.line >= 1 and problem.column >= 1 for problem in error.problems)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lrarun.data import datasets
+from lrarun.data.load import load
 from lrarun.data.sources import Progress
 from lrarun.errors import FetchError
 from tests.support.tiny_data import contents
@@ -76,7 +76,7 @@ class Told(Progress):
 def reason() -> str:
     """Why MNIST cannot be had."""
     with pytest.raises(FetchError) as failure:
-        datasets.load("mnist")
+        load("mnist")
     return str(failure.value)
 
 

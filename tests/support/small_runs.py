@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lrarun.specs.spec import make_spec
+from lrarun.specs.build import make_spec
 from tests.support.synthetic import synthetic_arrays
 
 ROOT = Path(__file__).parent.parent.parent

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from lrarun.data.datasets import Dataset
+from lrarun.data.dataset import Dataset
 
 
 def synthetic_arrays(samples=650, pixels=64, classes=10, seed=0):

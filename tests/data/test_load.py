@@ -1,4 +1,4 @@
-"""Data sets: found where they are said to be, refused when damaged, cut into columns and splits."""
+"""Loading data sets: where they are found, and what is refused as damaged."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import gzip
 import hashlib
 import logging
 import os
-import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
-from lrarun.data import datasets
+from lrarun.data.load import fetch, load, where
 from lrarun.data.published import (
     FASHION_MNIST,
     FILES,
@@ -25,7 +22,7 @@ from lrarun.data.published import (
     TRAIN_IMAGES,
     TRAIN_LABELS,
 )
-from lrarun.errors import DataError, FetchError, UsageError
+from lrarun.errors import DataError, FetchError
 from tests.support.tiny_data import arrays, contents, idx_bytes, listing, published, write
 
 pytestmark = pytest.mark.usefixtures("machine")
@@ -50,16 +47,16 @@ def assert_is_the_small_one(dataset):
 def test_a_data_set_is_found_in_every_place_and_form(machine, monkeypatch, place, packed):
     monkeypatch.setitem(PUBLISHED, "mnist", published(system=(str(machine / "system"),)))
     write(machine / place, contents(), packed)
-    dataset = datasets.load("mnist", data_dir=machine / "named")
+    dataset = load("mnist", data_dir=machine / "named")
     assert_is_the_small_one(dataset)
     assert isinstance(dataset.train_images.base, np.memmap)
     before = listing(machine)
     stored = {path: path.stat().st_ino for path in machine.rglob("*-ubyte*")}
-    assert datasets.load("mnist", data_dir=machine / "named").fingerprint == dataset.fingerprint
+    assert load("mnist", data_dir=machine / "named").fingerprint == dataset.fingerprint
     assert listing(machine) == before
     assert {path: path.stat().st_ino for path in machine.rglob("*-ubyte*")} == stored, "nothing is unpacked twice"
     home = "cache/mnist" if packed else place
-    assert datasets.fetch("mnist", machine / "named").resolve() == (machine / home).resolve()
+    assert fetch("mnist", machine / "named").resolve() == (machine / home).resolve()
 
 
 def test_places_are_searched_in_the_stated_order(machine, monkeypatch):
@@ -68,21 +65,21 @@ def test_places_are_searched_in_the_stated_order(machine, monkeypatch):
     order += ["named", "named/MNIST/raw", "named/mnist"]
     for place in order:  # the last one is looked at first
         write(machine / place, contents())
-        assert datasets.where("mnist", machine / "named").resolve() == machine / place
+        assert where("mnist", machine / "named").resolve() == machine / place
 
 
 def test_the_environment_names_the_folder_and_the_argument_wins(machine, monkeypatch):
     write(machine / "a", contents())
     write(machine / "b", contents())
     monkeypatch.setenv("LRARUN_DATA_DIR", str(machine / "a"))
-    assert datasets.where("mnist") == machine / "a"
-    assert datasets.where("mnist", machine / "b") == machine / "b"
+    assert where("mnist") == machine / "a"
+    assert where("mnist", machine / "b") == machine / "b"
 
 
 def test_without_any_source_the_error_says_what_to_do_and_nothing_is_left(machine):
-    assert datasets.where("mnist") is None
+    assert where("mnist") is None
     with pytest.raises(FetchError, match="--data-dir"):
-        datasets.load("mnist")
+        load("mnist")
     assert listing(machine) == {}
 
 
@@ -92,8 +89,8 @@ def test_a_named_folder_that_holds_another_data_set_is_passed_over(machine, monk
     fashion = dataclasses.replace(FASHION_MNIST, digests=other, system=())
     monkeypatch.setitem(PUBLISHED, "fashion-mnist", fashion)
     write(machine / "cache/mnist", contents())
-    assert datasets.where("mnist", machine / "named") == machine / "cache/mnist"
-    assert datasets.where("fashion-mnist", machine / "named") == machine / "named"
+    assert where("mnist", machine / "named") == machine / "cache/mnist"
+    assert where("fashion-mnist", machine / "named") == machine / "named"
 
 
 def test_the_same_files_in_a_folder_meant_for_this_one_are_an_error(machine, monkeypatch):
@@ -102,7 +99,7 @@ def test_the_same_files_in_a_folder_meant_for_this_one_are_an_error(machine, mon
     fashion = dataclasses.replace(FASHION_MNIST, digests=other, system=())
     monkeypatch.setitem(PUBLISHED, "fashion-mnist", fashion)
     with pytest.raises(DataError, match="train-images.*belongs to Fashion-MNIST, not to MNIST"):
-        datasets.load("mnist", machine / "named")
+        load("mnist", machine / "named")
 
 
 def test_damage_in_the_cache_is_told_and_looked_past(machine, caplog):
@@ -110,15 +107,15 @@ def test_damage_in_the_cache_is_told_and_looked_past(machine, caplog):
     (machine / "cache/mnist" / TEST_LABELS).write_bytes(b"")
     write(machine / "work/data/MNIST/raw", contents())
     with caplog.at_level(logging.WARNING):
-        assert_is_the_small_one(datasets.load("mnist"))
+        assert_is_the_small_one(load("mnist"))
     assert f"cache/mnist/{TEST_LABELS}: empty" in caplog.text
 
 
 def test_a_damaged_unpacked_copy_is_written_anew(machine):
     write(machine / "named", contents(), packed=True)
-    datasets.load("mnist", machine / "named")
+    load("mnist", machine / "named")
     (machine / "cache/mnist" / TRAIN_IMAGES).write_bytes(b"damaged")
-    assert_is_the_small_one(datasets.load("mnist", machine / "named"))
+    assert_is_the_small_one(load("mnist", machine / "named"))
 
 
 @pytest.mark.parametrize("real", [MNIST, FASHION_MNIST], ids=lambda real: real.name)
@@ -165,15 +162,15 @@ DAMAGE = {
     "labels for images": (TRAIN_IMAGES, rewrite(lambda whole: contents()[TRAIN_LABELS]), "wrong magic number"),
     "a web page": (TEST_LABELS, rewrite(lambda whole: b"<!DOCTYPE html>"), "wrong magic number"),
     "gzip in a raw name": (TEST_IMAGES, rewrite(gzip.compress), "compressed, but its name does not"),
-    "not gzip": (TEST_IMAGES, lambda path: path.rename(f"{path}.gz"), "not a sound gzip file"),
+    "not gzip": (TEST_IMAGES, lambda path: path.rename(f"{path}.gz"), "not a gzip file, or damaged"),
     "cut gzip": (TEST_IMAGES, replace_by_cut_gzip, "truncated"),
-    "no samples": (TEST_LABELS, rewrite(lambda whole: idx_bytes(np.empty(0))), "holds nothing"),
+    "no samples": (TEST_LABELS, rewrite(lambda whole: idx_bytes(np.empty(0))), "no data: the shape in its header is"),
 }
 MINE = {
     "fewer labels": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.arange(11) % 3)), "12 images .* 11 labels"),
     "other size": (TEST_IMAGES, rewrite(lambda whole: idx_bytes(np.ones((6, 4, 5)))), "have the shape"),
     "unseen class": (TEST_LABELS, rewrite(lambda whole: idx_bytes(np.arange(6))), "a test label is 5"),
-    "one class": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.zeros(12))), "one class only"),
+    "one class": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.zeros(12))), "all training labels name one class"),
 }
 OTHER_BYTES = {
     "one bit": (TRAIN_IMAGES, rewrite(lambda whole: whole[:-1] + bytes((whole[-1] ^ 1,))), "the SHA-256 of its"),
@@ -188,7 +185,7 @@ def test_a_damaged_data_set_of_ones_own_is_refused_and_nothing_written(machine, 
     harm(folder / file)
     before = listing(machine)
     with pytest.raises(DataError, match=complaint) as refusal:
-        datasets.load(str(folder))
+        load(str(folder))
     assert refusal.value.exit_code == 2
     assert file in str(refusal.value) or str(folder) in str(refusal.value)
     assert listing(machine) == before
@@ -202,7 +199,7 @@ def test_a_damaged_published_one_in_the_named_folder_is_refused_and_nothing_writ
     harm(folder / file)
     before = listing(machine)
     with pytest.raises(DataError, match=complaint) as refusal:
-        datasets.load("mnist", machine / "named")
+        load("mnist", machine / "named")
     assert f"{folder / file}" in str(refusal.value)
     assert "lrarun data fetch" in str(refusal.value)
     assert listing(machine) == before
@@ -216,15 +213,15 @@ def test_what_may_not_be_read_is_refused(machine, what):
     path.chmod(0)
     try:
         with pytest.raises(DataError, match="can be read|cannot be read: Permission denied"):
-            datasets.load("mnist", folder)
+            load("mnist", folder)
     finally:
         path.chmod(0o700)
 
 
 def test_a_file_named_as_the_folder_is_refused(machine):
     (machine / "file").write_bytes(b"")
-    with pytest.raises(DataError, match="no folder"):
-        datasets.load("mnist", machine / "file")
+    with pytest.raises(DataError, match="not a readable folder"):
+        load("mnist", machine / "file")
 
 
 @pytest.mark.parametrize(
@@ -237,9 +234,9 @@ def test_a_file_named_as_the_folder_is_refused(machine):
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name, hint):
     with pytest.raises(DataError, match=hint):
-        datasets.load(name)
+        load(name)
     with pytest.raises(DataError):
-        datasets.fetch(name)
+        fetch(name)
 
 
 # --- data sets of the user's own
@@ -248,95 +245,16 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, hint):
 @pytest.mark.parametrize("packed", [False, True])
 def test_ones_own_folder_is_read(machine, packed):
     folder = write(machine / "mine", contents(), packed)
-    dataset = datasets.load(str(folder))
+    dataset = load(str(folder))
     assert_is_the_small_one(dataset)
     assert dataset.name == "mine"
     assert isinstance(dataset.train_images.base, np.memmap)
 
 
 def test_the_fingerprint_is_that_of_the_content(machine):
-    packed = datasets.load(str(write(machine / "packed", contents(), packed=True)))
-    raw = datasets.load(str(write(machine / "raw", contents())))
-    other = datasets.load(str(write(machine / "other", contents(seed=1))))
+    packed = load(str(write(machine / "packed", contents(), packed=True)))
+    raw = load(str(write(machine / "raw", contents())))
+    other = load(str(write(machine / "other", contents(seed=1))))
     digests = "".join(hashlib.sha256(content).hexdigest() for content in contents().values())
     assert packed.fingerprint == raw.fingerprint == hashlib.sha256(digests.encode()).hexdigest()
     assert other.fingerprint != raw.fingerprint
-
-
-# --- splits, columns, labels
-
-
-@settings(max_examples=50)
-@given(st.integers(1, 500), st.data())
-def test_a_split_is_disjoint_complete_and_the_seeds_own(n, data):
-    validation, seed = data.draw(st.integers(0, n - 1)), data.draw(st.integers(0, 2**40))
-    train, held_out = datasets.split(n, validation, seed)
-    assert len(held_out) == validation
-    assert sorted([*train, *held_out]) == list(range(n))
-    for index, again in zip((train, held_out), datasets.split(n, validation, seed)):
-        assert (np.diff(index) > 0).all()
-        np.testing.assert_array_equal(index, again)
-    fewer = data.draw(st.integers(0, validation))
-    assert set(datasets.split(n, fewer, seed)[1]) <= set(held_out)
-
-
-def test_other_seeds_hold_out_other_samples_and_all_alike():
-    drawn = [datasets.split(1000, 100, seed)[1] for seed in range(300)]
-    assert len({tuple(index) for index in drawn}) == 300
-    counts = np.bincount(np.concatenate(drawn), minlength=1000)
-    # Each sample is held out with probability 0.1: mean 30, variance 300 * 0.1 * 0.9 = 27, over the 1000 samples.
-    assert 22 < counts.var() < 32
-    assert counts.min() > 30 - 6 * 27**0.5 and counts.max() < 30 + 6 * 27**0.5
-
-
-@pytest.mark.parametrize("n, validation", [(10, 10), (10, 11), (10, -1), (0, 0)])
-def test_a_split_that_leaves_nothing_is_refused(n, validation):
-    with pytest.raises(UsageError, match="cannot be held out"):
-        datasets.split(n, validation, 0)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_columns_are_the_correctly_rounded_fractions(dtype):
-    every_byte = np.arange(256, dtype=np.uint8).reshape(64, 4)
-    index = np.array([3, 63, 0, 3])
-    x = datasets.columns(every_byte, index, dtype)
-    assert x.dtype == dtype and x.shape == (4, 4)
-    assert x.T.tolist() == [[dtype(value / 255) for value in every_byte[row].tolist()] for row in index]
-
-
-@settings(max_examples=30)
-@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 2**32))
-def test_columns_fill_the_buffer_they_are_given(n, capacity, seed):
-    assume(n <= capacity)
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 256, (30, 7), dtype=np.uint8)
-    index = rng.integers(0, 30, n)
-    out = np.full((capacity, 7), -1, np.float32)
-    x = datasets.columns(images, index, np.float32, out=out)
-    assert np.shares_memory(x, out) and x.T.flags.c_contiguous
-    np.testing.assert_array_equal(x, datasets.columns(images, index, np.float32))
-    assert (out[n:] == -1).all()
-
-
-def test_columns_into_a_buffer_allocate_only_the_bytes():
-    images, index = np.zeros((1000, 784), np.uint8), np.arange(0, 1000, 2)
-    out = np.empty((500, 784), np.float32)
-    tracemalloc.start()
-    datasets.columns(images, index, np.float32, out=out)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1.2 * images[index].nbytes < out.nbytes / 2
-
-
-def test_float_images_are_used_as_they_are():
-    images = np.array([[0.5, -2.0], [300.0, 1e-3]])
-    np.testing.assert_array_equal(datasets.columns(images, np.array([1, 0]), np.float64), images[::-1].T)
-    assert datasets.columns(images, slice(0, 1), np.float32).dtype == np.float32
-
-
-@given(st.lists(st.integers(0, 9), max_size=20))
-def test_one_hot_columns_pick_the_labels(labels):
-    hot = datasets.one_hot(np.array(labels, np.uint8), 10, np.float32)
-    assert hot.shape == (10, len(labels)) and hot.dtype == np.float32
-    np.testing.assert_array_equal(np.arange(10) @ hot, labels)
-    np.testing.assert_array_equal((hot != 0).sum(0), 1)

@@ -1,7 +1,7 @@
-"""Data sets: found or fetched, verified, memory-mapped, split, and cut into columns.
+"""Load a data set: find its files or download them, verify them, and map them into memory.
 
-A published data set (:mod:`lrarun.data.published`) goes by its name. Any other is the path
-of a folder with the four IDX files under their usual names, or of a ``.npz`` file.
+A published data set (:mod:`lrarun.data.published`) goes by its name. Any other name is the path
+of a folder with the four IDX files under their usual names, or of an ``.npz`` file.
 """
 
 from __future__ import annotations
@@ -10,63 +10,40 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from lrarun.data import download, idx, locate, npz
+from lrarun.data.dataset import Dataset
 from lrarun.data.locate import Files
 from lrarun.data.published import FILES, PUBLISHED, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Published
 from lrarun.data.sources import Progress
-from lrarun.errors import DataError, UsageError
-from lrarun.nn.randomness import stream
+from lrarun.errors import DataError
 from lrarun.settings import UnknownName
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-# What messages call each part of a data set, by the IDX file that holds it.
+# What messages call each part of a data set; the keys are the names of the IDX files.
 IDX_NAMES = {file: file for file in FILES}
 NPZ_NAMES = dict(zip(FILES, npz.KEYS))
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Images as rows of pixels, and their labels.
-
-    Attributes:
-        name: a published name, or the user's folder's or file's own name.
-        train_images, test_images: ``(n, pixels)``; unsigned bytes, or floats to be used as they are.
-        train_labels, test_labels: ``(n,)``, unsigned bytes, from 0.
-        classes: 1 + the largest training label.
-        fingerprint: SHA-256 over the content, in hexadecimal.
-    """
-
-    name: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    classes: int
-    fingerprint: str
-
-
 def load(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Dataset:
-    """A data set by name or by path, fetched if it is a published one that is not here.
+    """Load a data set by name or path; download it if it is a published one that this machine lacks.
 
-    Raw files are memory-mapped where they are; compressed ones are unpacked into the
-    cache, so that all processes share one copy in memory.
+    Raw files are memory-mapped where they are. Compressed ones are unpacked into the cache
+    first. So all processes share one copy in memory.
 
     Args:
         name: ``mnist``, ``fashion-mnist``, or the path of a folder or ``.npz`` file.
         data_dir: where to look first, and where to put downloads; by default LRARUN_DATA_DIR, if set.
-        progress: told of downloads.
+        progress: receives the progress of downloads.
 
     Raises:
         DataError: there is no such data set, or its files are damaged.
-        FetchError: it could not be downloaded.
+        FetchError: the download failed.
     """
     if name in PUBLISHED:
         files = _obtain(PUBLISHED[name], data_dir, progress)
@@ -78,18 +55,18 @@ def load(name: str, data_dir: str | Path | None = None, progress: Progress | Non
 
 
 def load_to_train(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Dataset:
-    """As :func:`load`, with a warning if the images look like bytes that were stored as floats and not scaled.
+    """Load a data set as :func:`load` does, and warn of images that look like bytes stored as unscaled floats.
 
     Raises:
         DataError, FetchError: as :func:`load`.
     """
     dataset = load(name, data_dir, progress)
     images = dataset.train_images
-    # Values below 0 are of someone who has standardised them; a little above 1, of rounding.
+    # Values below 0 mean standardised images; a maximum just above 1 is rounding.
     if images.dtype.kind == "f" and images.min() >= 0 and images.max() > 1.01:
         LOG.warning(
             "lrarun: %s: the images are floats from %.6g to %.6g, and floats are used as they are. Rules expect"
-            " 0 to 1: divide by %.6g, or store unsigned bytes, which are divided by 255",
+            " 0 to 1: divide by %.6g, or store unsigned bytes, which lrarun divides by 255",
             name,
             images.min(),
             images.max(),
@@ -99,10 +76,12 @@ def load_to_train(name: str, data_dir: str | Path | None = None, progress: Progr
 
 
 def training_samples(name: str) -> int:
-    """How many training images a data set has: of a published one as published, else from its files' headers.
+    """Return how many training images a data set has, from the headers of its files alone.
+
+    A published data set needs no files: its size is known.
 
     Raises:
-        DataError: as :func:`load`, of what the headers tell.
+        DataError: there is no such data set, or a header shows that it is damaged.
     """
     if name in PUBLISHED:
         return PUBLISHED[name].shapes[TRAIN_IMAGES][0]
@@ -117,85 +96,40 @@ def training_samples(name: str) -> int:
 
 
 def fetch(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Path:
-    """The folder of a published data set's images, verified; as :func:`load`, without loading.
+    """Find or download a published data set, verify it, and return its folder.
 
     Raises:
         DataError: there is no published data set of that name, or its files are damaged.
-        FetchError: it could not be downloaded.
+        FetchError: the download failed.
     """
     return _obtain(_published(name), data_dir, progress)[TRAIN_IMAGES][0].parent
 
 
 def where(name: str, data_dir: str | Path | None = None) -> Path | None:
-    """The folder where a published data set is on this machine, verified, or None. Downloads nothing.
+    """Return the folder of a published data set on this machine, or None. Verify its files; download nothing.
 
     Raises:
-        DataError: there is no published data set of that name, or what is in the folder named is not sound.
+        DataError: there is no published data set of that name, or the files in ``data_dir`` are damaged.
     """
     files = locate.find(_published(name), locate.named_folder(data_dir))
     return files[TRAIN_IMAGES][0].parent if files else None
 
 
-def split(n: int, validation: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and of the validation samples, shapes ``(n - validation,)`` and ``(validation,)``.
-
-    Each is in ascending order. The validation samples are the first of a permutation
-    drawn from the seed's ``split`` stream: a larger validation set contains the smaller one.
-
-    Raises:
-        UsageError: ``validation`` leaves nothing to train on, or is negative.
-    """
-    if not 0 <= validation < n:
-        raise UsageError(f"validation: {validation} samples cannot be held out of {n}; give 0 to {n - 1}")
-    order = stream(seed, "split").permutation(n)
-    return np.sort(order[validation:]), np.sort(order[:validation])
-
-
-def columns(
-    images: np.ndarray, index: np.ndarray | slice, dtype: DTypeLike, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Chosen images as the columns of a matrix, bytes divided by 255.
-
-    Args:
-        images: ``(count, pixels)``.
-        index: which; n of them.
-        out: a buffer ``(n or more, pixels)`` of ``dtype`` to write into, for a loop that should not
-            allocate; the result is then a view of it.
-
-    Returns:
-        ``(pixels, n)``, a transposed view of rows: BLAS reads it as fast.
-    """
-    rows = images[index]
-    target = np.empty(rows.shape, dtype) if out is None else out[: len(rows)]
-    if rows.dtype == np.uint8:
-        np.divide(rows, 255, out=target, dtype=target.dtype)
-    else:
-        target[...] = rows
-    return target.T
-
-
-def one_hot(labels: np.ndarray, classes: int, dtype: DTypeLike) -> np.ndarray:
-    """Labels ``(n,)`` as unit columns, ``(classes, n)``."""
-    hot = np.zeros((classes, len(labels)), dtype)
-    hot[labels, np.arange(len(labels))] = 1
-    return hot
-
-
 def _own(name: str) -> Path:
-    """Where a data set of the user's own is: a folder, or an .npz file."""
-    path = Path(os.path.expanduser(name))  # of a user who is not here it leaves the ~, which Path's refuses
+    """Return the folder or the .npz file of a data set of the user's own."""
+    path = Path(os.path.expanduser(name))  # keeps "~nobody" as it is, where Path.expanduser raises
     if path.is_dir() or (path.suffix == ".npz" and path.exists()):
         return path
     if path.exists():
-        raise DataError(f"{path}: no data set, which is a folder with IDX files or an .npz file")
+        raise DataError(f"{path}: not a data set; a data set is a folder with IDX files, or an .npz file")
     if len(path.parts) > 1 or path.suffix == ".npz":
-        raise DataError(f"{path}: no such folder or file; a data set's path counts from the working folder")
+        raise DataError(f"{path}: no such folder or file; relative paths start at the working folder")
     unknown = UnknownName("data set", name, PUBLISHED)
-    raise DataError(f"{unknown} (and there is no folder of that name)")
+    raise DataError(f"{unknown} (and no folder has that name)")
 
 
 def _by_file(arrays: Mapping[str, T]) -> dict[str, T]:
-    """What an .npz file has by key, by the IDX file that holds the same."""
+    """Rename the parts of an .npz file to the IDX files that hold the same."""
     return {file: arrays[key] for file, key in zip(FILES, npz.KEYS)}
 
 
@@ -206,7 +140,7 @@ def _published(name: str) -> Published:
 
 
 def _obtain(dataset: Published, data_dir: str | Path | None, progress: Progress | None) -> Files:
-    """A published data set's files, downloaded if they are not here."""
+    """Return a published data set's files; download them if this machine lacks them."""
     named = locate.named_folder(data_dir)
     files = locate.find(dataset, named)
     if files is None:
@@ -244,28 +178,32 @@ def _dataset(name: str, source: Path, arrays: Mapping[str, np.ndarray], fingerpr
 
 
 def _check_shapes(source: Path, shapes: Mapping[str, tuple[int, ...]], names: Mapping[str, str] = IDX_NAMES) -> None:
-    """Raises a DataError, which calls the files by those names, unless images have one label each, and all one size."""
+    """Raise a DataError unless there is one label per image, and all images have one size.
+
+    Args:
+        names: what the message calls each file.
+    """
     for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)):
         if shapes[images][0] != shapes[labels][0]:
             raise DataError(
                 f"{source}: {shapes[images][0]} images in {names[images]} "
-                f"but {shapes[labels][0]} labels in {names[labels]}; there must be one each"
+                f"but {shapes[labels][0]} labels in {names[labels]}; every image needs one label"
             )
     train, test = (shapes[file][1:] for file in (TRAIN_IMAGES, TEST_IMAGES))
     if train != test:
         raise DataError(
             f"{source}: images in {names[TRAIN_IMAGES]} have the shape {train}, "
-            f"those in {names[TEST_IMAGES]} {test}; it must be the same"
+            f"images in {names[TEST_IMAGES]} the shape {test}; the shapes must be equal"
         )
 
 
 def _classes(source: Path, train_labels: np.ndarray, test_labels: np.ndarray) -> int:
     classes = int(train_labels.max()) + 1
     if classes < 2:
-        raise DataError(f"{source}: the training labels name one class only; there must be two or more")
+        raise DataError(f"{source}: all training labels name one class; a data set needs two or more")
     if test_labels.max() >= classes:
         raise DataError(
-            f"{source}: a test label is {test_labels.max()}, but the training labels end at "
-            f"{classes - 1}; no class may be in the test set alone"
+            f"{source}: a test label is {test_labels.max()}, but the largest training label is "
+            f"{classes - 1}; every class must have training images"
         )
     return classes
