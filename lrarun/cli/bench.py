@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrarun.cli.support.completing import optimizer_names, rules
-from lrarun.cli.support.options import WholeNumber
+from lrarun.cli.support.options import WholeNumber, json_option
 
 if TYPE_CHECKING:
     from lrarun.bench import Row
@@ -57,7 +57,7 @@ TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words, and how wide they
 @click.option("--images", default=60_000, show_default=True, type=WholeNumber(10), help="Training images.")
 @click.option("--jobs", default=2, show_default=True, type=WholeNumber(1), help="Processes of the estimates.")
 @click.option("--vs", type=click.Choice(["torch"]), help="Also time the same steps in PyTorch.")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of rows as JSON.")
+@json_option
 def bench(
     names: tuple[str, ...],
     depths: tuple[int, ...],
@@ -91,9 +91,9 @@ def bench(
     found: dict[Any, Any] = {}
     rows = measured(specs, images, seconds, vs, found if epochs else None)
     if as_json:
-        import json
+        from lrarun.cli.support.printing import print_json
 
-        click.echo(json.dumps(list(rows), indent=2))
+        print_json(list(rows))
     else:
         show(rows)
     if epochs:

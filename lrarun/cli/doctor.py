@@ -32,7 +32,8 @@ def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
       lrarun doctor --results /scratch/results
       lrarun doctor --json
     """
-    from lrarun.cli.support.printing import plural, print_json
+    from lrarun.cli.support.printing import print_json
+    from lrarun.report.wording import plural
     from lrarun.runs.doctor import BAD, examine
 
     checks = []

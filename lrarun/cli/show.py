@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -86,6 +86,8 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
 
 def state_of(found: Result) -> str:
     """The run's state, how far it came, how long it took, and what went wrong and where to read more of it."""
+    from lrarun.results.timing import duration
+
     record = found.record
     colour = {"finished": "green", "failed": "red", "diverged": "red"}.get(found.state, "yellow")
     words = [click.style(found.state, fg=colour), f"{record.get('epoch', 0)} of {found.spec.get('epochs', '?')} epochs"]
@@ -97,15 +99,6 @@ def state_of(found: Result) -> str:
     elif record.get("traceback"):
         lines.append(f"The traceback is in {found.folder / 'run.json'}; -v shows it here.")
     return "\n  ".join(lines)
-
-
-def duration(seconds: float) -> str:
-    """A time in the units that one would say it in."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes == 0:
-        return f"{seconds:.1f} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def origin(found: Result) -> list[tuple[str, str]]:
@@ -159,8 +152,3 @@ def can_print_braille() -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def scores_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries of a record that are results of a run."""
-    return {key: record[key] for key in ("best_epoch", *SCORES, "seconds") if key in record}

@@ -30,7 +30,8 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
       lrarun validate my.yaml --set algorithm.beta=0.2
       lrarun validate my.yaml --json
     """
-    from lrarun.cli.support.printing import plural, print_json
+    from lrarun.cli.support.printing import print_json
+    from lrarun.report.wording import plural
 
     reports = [report(path, overrides) for path in specs]
     if as_json:

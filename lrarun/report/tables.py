@@ -34,7 +34,7 @@ def render(cells: pd.DataFrame, format: str) -> str:
     if format == "json":
         return json.dumps(records(cells[list(COLUMNS)]), indent=2) + "\n"
     layout = {"text": text, "markdown": markdown, "latex": latex}[format]
-    return "\n".join(layout(number, table) for number, table in cells.groupby("table"))
+    return "\n".join(layout(number, table) for number, table in cells.groupby("table") if table["expected"].any())
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

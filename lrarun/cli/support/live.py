@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrarun.cli.support.behaviour import is_verbose
+from lrarun.report.wording import plural
 from lrarun.scheduling.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class View(Watcher):
         self.total, self.workers = len(self.to_come), workers or 0
         skipped = len(jobs) - self.total
         self.say(
-            f"{runs(self.total)} to train"
+            f"{plural(self.total, 'run')} to train"
             + (f", {skipped} done before" if skipped else "")
             + (f"; {processes(workers)}" if self.total and workers and workers > 1 else "")
         )
@@ -99,7 +100,7 @@ class View(Watcher):
         return self.courses[job.run_id]
 
     def waiting(self, jobs: Sequence[Job]) -> None:
-        self.say(f"waiting for {runs(len(jobs))} that other processes are training (Ctrl-C leaves them to it)")
+        self.say(f"waiting for {plural(len(jobs), 'run')} that other processes are training (Ctrl-C leaves them to it)")
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         self.courses.pop(job.run_id, None)
@@ -187,7 +188,9 @@ class Live(View):
         for job in to_come[:shown]:
             table.add_row(name(job, short=True), "", f"{job.epoch}/{job.spec.epochs}", "", "to come", style="dim")
         rest = f" ({len(to_come) - shown} more to come)" if len(to_come) > shown else ""
-        table.add_row(f"{self.done} of {runs(self.total)} done{rest}", "", "", "", self._left(courses, to_come))
+        table.add_row(
+            f"{self.done} of {plural(self.total, 'run')} done{rest}", "", "", "", self._left(courses, to_come)
+        )
         return table
 
     def _left(self, courses: list[Course], to_come: list[Job]) -> str:
@@ -217,11 +220,6 @@ def name(job: Job, short: bool = False) -> str:
     if not job.differs:
         return job.run_id
     return f"{job.run_id.rpartition('-')[0] if short else job.run_id} ({job.differs})"
-
-
-def runs(count: int) -> str:
-    """``1 run``, ``2 runs``."""
-    return "1 run" if count == 1 else f"{count} runs"
 
 
 def processes(count: int) -> str:

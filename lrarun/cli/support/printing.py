@@ -7,6 +7,7 @@ import json
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,8 +26,26 @@ def heading(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Data for programs, on stdout; dataclasses as mappings."""
+    """Print data for programs on stdout; dataclasses become objects."""
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def write(content: str | bytes, out: Path | None) -> None:
+    """Write to a file, whole or not at all; None or ``-`` is stdout.
+
+    Raises:
+        LrarunError: the file can't be written.
+    """
+    if out is None or str(out) == "-":
+        click.echo(content, nl=False)
+        return
+    from lrarun.errors import LrarunError
+    from lrarun.files import write_atomic
+
+    try:
+        write_atomic(out, content)
+    except OSError as error:
+        raise LrarunError(f"{out}: cannot be written: {error.strerror}") from error
 
 
 def plain(value: Any) -> Any:
@@ -48,11 +67,6 @@ def wrapped(text: str, indent: int = 0) -> str:
     )
 
 
-def shortened(text: str, most: int = 60) -> str:
-    """The beginning of a text, on one line, cut between words."""
-    return textwrap.shorten(text, most, placeholder=" ...") if len(text) > most or "\n" in text else text
-
-
 def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
     """Rows of two texts, the second wrapped beside the first, or below it where that would leave it too little room."""
     rows = list(rows)
@@ -65,11 +79,6 @@ def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
         lines.append((" " * indent + name).ljust(first) + body[0])
         lines += [" " * first + line for line in body[1:]]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 run``, ``2 runs``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def size(count: float) -> str:

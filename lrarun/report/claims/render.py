@@ -12,23 +12,23 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from lrarun.report.cells import MISSING
-from lrarun.report.claims.check import FAILS, HOLDS, VERDICTS, Checked, Comparison
+from lrarun.report.claims.claim import FAILS, HOLDS, VERDICTS, CheckedClaim, Comparison
 from lrarun.report.statistics import CONFIDENCE
 
 WIDTH = 118
 
 
-def render_claims(checked: Sequence[Checked], format: str) -> str:
+def render_claims(checked: Sequence[CheckedClaim], format: str) -> str:
     """Claims with their verdicts, from :func:`lrarun.report.claims.check.check`, as ``text`` or ``json``."""
     return as_json(checked) if format == "json" else as_text(checked)
 
 
-def comparisons_made(checked: Sequence[Checked]) -> int:
+def comparisons_made(checked: Sequence[CheckedClaim]) -> int:
     """Over how many comparisons the p values are corrected."""
     return sum(part.p is not None for one in checked for part in one.comparisons)
 
 
-def as_json(checked: Sequence[Checked]) -> str:
+def as_json(checked: Sequence[CheckedClaim]) -> str:
     """``{level, comparisons, claims: [{id, says, where, verdict, comparisons: [...]}]}``."""
     claims = [
         {
@@ -52,7 +52,7 @@ def tally(verdicts: Sequence[str]) -> str:
     return ", ".join(f"{counts[name]} {names[name]}" for name in VERDICTS if counts[name])
 
 
-def as_text(checked: Sequence[Checked]) -> str:
+def as_text(checked: Sequence[CheckedClaim]) -> str:
     """Every claim with its comparisons, then how many hold."""
     parts = [f"{len(checked)} claims: {tally([one.verdict for one in checked])}."]
     if any(part.verdict != MISSING for one in checked for part in one.comparisons):
@@ -64,12 +64,12 @@ def as_text(checked: Sequence[Checked]) -> str:
     return "\n\n".join([*map(claim_text, checked), textwrap.fill(" ".join(parts), WIDTH)]) + "\n"
 
 
-def over_seeds(checked: Sequence[Checked]) -> bool:
+def over_seeds(checked: Sequence[CheckedClaim]) -> bool:
     """Whether a number says over how many seeds it is."""
     return any(re.search(r"\[\d+\]", part.numbers) for one in checked for part in one.comparisons)
 
 
-def claim_text(one: Checked) -> str:
+def claim_text(one: CheckedClaim) -> str:
     """One claim: verdict, statement, tally, and a line per comparison that has results."""
     claim = one.claim
     head = textwrap.fill(f"{one.verdict.upper():<13} {claim.says} ({claim.where})", WIDTH, subsequent_indent=" " * 14)
@@ -100,7 +100,7 @@ def p_text(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p {p:.3f}" if p < 0.1 else f"p {p:.2f}"
 
 
-def lacking(one: Checked) -> list[str]:
+def lacking(one: CheckedClaim) -> list[str]:
     """What a claim lacks: the first things, and where they come from."""
     missing = list(dict.fromkeys(part.lacking for part in one.comparisons if part.verdict == MISSING))
     if not missing:

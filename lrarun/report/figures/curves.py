@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lrarun.report.figures.layout import legend_below, over_epochs, panels, reference, unique
-from lrarun.report.figures.series import PANEL, Line, layers, legend_names, over_seeds, shared, subject, variants
+from lrarun.report.figures.series import PANEL, Line, legend_names, over_seeds, shared, subject, variants
 from lrarun.report.figures.style import GREY, dataset_title, line_style, look
+from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
             plot(places[place], line, curve, text, **keywords)
             drawn.add(place)
     for (row, column), panel in places.items():
-        panel.set_title(f"{dataset_title(row)}, {layers(column)}")
+        panel.set_title(f"{dataset_title(row)}, {plural(column, 'layer')}")
         if (row, column) not in drawn:
             panel.text(0.5, 0.5, "no runs", transform=panel.transAxes, ha="center", color=GREY)
         if column == columns[0]:

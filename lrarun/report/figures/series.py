@@ -11,6 +11,7 @@ import pandas as pd
 
 from lrarun.report.cells import MISSING, by_settings, flat, one_per_seed, progress, settings
 from lrarun.report.figures.style import dataset_title, named, plain_title, title_of
+from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, Result, read_log
 
 # What a panel of a figure is of.
@@ -112,17 +113,12 @@ def variants(specs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ()) -> l
 def setting_text(key: str, value: Any) -> str:
     """A setting in a legend: a name alone, a number with what it is of."""
     if key == "depth":
-        return layers(value)
+        return plural(value, "layer")
     if key == "dataset":
         return dataset_title(value)
     if key.endswith(".name"):
         return named(value)
     return f"{key.rpartition('.')[2].replace('_', ' ')} {value}"
-
-
-def layers(depth: int) -> str:
-    """``1 layer``, ``3 layers``."""
-    return f"{depth} layer{'' if depth == 1 else 's'}"
 
 
 def legend_names(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], apart: Sequence[str]) -> list[str]:
@@ -141,7 +137,7 @@ def shared(specs: Sequence[Mapping[str, Any]]) -> list[str]:
 def subject(specs: Sequence[Mapping[str, Any]]) -> str:
     """What all specs are of: ``MNIST, 2 hidden layers``."""
     dataset, depth = (specs[0][key] for key in PANEL)
-    texts = {"dataset": dataset_title(dataset), "depth": layers(depth).replace("layer", "hidden layer")}
+    texts = {"dataset": dataset_title(dataset), "depth": plural(depth, "hidden layer")}
     return ", ".join(texts[key] for key in shared(specs))
 
 
@@ -150,5 +146,5 @@ def descriptions(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) 
     found = []
     for spec, variant in zip(specs, variants(specs, PANEL)):
         title, dataset = plain_title(spec["algorithm"]["name"], titles), dataset_title(spec["dataset"])
-        found.append(", ".join(filter(None, (title, layers(spec["depth"]), dataset, variant))))
+        found.append(", ".join(filter(None, (title, plural(spec["depth"], "layer"), dataset, variant))))
     return found

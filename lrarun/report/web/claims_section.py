@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lrarun.report.cells import MISSING
-from lrarun.report.claims.check import Checked, Comparison
+from lrarun.report.claims.claim import CheckedClaim, Comparison
 from lrarun.report.claims.render import comparisons_made, p_text, tally
-from lrarun.report.web.markup import Html, badge, caption, heads, plural, scrolled, tag
+from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
+from lrarun.report.wording import plural
 
 HEADS = ("Comparison", "Verdict", "Ours", "Paper", "p")
 
 
-def claims_section(checked: Sequence[Checked]) -> Html:
+def claims_section(checked: Sequence[CheckedClaim]) -> Html:
     """All claims, each to be opened."""
     made = comparisons_made(checked)
     corrected = f"; p values are two-sided and Holm-corrected over {plural(made, 'comparison')}" if made else ""
@@ -23,7 +24,7 @@ def claims_section(checked: Sequence[Checked]) -> Html:
     return tag("div", tag("p", intro), *(claim_details(one, f"claim-{at}") for at, one in enumerate(checked)))
 
 
-def claim_details(one: Checked, id: str) -> Html:
+def claim_details(one: CheckedClaim, id: str) -> Html:
     """One claim."""
     claim = one.claim
     summary = tag("summary", badge(one.verdict), " ", claim.says, " ", tag("small", f"({claim.where})"))
@@ -42,7 +43,7 @@ def comparisons(parts: Sequence[Comparison], id: str) -> Html:
     return scrolled(table, id)
 
 
-def lacking(one: Checked) -> Html:
+def lacking(one: CheckedClaim) -> Html:
     """What the claim lacks, and where that comes from."""
     missing = list(dict.fromkeys(part.lacking for part in one.comparisons if part.verdict == MISSING))
     if not missing:

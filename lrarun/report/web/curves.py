@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from lrarun.paper import DATASETS, MODELS, Key, printed_cells
 from lrarun.report.cells import Settings, Wanted, by_settings, key_of, one_per_seed, progress, settings
-from lrarun.report.figures.series import PANEL, layers, legend_names
+from lrarun.report.figures.series import PANEL, legend_names
 from lrarun.report.figures.style import dataset_title, named, title_of
+from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, Result, read_log
 
 # What keeps the page small however many runs there are; the page says where it did.
@@ -84,7 +85,7 @@ class Panel:
 
 def place_name(dataset: str, depth: int) -> str:
     """``MNIST, 3 layers``."""
-    return f"{dataset_title(dataset)}, {layers(depth)}"
+    return f"{dataset_title(dataset)}, {plural(depth, 'layer')}"
 
 
 def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> list[Panel]:

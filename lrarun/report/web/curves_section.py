@@ -8,7 +8,8 @@ from lrarun.report.figures.style import dataset_title
 from lrarun.report.web.charts import POINTS, Scale, chart, dashes_of, sample, states_text
 from lrarun.report.web.colours import line_colours
 from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Curve, Panel
-from lrarun.report.web.markup import Html, caption, heads, plural, scrolled, tag
+from lrarun.report.web.markup import Html, caption, heads, scrolled, tag
+from lrarun.report.wording import plural
 
 EPOCHS = (1, 5, 10, 20, 50, 100, 200, 500, 1000)
 # Curves beyond these are drawn but have no switch.

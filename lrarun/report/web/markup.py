@@ -80,8 +80,3 @@ def caption(content: Any, id: str | None = None) -> Html:
 def heads(names: Iterable[Any]) -> Html:
     """A table's head of one row."""
     return tag("thead", tag("tr", *(tag("th", name, scope="col") for name in names)))
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 run``, ``2 runs``, ``10,000 runs``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

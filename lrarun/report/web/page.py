@@ -12,8 +12,8 @@ import pandas as pd
 from lrarun import __version__
 from lrarun.paper import Key
 from lrarun.report.cells import Wanted
-from lrarun.report.claims.check import VERDICTS as CLAIM_VERDICTS
-from lrarun.report.claims.check import Checked
+from lrarun.report.claims.claim import VERDICTS as CLAIM_VERDICTS
+from lrarun.report.claims.claim import CheckedClaim
 from lrarun.report.verdicts import VERDICTS
 from lrarun.report.web.claims_section import claims_section
 from lrarun.report.web.curves import panels
@@ -48,7 +48,7 @@ class Contents:
     runs: Sequence[Result]
     wanted: Mapping[Key, Wanted]
     titles: Mapping[str, str]
-    checked: Sequence[Checked] = ()
+    checked: Sequence[CheckedClaim] = ()
     pictures: Sequence[Picture] = ()
     only: Sequence[str] = ()
 

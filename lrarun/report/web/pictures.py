@@ -11,6 +11,7 @@ from pathlib import Path
 from lrarun.errors import UsageError
 from lrarun.report.web.markup import Html, tag
 
+FIGURES = "figures"  # the folder in a results folder that `lrarun figure` writes into
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 # An SVG larger than this is passed over for the PNG of the same name, if there is one.
 COMFORTABLE = 300_000

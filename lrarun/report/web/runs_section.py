@@ -10,7 +10,8 @@ from typing import Any
 from lrarun.paper import Key
 from lrarun.report.cells import Wanted, flat, left_out, settings
 from lrarun.report.web.curves import place_name, place_order
-from lrarun.report.web.markup import Html, caption, hidden, plural, tag
+from lrarun.report.web.markup import Html, caption, hidden, tag
+from lrarun.report.wording import plural, shortened
 from lrarun.results.read import STATES, Result
 
 # More would make a page that telephones cannot hold.
@@ -57,7 +58,7 @@ def departing(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: Mapp
     if not counts:
         return []
     common = counts.most_common(EXAMPLES)
-    items = [tag("li", f"{plural(count, 'run')}: {shortened(words)}") for words, count in common]
+    items = [tag("li", f"{plural(count, 'run')}: {shortened(words, LONGEST)}") for words, count in common]
     rest = len(counts) - len(common)
     if rest > 0:
         items.append(tag("li", f"and {plural(rest, 'more setting')}"))
@@ -75,7 +76,7 @@ def run_details(run: Result) -> Html:
     """One run, as a table to be opened."""
     summary = tag("summary", tag("code", run.run_id), " ", tag("small", headline(run)))
     rows = [
-        tag("tr", tag("th", name, scope="row"), tag("td", shortened(value)))
+        tag("tr", tag("th", name, scope="row"), tag("td", shortened(value, LONGEST)))
         for name, value in facts(run).items()
         if value
     ]
@@ -166,8 +167,3 @@ def resumed(later: Any) -> str:
     if not isinstance(later, list):
         return ""
     return "; ".join(pairs(flat(entry)) for entry in later if isinstance(entry, Mapping))
-
-
-def shortened(value: str) -> str:
-    """A text, or its beginning."""
-    return value if len(value) <= LONGEST else f"{value[:LONGEST]}… ({len(value):,} characters)"

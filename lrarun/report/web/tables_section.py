@@ -8,9 +8,9 @@ import pandas as pd
 
 from lrarun.paper import DATASETS, OPTIMIZERS
 from lrarun.report import comparison
-from lrarun.report.figures.series import layers
 from lrarun.report.tables import corner, fixed, labels, legend, marks, subject
 from lrarun.report.web.markup import Html, badge, caption, heads, hidden, scrolled, tag
+from lrarun.report.wording import plural
 
 NOTHING = "–"
 MEANINGS = {
@@ -39,7 +39,7 @@ def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
     by_optimizer = number == 3
     rows = cells["dataset"].map(DATASETS) if by_optimizer else labels(cells)
     groups = cells["optimizer"] if by_optimizer else cells["depth"]
-    titles = OPTIMIZERS if by_optimizer else {depth: layers(depth) for depth in sorted(groups.unique())}
+    titles = OPTIMIZERS if by_optimizer else {depth: plural(depth, "layer") for depth in sorted(groups.unique())}
     found = {place: cell for place, (_, cell) in zip(zip(rows, groups), cells.iterrows())}
     body = [
         tag("tr", tag("th", model_name(row), scope="row"),
