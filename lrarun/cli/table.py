@@ -75,7 +75,7 @@ def mention_left_out(found: Tables) -> None:
         say(
             f"left out: {plural(found.left_out.total(), 'run')} whose settings differ from the paper's protocol"
             f" (e.g. {example});"
-            " to show them, name their spec file: lrarun table --spec experiments/quick.yaml"
+            " to show them, name their spec file, as in: lrarun table --spec experiments/quick.yaml"
         )
 
 
