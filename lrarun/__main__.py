@@ -12,7 +12,7 @@ os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 
 
 def main() -> None:
-    """Runs the command line; exits with its code."""
+    """Run the command line and exit with its code."""
     from lrarun.cli import main as command
     from lrarun.cli.support.behaviour import Forgiving
 

@@ -181,7 +181,6 @@ def test_a_file_that_cannot_be_written_is_said_to_be_one(call, results, tmp_path
 
 @pytest.mark.parametrize("number", [None, 1, 3])
 def test_the_tables_are_those_of_the_command(call, results, number):
-    """The fabricated runs are not the paper's protocol; a spec file asks for them."""
     arguments = [] if number is None else [number]
     done = call("table", *arguments, "--format", "csv", "--results", results)
     frame = lrarun.table(results, number)

@@ -46,7 +46,7 @@ def html_report(
 
 
 def _names(given: SpecLike) -> list[str]:
-    """The page's name for an argument that it is confined to: the file, or the run's id."""
+    """Return the page's name for an argument that it is confined to: the file, or the run's id."""
     return [str(given)] if isinstance(given, str | Path) else [spec.run_id for spec in specs_of(given)]
 
 

@@ -102,7 +102,7 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and exits: messages to stderr, codes as in the README."""
+    """Run the command line and exit: messages to stderr, codes as in the README."""
     try:
         code = cli(args=arguments, standalone_mode=False, prog_name=PROGRAM)
         sys.exit(code or 0)
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def unexpected(error: Exception) -> str:
-    """What to say of a failure that no message was written for."""
+    """Return the message for a failure that no message was written for."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):

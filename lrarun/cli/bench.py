@@ -103,7 +103,7 @@ def bench(
 def measured(
     specs: Sequence[Spec], images: int, seconds: float, vs: str | None, found: dict[Any, Any] | None
 ) -> Iterator[Row]:
-    """One row per spec as they come; the times of epochs also go into ``found``, if there is one."""
+    """Yield one row per spec as it is measured; also store the times of epochs in ``found``, if given."""
     from lrarun.bench import step_row
     from lrarun.bench.data import synthetic
     from lrarun.bench.epochs import configuration, time_epochs
@@ -123,7 +123,7 @@ def measured(
 
 
 def show(rows: Iterator[Row]) -> None:
-    """Prints each row as soon as it is there."""
+    """Print each row as soon as it is measured."""
     for number, row in enumerate(rows):
         if number == 0:
             click.echo("  ".join(_cell(name, name) for name in row))
@@ -131,7 +131,7 @@ def show(rows: Iterator[Row]) -> None:
 
 
 def _cell(name: str, value: Any) -> str:
-    """A value, or a column's name, as wide as the column."""
+    """Return a value, or a column's name, padded to the column's width."""
     if name in TEXTS:
         return value.ljust(TEXTS[name])
     text = f"{value:.{DECIMALS[name]}f}" if isinstance(value, float) else str("" if value is None else value)
@@ -139,7 +139,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def show_estimates(found: dict[Any, Any], jobs: int, err: bool) -> None:
-    """Prints how long the paper's tables take, of those that everything was timed for."""
+    """Print how long the paper's tables take, for the tables whose every run was timed."""
     from lrarun.bench.epochs import estimates
 
     for number, estimate in enumerate(estimates(found, jobs)):

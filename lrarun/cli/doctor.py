@@ -49,7 +49,7 @@ def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
 
 
 def line(check: Check) -> str:
-    """One check as text: state, name, what was found, and below it what to do."""
+    """Return one check as text: state, name, finding, and advice below."""
     from lrarun.cli.support.printing import wrapped
 
     state = click.style(check.state.ljust(4), fg=COLOURS[check.state], bold=check.state == "bad")

@@ -65,7 +65,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
 
 
 def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
-    """All that there is to see of a run."""
+    """Return the page about a run."""
     from lrarun.cli.support.printing import columns, flow, heading
 
     parts = [f"{heading(found.run_id)}\n  {state_of(found)}"]
@@ -85,7 +85,7 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
 
 
 def state_of(found: Result) -> str:
-    """The run's state, how far it came, how long it took, and what went wrong and where to read more of it."""
+    """Return the run's state, epochs done, duration, and for a failure the reason and where to read more."""
     from lrarun.results.timing import duration
 
     record = found.record
@@ -102,7 +102,7 @@ def state_of(found: Result) -> str:
 
 
 def origin(found: Result) -> list[tuple[str, str]]:
-    """Where and from what the numbers came."""
+    """Return where the numbers come from: versions, machine, data."""
     record, made = found.record, found.record.get("provenance") or {}
     blas = made.get("blas") or {}
     commit = made.get("git_commit") and made["git_commit"][:12] + " with changes" * bool(made.get("git_dirty"))
@@ -126,7 +126,7 @@ def origin(found: Result) -> list[tuple[str, str]]:
 
 
 def curve(log: Sequence[Mapping[str, float]]) -> str:
-    """The validation error and the losses by epoch, to fit the terminal."""
+    """Return charts of the validation error and the losses by epoch, sized for the terminal."""
     from lrarun.cli.support.terminal_chart import Chart, draw
 
     size = shutil.get_terminal_size()
@@ -141,12 +141,12 @@ def curve(log: Sequence[Mapping[str, float]]) -> str:
 
 
 def paint(text: str, number: int) -> str:
-    """A series' characters in its colour."""
+    """Return a series' characters in its colour."""
     return click.style(text, fg=COLOURS[number % len(COLOURS)])
 
 
 def can_print_braille() -> bool:
-    """Whether stdout's encoding has these characters."""
+    """Return whether stdout's encoding has braille characters."""
     try:
         "\u28ff".encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

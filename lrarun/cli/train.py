@@ -110,7 +110,7 @@ def train(
 
 
 def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
-    """What would happen with each run, and a line on all of them."""
+    """Print what would happen with each run, and a line on all of them."""
     from lrarun.cli.support.live import processes
     from lrarun.results.timing import duration, makespan
     from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds

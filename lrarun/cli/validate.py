@@ -47,7 +47,7 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
 
 def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
-    """What is to be said of one file; ``message`` is the mistakes as text."""
+    """Return the report on one file; ``message`` has the mistakes as text."""
     from lrarun.specs.spec import load_specs
 
     found: dict[str, Any] = {"file": str(path), "valid": True, "runs": [], "problems": [], "message": ""}

@@ -74,7 +74,7 @@ def flat(spec: Mapping[str, Any], prefix: str = "") -> dict[str, Hashable]:
 
 
 def well_formed(results: Iterable[Result]) -> list[Result]:
-    """Those whose spec says which experiment they are of; other folders are not ours."""
+    """Return the results whose spec names an experiment; other folders are no runs of lrarun."""
 
     def names_experiment(spec: Any) -> bool:
         try:
@@ -87,7 +87,7 @@ def well_formed(results: Iterable[Result]) -> list[Result]:
 
 
 def settings(spec: Mapping[str, Any]) -> Settings:
-    """What two runs must share to be repetitions of one another."""
+    """Return the settings that two runs must share to be repetitions of one another."""
     return frozenset(flat(spec).items())
 
 
@@ -102,7 +102,7 @@ def differences(spec: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def key_of(spec: Mapping[str, Any], titles: Mapping[str, str]) -> Key:
-    """The experiment that a resolved spec belongs to.
+    """Return the experiment that a resolved spec belongs to.
 
     Args:
         spec: a resolved spec.
@@ -113,7 +113,7 @@ def key_of(spec: Mapping[str, Any], titles: Mapping[str, str]) -> Key:
 
 
 def wanted_by(specs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> dict[Key, Wanted]:
-    """The cells that a list of resolved specs fills.
+    """Return the cells that a list of resolved specs fills.
 
     Raises:
         UsageError: if two specs that differ in more than the seed fall in one cell, or
@@ -160,7 +160,7 @@ class Summary:
 
 
 def score(result: Result, name: str) -> float | None:
-    """An error of a finished run in percent, or None where the run has none."""
+    """Return an error of a finished run in percent, or None where the run has none."""
     value = result.record.get(name)
     if not result.finished or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
@@ -168,7 +168,7 @@ def score(result: Result, name: str) -> float | None:
 
 
 def progress(result: Result) -> str:
-    """How far a run without a score came, as ``running 34/100`` or ``diverged at 12``."""
+    """Return how far a run without a score came, as ``running 34/100`` or ``diverged at 12``."""
     epoch = result.record.get("epoch", 0)
     if result.finished:
         return "no score"
@@ -180,7 +180,7 @@ def progress(result: Result) -> str:
 
 
 def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
-    """Seed -> its run; of two with the same settings (one with probes), the one that came further."""
+    """Return each seed's run; of two with the same settings (one with probes), the one with more progress."""
     chosen: dict[Any, Result] = {}
     for result in results:
         seed = result.spec.get("seed")
@@ -190,12 +190,12 @@ def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
 
 
 def reached(result: Result) -> tuple[bool, float]:
-    """Orders runs by how much there is of them."""
+    """Return a key that orders runs by progress."""
     return score(result, "test_error") is not None, result.record.get("epoch") or 0
 
 
 def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Container[str] = ()) -> Summary:
-    """The cell that runs of one setting make, over those seeds, or over all there are; ``stale`` ones are counted."""
+    """Average the runs of one setting over the given seeds, or over all; count those in ``stale``."""
     by_seed = one_per_seed(results)
     chosen = by_seed.values() if seeds is None else [by_seed[seed] for seed in sorted(seeds & by_seed.keys())]
     done = [run for run in chosen if score(run, "test_error") is not None]
@@ -218,7 +218,7 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
 
 
 def by_settings(results: Iterable[Result]) -> dict[Settings, list[Result]]:
-    """Runs grouped with their repetitions."""
+    """Group runs with their repetitions."""
     groups: dict[Settings, list[Result]] = defaultdict(list)
     for result in results:
         groups[settings(result.spec)].append(result)
@@ -226,7 +226,7 @@ def by_settings(results: Iterable[Result]) -> dict[Settings, list[Result]]:
 
 
 def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Container[str] = ()) -> pd.DataFrame:
-    """One row per printed cell, then one per experiment that the paper does not have.
+    """Return one row per printed cell, then one per experiment that the paper does not have.
 
     Args:
         results: all runs there are.
@@ -252,7 +252,7 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Contain
 def row(
     cell: Printed, wanted: Wanted | None, groups: Mapping[Settings, Sequence[Result]], stale: Container[str]
 ) -> dict[str, Any]:
-    """One cell's row of :func:`fill`."""
+    """Return one cell's row of :func:`fill`."""
     found = summarize(groups.get(settings(wanted.spec), ()), wanted.seeds, stale) if wanted else Summary()
     values = (
         cell.table,
@@ -277,7 +277,7 @@ def row(
 
 
 def left_out(results: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> Counter[str]:
-    """Runs that belong to a wanted experiment but have other settings, by how they differ."""
+    """Count the runs that belong to a wanted experiment but have other settings, by how they differ."""
     counts: Counter[str] = Counter()
     expected = {key: settings(want.spec) for key, want in wanted.items() if want.spec}
     for result in results:

@@ -24,7 +24,7 @@ LOGGER = logging.getLogger("lrarun")
 
 
 def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Decides on colour for this command and those below; what is not said leaves it as it is."""
+    """Decide on colour for this command and its subcommands; without the option, keep the present choice."""
     if value is None and ctx.parent is not None:
         return
     if value == "always":
@@ -38,7 +38,7 @@ def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-    """Remembers that only what goes wrong is to be said; also the value, if it was said before."""
+    """Record --quiet; return whether it was given here or before."""
     if value:
         ctx.meta[QUIET] = True
         configure_logging(ctx)
@@ -46,7 +46,7 @@ def set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
 
 
 def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
-    """Remembers how much more is to be said."""
+    """Record how often --verbose was given."""
     if value:
         ctx.meta[VERBOSE] = ctx.meta.get(VERBOSE, 0) + value
     if value or ctx.parent is None:
@@ -54,7 +54,7 @@ def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
 
 
 def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
-    """Names plugin files to this process, and to those that it starts, beside any that are named already."""
+    """Register plugin files for this process and its children, after those registered already."""
     if value:
         before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part]
         files = [os.path.abspath(path) for path in [*before, *map(str, value)]]
@@ -62,18 +62,18 @@ def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, .
 
 
 def is_quiet(ctx: click.Context | None = None) -> bool:
-    """Whether --quiet stands before or after the command."""
+    """Return whether --quiet stands before or after the command."""
     ctx = ctx or click.get_current_context(silent=True)
     return bool(ctx and ctx.meta.get(QUIET))
 
 
 def is_verbose() -> bool:
-    """Whether details are wanted, such as where in the code something failed."""
+    """Return whether details are wanted, such as where in the code something failed."""
     return LOGGER.isEnabledFor(logging.INFO)
 
 
 def say(text: str) -> None:
-    """A message that is not data: to stderr, unless --quiet."""
+    """Print a message that is not data to stderr, unless --quiet."""
     if not is_quiet():
         click.echo(text, err=True)
 
@@ -86,7 +86,7 @@ class ToStderr(logging.Handler):
 
 
 def configure_logging(ctx: click.Context) -> None:
-    """Sets what of the library's log is shown: warnings, with -v what it does, with -vv all."""
+    """Set which of the library's log records are shown: warnings; with -v also info; with -vv all."""
     if not any(isinstance(handler, ToStderr) for handler in LOGGER.handlers):
         LOGGER.addHandler(ToStderr())
         LOGGER.propagate = False
@@ -95,7 +95,7 @@ def configure_logging(ctx: click.Context) -> None:
 
 
 def global_options(hidden: bool = False) -> list[click.Option]:
-    """Fresh copies of the options that hold everywhere; the hidden ones read no environment."""
+    """Return fresh copies of the options that every command has; the hidden copies read no environment."""
     shown: dict[str, Any] = {"hidden": True} if hidden else {"show_envvar": True}
     envvar = None if hidden else "LRARUN_COLOR"
     return [
@@ -146,7 +146,7 @@ class SuggestingGroup(click.Group):
     """A group that meets an unknown command with the nearest one."""
 
     def resolve_command(self, ctx, args):
-        """The command that is asked for; fails with the nearest name where there is none of that name."""
+        """Return the command asked for; fail with the nearest name if there is none."""
         known = self.get_command(ctx, args[0]) is not None or args[0].startswith("-")
         close = "" if known or ctx.resilient_parsing else nearest(args[0], self.list_commands(ctx))
         if close:
@@ -155,7 +155,7 @@ class SuggestingGroup(click.Group):
 
 
 def with_global_options(command: click.Command) -> click.Command:
-    """The command, and those below it, knowing the options that hold everywhere."""
+    """Add the global options to a command and its subcommands, and return it."""
     known = {spelling for param in command.params for spelling in param.opts}
     command.params += [option for option in global_options(hidden=True) if not known & set(option.opts)]
     if isinstance(command, click.Group):
@@ -166,7 +166,7 @@ def with_global_options(command: click.Command) -> click.Command:
 
 @contextlib.contextmanager
 def unread_output_is_fine() -> Iterator[None]:
-    """Ends the command well if nobody reads its output any more, as in ``lrarun table | head -1``."""
+    """End the command with code 0 if nobody reads its output any more, as in ``lrarun table | head -1``."""
     try:
         yield
     except BrokenPipeError:
@@ -186,12 +186,12 @@ class Forgiving:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Writes text, or nothing."""
+        """Write text, or drop it if nobody reads."""
         with contextlib.suppress(BrokenPipeError):
             return self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flushes what can be."""
+        """Flush, if somebody reads."""
         with contextlib.suppress(BrokenPipeError):
             self._stream.flush()

@@ -11,7 +11,7 @@ from lrarun.data.sources import Progress
 
 
 def download_progress(quiet: bool = False) -> Progress:
-    """What suits stderr as it is now."""
+    """Return the progress display that suits stderr."""
     if quiet:
         return Progress()
     return Bar() if sys.stderr.isatty() else Lines()

@@ -41,11 +41,11 @@ class Course:
 
     @property
     def epochs(self) -> int:
-        """Epochs in all."""
+        """Return the epochs that the run is to have."""
         return self.job.spec.epochs
 
     def seconds_left(self) -> float | None:
-        """From its own pace, or from the plan as long as it has none."""
+        """Estimate the remaining time from the run's own pace, or from the plan while it has none."""
         done = self.epoch + self.part - self.first
         if done <= 0:
             return self.job.seconds
@@ -111,11 +111,11 @@ class View(Watcher):
 
     @property
     def done(self) -> int:
-        """Runs that came to an end."""
+        """Return how many runs have ended."""
         return self.total - len(self.courses) - len(self.to_come)
 
     def say(self, text: str) -> None:
-        """One line on stderr."""
+        """Print one line on stderr."""
         click.echo(text, err=True)
 
 
@@ -167,7 +167,7 @@ class Live(View):
         self._live.stop()
 
     def say(self, text: str) -> None:
-        """One line above the table."""
+        """Print one line above the table."""
         self.console.print(text, markup=False, highlight=False)
 
     def _table(self) -> Table:
@@ -204,7 +204,7 @@ class Live(View):
 
 
 def view(quiet: bool) -> AbstractContextManager[Watcher]:
-    """The watcher that suits stderr as it is now."""
+    """Return the watcher that suits stderr."""
     if quiet:
         return nullcontext(Watcher())
     if not sys.stderr.isatty():
@@ -216,14 +216,14 @@ def view(quiet: bool) -> AbstractContextManager[Watcher]:
 
 
 def name(job: Job, short: bool = False) -> str:
-    """A run's id and, where others read alike, in what it differs; that in place of the digest if it is to be short."""
+    """Return a run's id with the settings that tell it from similar ids; if short, these in place of the digest."""
     if not job.differs:
         return job.run_id
     return f"{job.run_id.rpartition('-')[0] if short else job.run_id} ({job.differs})"
 
 
 def processes(count: int) -> str:
-    """``1 process``, ``2 processes``; more than there are cores, with what comes of it."""
+    """Return ``1 process``, ``2 processes``; beyond the number of cores, with a warning that this gains nothing."""
     from lrarun.scheduling.processes import cores
 
     said, own = "1 process" if count == 1 else f"{count} processes", cores()
@@ -233,7 +233,7 @@ def processes(count: int) -> str:
 
 
 def left(course: Course) -> str:
-    """A run's time left, in words."""
+    """Return a run's remaining time in words."""
     from lrarun.results.timing import duration
 
     seconds = course.seconds_left()
@@ -241,7 +241,7 @@ def left(course: Course) -> str:
 
 
 def epochs_done(outcome: Outcome) -> str:
-    """How far a run came, in words."""
+    """Return how far a run came, in words."""
     from lrarun.scheduling.plan import where
 
     epoch = outcome.result.record.get("epoch", 0) if outcome.result is not None else 0
@@ -249,7 +249,7 @@ def epochs_done(outcome: Outcome) -> str:
 
 
 def ending(outcome: Outcome, name: str) -> str:
-    """How a run of that name ended, in a line."""
+    """Return one line on how a run ended."""
     if outcome.state == "interrupted":
         return f"{name}: interrupted {epochs_done(outcome)}"
     if outcome.state != "finished" or outcome.result is None:

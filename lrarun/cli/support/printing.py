@@ -16,12 +16,12 @@ WIDEST = 100  # columns of running text; longer lines are hard to read
 
 
 def width() -> int:
-    """Columns to fill: the terminal's, if it is not very wide."""
+    """Return the columns to fill: the terminal's, up to :data:`WIDEST`."""
     return max(40, min(WIDEST, shutil.get_terminal_size().columns))
 
 
 def heading(text: str) -> str:
-    """A line above a block."""
+    """Return a line to stand above a block."""
     return click.style(text, bold=True)
 
 
@@ -49,7 +49,7 @@ def write(content: str | bytes, out: Path | None) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: dataclasses and mappings as objects, sequences as lists, the rest as text."""
+    """Return a value as JSON has it: dataclasses and mappings as objects, sequences as lists, the rest as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -60,7 +60,7 @@ def plain(value: Any) -> Any:
 
 
 def wrapped(text: str, indent: int = 0) -> str:
-    """One paragraph, broken to the terminal's width; words that are too long stay whole."""
+    """Return a paragraph wrapped to the terminal's width; words that are too long stay whole."""
     space = " " * indent
     return textwrap.fill(
         text, width(), initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
@@ -68,7 +68,7 @@ def wrapped(text: str, indent: int = 0) -> str:
 
 
 def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
-    """Rows of two texts, the second wrapped beside the first, or below it where that would leave it too little room."""
+    """Return rows of two texts, the second wrapped beside the first, or below it if there is little room beside it."""
     rows = list(rows)
     first = max((len(row[0]) for row in rows), default=0) + indent + 2
     if first > width() // 2:
@@ -82,7 +82,7 @@ def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in a unit that fits: ``47.0 MB``."""
+    """Return bytes in a unit that fits: ``47.0 MB``."""
     for unit in ("bytes", "kB", "MB", "GB"):  # noqa: B007
         if count < 1000:
             break
@@ -93,7 +93,7 @@ def size(count: float) -> str:
 
 
 def flow(value: Any) -> str:
-    """A plain value on one line, as one would write it in a spec; numbers to six digits."""
+    """Return a plain value on one line, as a spec has it; numbers to six digits."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {flow(part)}" for key, part in value.items()) + "}"
     if isinstance(value, (list, tuple)):

@@ -48,7 +48,7 @@ CURVES = {
 
 
 def check_libraries(number: str = "") -> None:
-    """Raises ``UsageError`` unless what pictures, or the figure of a number, are made with is installed."""
+    """Raise ``UsageError`` unless the libraries for pictures, or for the given figure, are installed."""
     needed = {"matplotlib": "matplotlib"} | ({"sklearn": "scikit-learn"} if number == "2" else {})
     absent = [name for module, name in needed.items() if importlib.util.find_spec(module) is None]
     if absent:
@@ -57,7 +57,7 @@ def check_libraries(number: str = "") -> None:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The house style, over matplotlib's defaults rather than the user's; figures are made and saved within it."""
+    """Apply the project's style over matplotlib's defaults; make and save figures within it."""
     from matplotlib import style
 
     with style.context(["default", RC]):
@@ -65,7 +65,7 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure in the format of its suffix, whole or not at all; equal figures give equal bytes.
+    """Write a figure in the format of its suffix, whole or not at all; equal figures give equal bytes.
 
     Raises:
         UsageError: if it can't be written there.

@@ -14,7 +14,7 @@ HEADS = ("Comparison", "Verdict", "Ours", "Paper", "p")
 
 
 def claims_section(checked: Sequence[CheckedClaim]) -> Html:
-    """All claims, each to be opened."""
+    """Return all claims, each to be unfolded."""
     made = comparisons_made(checked)
     corrected = f"; p values are two-sided and Holm-corrected over {plural(made, 'comparison')}" if made else ""
     intro = (
@@ -25,7 +25,7 @@ def claims_section(checked: Sequence[CheckedClaim]) -> Html:
 
 
 def claim_details(one: CheckedClaim, id: str) -> Html:
-    """One claim."""
+    """Return one claim."""
     claim = one.claim
     summary = tag("summary", badge(one.verdict), " ", claim.says, " ", tag("small", f"({claim.where})"))
     parts = [part for part in one.comparisons if part.verdict != MISSING]
@@ -33,7 +33,7 @@ def claim_details(one: CheckedClaim, id: str) -> Html:
 
 
 def comparisons(parts: Sequence[Comparison], id: str) -> Html:
-    """The comparisons that there are results for."""
+    """Return the comparisons that there are results for."""
     body = [
         tag("tr", tag("th", part.what, scope="row"), tag("td", badge(part.verdict)), tag("td", part.numbers),
             tag("td", part.paper), tag("td", p_text(part.p_holm)))
@@ -44,7 +44,7 @@ def comparisons(parts: Sequence[Comparison], id: str) -> Html:
 
 
 def lacking(one: CheckedClaim) -> Html:
-    """What the claim lacks, and where that comes from."""
+    """Return what the claim lacks, and what provides it."""
     missing = list(dict.fromkeys(part.lacking for part in one.comparisons if part.verdict == MISSING))
     if not missing:
         return Html("")

@@ -17,7 +17,7 @@ ENTRIES = 24
 
 
 def curves_section(panels: Sequence[Panel]) -> Html:
-    """Legend and charts, with a word on whatever is left out."""
+    """Return the legend and the charts, with notes on what is left out."""
     shown = panels[:PANELS]
     if not any(curve.all_points for panel in shown for curve in panel.curves):
         return tag("p", "No run has logged an epoch yet.", class_="empty")
@@ -36,7 +36,7 @@ def curves_section(panels: Sequence[Panel]) -> Html:
 
 
 def entries(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
-    """Label -> (rule, dashes) of every curve, as first met."""
+    """Return each curve's (rule, dashes) by label, in order of first appearance."""
     found: dict[str, tuple[str, str]] = {}
     for panel in panels:
         dashes = dashes_of(panel.curves)
@@ -46,12 +46,12 @@ def entries(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
 
 
 def classes_of(labels: Iterable[str]) -> dict[str, str]:
-    """Label -> class that its curves and its switch have."""
+    """Return the CSS class of each label's curves and switch."""
     return {label: f"k{number}" for number, label in enumerate(labels)}
 
 
 def curves_style(panels: Sequence[Panel]) -> str:
-    """Each curve's colour, and what isolates it: its switch being on, or pointed at."""
+    """Return the CSS of the curves' colours, and of isolating a curve by its switch or the pointer."""
     labels = entries(panels[:PANELS])
     classes = classes_of(labels)
     light, dark, isolate = [], [], []
@@ -68,7 +68,7 @@ def curves_style(panels: Sequence[Panel]) -> str:
 
 
 def legend(labels: dict[str, tuple[str, str]], classes: dict[str, str]) -> Html:
-    """A switch for each curve; with none on, all are shown."""
+    """Return a switch for each curve; with none on, all are shown."""
     switches = [
         tag("label", tag("input", type="checkbox", id=f"only-{classes[label]}"), sample(rule, dash), label,
             class_=classes[label])
@@ -82,7 +82,7 @@ def legend(labels: dict[str, tuple[str, str]], classes: dict[str, str]) -> Html:
 
 
 def figure(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html:
-    """A chart with its name above and its numbers below."""
+    """Return a chart with its name above and its numbers below."""
     more = f" ({plural(panel.left_out, 'more setting')} not shown)" if panel.left_out else ""
     return tag(
         "figure",
@@ -94,7 +94,7 @@ def figure(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html
 
 
 def numbers(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html:
-    """The chart as a table: errors at some epochs, and the lowest."""
+    """Return the chart as a table: errors at some epochs, and the lowest."""
     epochs = [epoch for epoch in EPOCHS if epoch <= scale.last]
     names = ["Rule", "Lowest", "At epoch", *(f"Epoch {epoch}" for epoch in epochs), "Runs"]
     dashes = dashes_of(panel.curves)
@@ -104,7 +104,7 @@ def numbers(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Htm
 
 
 def row(curve: Curve, epochs: Sequence[int], name: str, dash: str) -> Html:
-    """One curve's numbers."""
+    """Return one curve's numbers."""
     by_epoch = {point.epoch: f"{point.error:.2f}" for point in curve.points}
     best = (f"{curve.best.error:.2f}", curve.best.epoch) if curve.best else ("–", "–")
     unread = f", {plural(curve.unread, 'more run')} not read" if curve.unread else ""
@@ -118,7 +118,7 @@ def row(curve: Curve, epochs: Sequence[int], name: str, dash: str) -> Html:
 
 
 def notes(panels: Sequence[Panel]) -> list[str]:
-    """How to read the charts, and what they leave out."""
+    """Return notes on how to read the charts and what they leave out."""
     said = [
         "Error on the validation samples after each epoch, on a logarithmic scale; charts of one data set share"
         " their axes. A line is the mean over seeds, a band their range, a cross the end of a run that diverged.",

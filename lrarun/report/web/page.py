@@ -54,7 +54,7 @@ class Contents:
 
 
 def render_page(contents: Contents) -> str:
-    """The report as an HTML document that refers to nothing outside of it."""
+    """Render the report as an HTML document that refers to nothing outside of it."""
     runs, wanted, titles = contents.runs, contents.wanted, contents.titles
     shown = panels(runs, wanted, titles)
     parts = {
@@ -76,7 +76,7 @@ def render_page(contents: Contents) -> str:
 
 
 def head(curves: str) -> Html:
-    """What browsers need to know; ``curves`` are the styles of this page's curves."""
+    """Return the document's head; ``curves`` are the styles of this page's curves."""
     style = (files("lrarun.report.web") / "page.css").read_text(encoding="utf-8")
     return tag(
         "head",
@@ -92,7 +92,7 @@ def head(curves: str) -> Html:
 
 
 def header(contents: Contents, parts: Sequence[str]) -> Html:
-    """What the page is, where its parts are, and how the results stand."""
+    """Return the page's title, links to its parts, and a summary of the results."""
     links = [tag("li", tag("a", PARTS[id], href=f"#{id}")) for id in parts]
     names = join((tag("code", name) for name in contents.only), ", ")
     return tag(
@@ -107,7 +107,7 @@ def header(contents: Contents, parts: Sequence[str]) -> Html:
 
 
 def summary(contents: Contents) -> Html:
-    """Verdicts on cells and claims, and the states of runs, counted."""
+    """Count the verdicts on cells and claims, and the states of runs."""
     expected = contents.cells[contents.cells["expected"]]
     items = [("Cells", counts(expected["verdict"], VERDICTS))]
     if contents.checked:
@@ -117,11 +117,11 @@ def summary(contents: Contents) -> Html:
 
 
 def counts(verdicts: Iterable[str], order: Sequence[str]) -> list[Html]:
-    """How many there are of each verdict."""
+    """Count each verdict."""
     found = Counter(verdicts)
     return [tag("span", f"{found[name]} ", badge(name)) for name in order if found[name]]
 
 
 def section(id: str, title: str, content: Html) -> Html:
-    """A part of the page."""
+    """Return a part of the page."""
     return tag("section", tag("h2", title, id=f"{id}-title"), content, id=id, aria_labelledby=f"{id}-title")
