@@ -6,8 +6,10 @@ import csv
 import dataclasses
 import doctest
 import hashlib
+import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 
 import lrarun
 from lrarun.algorithms import plugins
+from lrarun.cli import COMMANDS
 from lrarun.errors import Incomplete, SpecError, UsageError
 from lrarun.paper import Key
 from lrarun.report.cells import COLUMNS
@@ -267,6 +270,20 @@ def test_the_examples_of_the_page_run_as_printed(tmp_path, plugin):
     told = []
     doctest.DocTestRunner().run(test, out=told.append)
     assert not told, "".join(told)
+
+
+def test_the_page_names_a_function_for_every_command():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    table = page.partition("## Every command as a function")[2]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    named = {command for commands, _ in rows for command in re.findall("`(.+?)`", commands)}
+    assert {*COMMANDS} - named == {"completion"}
+    for _, functions in rows:
+        module = ""
+        for name in re.findall("`(.+?)`", functions):
+            path, _, attribute = name.rpartition(".")
+            module = path or module
+            assert callable(getattr(importlib.import_module(module), attribute)), name
 
 
 def small(path):

@@ -1,8 +1,8 @@
 """The command line: parse, call one library function, print.
 
-Each command is a module of this package that is imported only when it is used, so
-that ``lrarun --help`` needs neither NumPy nor pandas. Modules import the library
-inside their functions for the same reason.
+Each command is a module of this package, imported only when it is used, and imports the
+library inside its functions: ``lrarun --help`` needs neither NumPy nor pandas. What
+commands share is in :mod:`lrarun.cli.support`; no command imports another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lrarun.cli.support.behaviour import (
 )
 from lrarun.errors import LrarunError
 
-# Command -> (module under lrarun.cli, attribute). Order is that of the help page.
+# Command -> (module under lrarun.cli, attribute), in the order of the help page.
 COMMANDS = {
     "train": ("train", "train"),
     "status": ("status", "status"),
@@ -49,7 +49,7 @@ UNEXPECTED, INTERRUPTED = 1, 130
 
 
 class LazyGroup(SuggestingGroup):
-    """A group whose commands are imported when they are asked for."""
+    """A group that imports a command when it is asked for."""
 
     def list_commands(self, ctx):
         return list(COMMANDS)
@@ -70,15 +70,15 @@ class LazyGroup(SuggestingGroup):
 
 
 EPILOG = """\b
-Options that stand here may also stand after the command.
+These options may stand before or after the command.
 
 \b
 Exit codes:
-  0    all well
-  1    unexpected failure; no data set to be had; doctor found an obstacle
+  0    success
+  1    unexpected failure; a data set is not available; doctor found an obstacle
   2    wrong usage, an invalid spec, or a damaged data set
   3    at least one run failed
-  4    results that were asked for are missing or incomplete
+  4    results are missing or incomplete
   5    a comparison or a claim does not hold
   130  interrupted
 

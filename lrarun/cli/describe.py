@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
     """Explain a name that a spec can hold.
 
-    NAME is that of an algorithm, optimizer, initial scheme, activation, probe or data
-    set. Of an algorithm: its equations, and each setting with its type, default, range, what
-    the paper says of it and what is assumed. Of a data set: source, digests and sizes.
-    "spec" explains the keys of a spec; a path, a data set of your own.
+    NAME is an algorithm, optimizer, initial scheme, activation, probe or data set.
+    For an algorithm, prints its equations and each setting's type, default, range, value
+    in the paper and assumptions; for a data set, its sources, digests and sizes.
+    "spec" explains the keys of a spec, and a path describes a data set of your own.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``lrarun diff``: two runs side by side, where they are not the same."""
+"""``lrarun diff``: two runs side by side, where they differ."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
     """Check whether this machine can train.
 
-    Looks at Python, its packages, BLAS, cores, memory, disk, data sets and extras, and
-    says what to do about each shortcoming. Exits with 1 if something would stop a run.
+    Checks Python, its packages, BLAS, cores, memory, disk, data sets and extras, and
+    says how to fix each problem. Exits with 1 if something would stop a run.
 
     \b
     Examples:

@@ -34,14 +34,14 @@ SCORES = {
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     callback=check_folder,
-    help="Write the learning curve as a picture too (.png, .pdf, .svg); needs matplotlib.",
+    help="Also write the learning curve as a picture (.png, .pdf, .svg); needs matplotlib.",
 )
 @json_option
 def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
     """Show one run, from spec to learning curve.
 
-    With its scores and provenance. RUN is a run id, the digest at its end, the beginning of either, or a run's
-    folder.
+    Also prints its scores and provenance. RUN is a run id, the digest at its end, the beginning of either, or
+    a run's folder.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``lrarun validate``: what ``train`` would refuse, without training."""
+"""``lrarun validate``: the mistakes that ``train`` would refuse, without training."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from lrarun.errors import LrarunError, SpecError, UsageError
 def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Check spec files without training.
 
-    The check is that of train: every mistake in all of the files is reported, each as
-    FILE:LINE:COLUMN. A data set of your own is read to its end; nothing is downloaded.
+    Makes the checks of lrarun train and reports every mistake in every file, as
+    FILE:LINE:COLUMN. Reads a data set of your own to its end; downloads nothing.
     Exits with 2 if there is a mistake.
 
     \b

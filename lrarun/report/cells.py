@@ -34,7 +34,7 @@ COLUMNS = (
     "paper_test_error",
     "verdict",
 )
-# Neither changes what the numbers mean: seeds are repetitions, probes only look on.
+# Neither changes what the numbers mean: seeds are repetitions, probes only observe.
 NOT_SETTINGS = ("seed", "probes")
 MISSING = "missing"
 
@@ -43,11 +43,11 @@ Settings = frozenset[tuple[str, Hashable]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """The runs that a cell is to be filled with.
+    """The runs that a cell takes.
 
     Attributes:
-        spec: a resolved spec; its seed does not matter. Empty where nothing can run it.
-        seeds: the seeds asked for, or None for all that are found.
+        spec: a resolved spec; its seed does not matter. Empty where its rule is not installed.
+        seeds: the seeds asked for; None for all that exist.
         departs: how the spec differs from the paper's protocol, in words.
     """
 
@@ -139,15 +139,15 @@ def wanted_by(specs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the runs of one cell amount to.
+    """The runs of one cell, averaged.
 
     Attributes:
-        runs: finished ones, which the numbers are over.
+        runs: how many finished runs the means are over.
         train_error, test_error: their means, in percent; None without any.
         test_error_std: sample standard deviation over seeds (ddof 1), from two runs on.
-        state: empty if nothing is outstanding, else what is: ``running 34/100``.
+        state: the state of a run without a score, such as ``running 34/100``; empty if there is none.
         outstanding: how many of the runs asked for have no score.
-        stale: how many of the finished ones today's version would not make the same.
+        stale: how many of the finished runs this version would not reproduce.
     """
 
     runs: int = 0
@@ -202,7 +202,7 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
     states = [progress(run) for run in chosen if score(run, "test_error") is None]
     absent = len(seeds - by_seed.keys()) if seeds is not None else int(not by_seed)
     states += [MISSING] * absent
-    # What can still change comes first: a cell is "diverged" only if nothing else is outstanding.
+    # States that can still change come first: a cell is "diverged" only if nothing else is outstanding.
     states.sort(key=lambda state: state.startswith(DIVERGED))
     tests = [run.record["test_error"] for run in done]
     trains = [error for run in done if (error := score(run, "train_error")) is not None]
@@ -229,10 +229,10 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Contain
     """Return one row per printed cell, then one per experiment that the paper does not have.
 
     Args:
-        results: all runs there are.
+        results: all runs.
         wanted: which of them each experiment takes. A printed cell that is not among
             its keys stays empty and is not expected.
-        stale: ids of runs that today's version would not make the same.
+        stale: ids of runs that this version would not reproduce.
 
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,

@@ -23,9 +23,9 @@ class Verdict:
 
     Attributes:
         name: one of :data:`VERDICTS`, or empty where the paper prints nothing.
-        difference: our test error less the paper's, in points of percent.
-        tolerance: what the difference may be for ``reproduced``, in the same points.
-        note: of an inconclusive one, why, and what it would take.
+        difference: our test error minus the paper's, in points of percent.
+        tolerance: the largest difference that counts as ``reproduced``, in the same points.
+        note: why a verdict is inconclusive, and what would decide it.
     """
 
     name: str
@@ -40,7 +40,7 @@ def judge(ours: float, std: float | None, runs: int, printed: str) -> Verdict:
     Args:
         ours: mean test error over the runs, in percent.
         std: sample standard deviation over seeds; None with one run.
-        runs: how many there are.
+        runs: their number.
         printed: the paper's number with the digits that it prints.
 
     The tolerance covers chance in the choice of 10,000 test images, in both numbers, and

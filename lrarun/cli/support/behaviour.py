@@ -1,7 +1,7 @@
-"""What holds for every command: colour, how much is said, plugin files, and pipes that close early.
+"""What holds for every command: colour, verbosity, plugin files, and pipes that close early.
 
-The options stand at ``lrarun`` itself and are known to every command too, hidden
-there, so that they may be written before or after the command's name.
+The options belong to ``lrarun`` itself. Every command has hidden copies of them, so that
+they may stand before or after the command's name.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         os.environ.pop("NO_COLOR", None)
         ctx.color = True
     elif value == "never" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        os.environ["NO_COLOR"] = "1"  # progress bars and other processes obey it too
+        os.environ["NO_COLOR"] = "1"  # progress bars and child processes obey it too
         ctx.color = False
     else:
-        ctx.color = None  # colour on a terminal, none elsewhere
+        ctx.color = None  # colour on a terminal only
 
 
 def set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
@@ -79,7 +79,7 @@ def say(text: str) -> None:
 
 
 class ToStderr(logging.Handler):
-    """Log records as lines on whatever stderr is at the time."""
+    """Writes log records as lines to the current stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(self.format(record), err=True)
@@ -106,7 +106,7 @@ def global_options(hidden: bool = False) -> list[click.Option]:
             is_eager=True,
             expose_value=False,
             envvar=envvar,
-            help="Colours: on a terminal unless NO_COLOR is set (auto, the default), always, or never.",
+            help="When to use colour; auto, the default, means on a terminal unless NO_COLOR is set.",
             **shown,
         ),
         click.Option(
@@ -115,7 +115,7 @@ def global_options(hidden: bool = False) -> list[click.Option]:
             callback=set_verbose,
             is_eager=True,
             expose_value=False,
-            help="Say more: what is found where, and where in the code a failure was. -vv: all.",
+            help="Show more: the files in use, and where in the code a failure occurred. -vv shows all.",
             **shown,
         ),
         click.Option(
@@ -124,7 +124,7 @@ def global_options(hidden: bool = False) -> list[click.Option]:
             callback=set_quiet,
             is_eager=True,
             expose_value=False,
-            help="Say only what went wrong.",
+            help="Report errors only.",
             **shown,
         ),
         click.Option(
@@ -143,7 +143,7 @@ def global_options(hidden: bool = False) -> list[click.Option]:
 
 
 class SuggestingGroup(click.Group):
-    """A group that meets an unknown command with the nearest one."""
+    """A group that answers an unknown command with the nearest name."""
 
     def resolve_command(self, ctx, args):
         """Return the command asked for; fail with the nearest name if there is none."""
@@ -170,14 +170,14 @@ def unread_output_is_fine() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # Else the interpreter would complain when it flushes stdout at its end.
+        # Otherwise the interpreter would fail when it flushes stdout on exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.exceptions.Exit(0) from None
 
 
-class Forgiving:
-    """A stream that swallows text once nobody reads it: a run must not fail for lack of listeners."""
+class ClosedPipeTolerant:
+    """A stream that drops text once nobody reads it: a run must not fail because a pipe closed."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream

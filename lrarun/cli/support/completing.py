@@ -1,7 +1,7 @@
-"""What the shell offers when one presses Tab: spec files, runs, rules, names.
+"""What the shell offers on Tab: spec files, runs, rules, names.
 
-Each function is a ``shell_complete`` callback of Click. Whatever goes wrong in one of
-them, the shell is offered nothing: it has no place for a message.
+Each function is a ``shell_complete`` callback of Click. If one fails, it offers nothing,
+since a shell has no place for a message.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How training looks: a live view on a terminal, plain lines elsewhere, nothing when quiet."""
+"""The progress of training: a live view on a terminal, plain lines elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WAITING_SHOWN = 8  # runs not begun that the live view lists
 
 @dataclass
 class Course:
-    """A run in training, and what of it is known so far."""
+    """A run in training and its progress so far."""
 
     job: Job
     epoch: int
@@ -57,7 +57,7 @@ class Course:
 
 
 class View(Watcher):
-    """What all views know: the runs in training, those to come, and how many are done."""
+    """What all views keep: the runs in training, the runs to come, and how many are done."""
 
     def __init__(self) -> None:
         self.courses: dict[str, Course] = {}
@@ -95,7 +95,7 @@ class View(Watcher):
         course.epoch, course.part = epoch, part
 
     def _course(self, job: Job) -> Course:
-        if job.run_id not in self.courses:  # from a cluster, the word that it has begun may be lost
+        if job.run_id not in self.courses:  # from a cluster, the message that it has begun may be lost
             self.begun(job, job.epoch)
         return self.courses[job.run_id]
 
@@ -148,7 +148,7 @@ class Lines(View):
 
 
 class Live(View):
-    """A table of the runs in training at the foot of the terminal; what is done goes by above it."""
+    """A table of the runs in training at the bottom of the terminal; messages scroll by above it."""
 
     def __init__(self, console: Console) -> None:
         from rich.live import Live as RichLive
@@ -178,7 +178,7 @@ class Live(View):
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for justify in ("left", "right", "right", "right"):
             table.add_column(no_wrap=True, justify=justify)  # type: ignore[arg-type]
-        # Copies: the table is drawn in a thread of its own.
+        # Copies, because another thread draws the table.
         courses, to_come = list(self.courses.values()), list(self.to_come.values())
         for course in courses:
             bar = ProgressBar(course.epochs, course.epoch + course.part, width=20)
@@ -226,10 +226,10 @@ def processes(count: int) -> str:
     """Return ``1 process``, ``2 processes``; beyond the number of cores, with a warning that this gains nothing."""
     from lrarun.scheduling.processes import cores
 
-    said, own = "1 process" if count == 1 else f"{count} processes", cores()
+    text, own = "1 process" if count == 1 else f"{count} processes", cores()
     if count <= own:
-        return said
-    return f"{said} on {own} core{'s' * (own > 1)}, on which they take turns: --jobs {own} is as fast, in less memory"
+        return text
+    return f"{text} on {plural(own, 'core')}, on which they take turns: --jobs {own} is as fast, in less memory"
 
 
 def left(course: Course) -> str:

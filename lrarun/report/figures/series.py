@@ -14,7 +14,7 @@ from lrarun.report.figures.style import dataset_title, named, plain_title, title
 from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, Result, read_log
 
-# What a panel of a figure is of.
+# The keys that have one value in a panel of a figure.
 PANEL = ("dataset", "depth")
 
 
@@ -24,8 +24,8 @@ class Line:
 
     Attributes:
         spec: a resolved spec; its seed does not matter.
-        runs: those found, one per seed, in the order of the seeds.
-        outstanding: what keeps wanted runs from being all here: ``missing``, ``running 34/100``.
+        runs: the runs found, one per seed, in the order of the seeds.
+        outstanding: the states of wanted runs that are not finished: ``missing``, ``running 34/100``.
     """
 
     spec: Mapping[str, Any]
@@ -40,7 +40,7 @@ def lines(
 
     Args:
         specs: resolved specs.
-        results: all runs there are.
+        results: all runs.
         every_seed: take all seeds that are found, one being enough; or exactly the specs' seeds.
         probe: only runs with this probe have what is to be drawn.
     """

@@ -111,9 +111,9 @@ def description(panel: Panel, scale: Scale) -> str:
     """Describe the chart in words."""
     best = [(curve.best.error, curve.label) for curve in panel.curves if curve.best]
     lowest = [f"{label} {error:.2f} %" for error, label in sorted(best)]
-    said = f"Lowest errors: {', '.join(lowest)}." if lowest else "No run has logged an error."
+    summary = f"Lowest errors: {', '.join(lowest)}." if lowest else "No run has logged an error."
     span = f"from {scale.low:.3g} to {scale.high:.3g} percent on a logarithmic scale"
-    return f"{len(panel.curves)} curves over {scale.last} epochs, {span}. {said} The table below has the numbers."
+    return f"{len(panel.curves)} curves over {scale.last} epochs, {span}. {summary} The table below has the numbers."
 
 
 def axes(scale: Scale) -> Html:

@@ -17,7 +17,7 @@ from lrarun.report.figures.style import dataset_title, named, title_of
 from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, Result, read_log
 
-# What keeps the page small however many runs there are; the page says where it did.
+# Limits that keep the page small however many runs there are; the page says where they apply.
 SEEDS, CURVES, PANELS = 20, 12, 24
 
 

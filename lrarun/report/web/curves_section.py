@@ -119,18 +119,18 @@ def row(curve: Curve, epochs: Sequence[int], name: str, dash: str) -> Html:
 
 def notes(panels: Sequence[Panel]) -> list[str]:
     """Return notes on how to read the charts and what they leave out."""
-    said = [
+    texts = [
         "Error on the validation samples after each epoch, on a logarithmic scale; charts of one data set share"
         " their axes. A line is the mean over seeds, a band their range, a cross the end of a run that diverged.",
     ]
     curves = [curve for panel in panels for curve in panel.curves]
     if len(panels) > PANELS:
         hidden = ", ".join(f"{dataset_title(panel.dataset)} {panel.depth}" for panel in panels[PANELS : PANELS + 5])
-        said.append(f"Only {PANELS} of {len(panels)} charts are shown (not {hidden}, ...).")
+        texts.append(f"Only {PANELS} of {len(panels)} charts are shown (not {hidden}, ...).")
     if any(panel.left_out for panel in panels):
-        said.append(f"A chart shows at most {CURVES} settings.")
+        texts.append(f"A chart shows at most {CURVES} settings.")
     if any(curve.unread for curve in curves):
-        said.append(f"Of a setting with more than {SEEDS} seeds, the first {SEEDS} are drawn.")
+        texts.append(f"Of a setting with more than {SEEDS} seeds, the first {SEEDS} are drawn.")
     if any(len(track) > POINTS for curve in curves for track in (curve.points, *curve.diverged)):
-        said.append(f"Lines are thinned to about {POINTS} points.")
-    return said
+        texts.append(f"Lines are thinned to about {POINTS} points.")
+    return texts

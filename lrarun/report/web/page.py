@@ -24,7 +24,7 @@ from lrarun.report.web.runs_section import runs_section, tally
 from lrarun.report.web.tables_section import tables_section
 from lrarun.results.read import Result
 
-# The browser itself then refuses to run or to load anything, whatever a result's text holds.
+# Makes the browser refuse to run or load anything, whatever text a result holds.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 # Id -> heading, in the page's order.
 PARTS = {"tables": "Tables", "curves": "Learning curves", "figures": "Figures", "claims": "Claims", "runs": "Runs"}
@@ -32,16 +32,16 @@ PARTS = {"tables": "Tables", "curves": "Learning curves", "figures": "Figures", 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a report is made of.
+    """The contents of a report.
 
     Attributes:
         cells: from :func:`lrarun.report.cells.fill`, with verdicts.
-        runs: all runs there are.
+        runs: all runs.
         wanted: which of them the cells take.
         titles: name -> title of rules that the paper does not have.
         checked: the paper's claims.
-        pictures: to be shown as they are.
-        only: what the page is confined to, the names of spec files; empty for a page of all there is.
+        pictures: shown as they are.
+        only: the names of the spec files that the page is confined to; empty for all runs.
     """
 
     cells: pd.DataFrame

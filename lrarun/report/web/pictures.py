@@ -1,4 +1,4 @@
-"""Pictures that the report carries within itself."""
+"""Pictures that are embedded in the report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lrarun.report.web.markup import Html, tag
 
 FIGURES = "figures"  # the folder in a results folder that `lrarun figure` writes into
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
-# An SVG larger than this is passed over for the PNG of the same name, if there is one.
+# If an SVG is larger than this, the page shows the PNG of the same name, if there is one.
 COMFORTABLE = 300_000
 LARGEST = 4_000_000
 TITLES = {
@@ -31,7 +31,7 @@ class Picture:
     Attributes:
         name: its file's name, without the ending.
         type: its MIME type.
-        content: its bytes; empty if it is too large to be carried.
+        content: its bytes; empty if it is too large for the page.
     """
 
     name: str

@@ -14,9 +14,9 @@ from lrarun.report.web.markup import Html, caption, hidden, tag
 from lrarun.report.wording import plural, shortened
 from lrarun.results.read import STATES, Result
 
-# More would make a page that telephones cannot hold.
+# More would make the page too large for a phone.
 RUNS = 500
-# One value of a record, such as the reason of a failure, is cut after so many characters.
+# A value of a record, such as the reason of a failure, is cut to this many characters.
 LONGEST = 1000
 EXAMPLES = 5
 
