@@ -74,11 +74,11 @@ These options may stand before or after the command.
 
 \b
 Exit codes:
-  0    success
-  1    unexpected failure; a data set is not available; doctor found an obstacle
+  0    all well
+  1    unexpected failure; no data set to be had; doctor found an obstacle
   2    wrong usage, an invalid spec, or a damaged data set
   3    at least one run failed
-  4    results are missing or incomplete
+  4    results that were asked for are missing or incomplete
   5    a comparison or a claim does not hold
   130  interrupted
 
