@@ -3,9 +3,10 @@
 The package reproduces the experiments of Ororbia and Mali, *Biologically
 Motivated Algorithms for Propagating Local Target Representations* (AAAI 2019).
 
-What most scripts need can be had from the package itself, and is imported when it is
-first used: ``train``, ``make_spec``, ``load_specs``, ``load_plugin``, ``load_results``,
-``load_epochs``, ``Spec``, ``Result``. See docs/api.md.
+Scripts import what they need from here: to train (``train``, ``make_spec``, ``load_specs``,
+``load_plugin``, ``Spec``), to read runs (``load_results``, ``load_epochs``, ``Result``), and
+to compare with the paper (``table``, ``claims``, ``figure``, ``html_report``). Each name is
+imported when it is first used. See docs/api.md.
 """
 
 from __future__ import annotations
@@ -15,18 +16,23 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# What NumPy's BLAS libraries read, when NumPy is imported, for how many threads to use.
+# NumPy's BLAS libraries read the number of threads from these when NumPy is imported.
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")
 
-# Name -> module; `import lrarun` itself must stay light.
+# Name -> module; `import lrarun` itself must stay light. A name must not be that of a subpackage,
+# which would take its place once it is imported.
 _EXPORTS = {
     "Result": "lrarun.results.read",
     "Spec": "lrarun.specs.spec",
+    "claims": "lrarun.api.claims",
+    "figure": "lrarun.api.figures",
+    "html_report": "lrarun.api.page",
     "load_epochs": "lrarun.results.frames",
     "load_plugin": "lrarun.api.training",
     "load_results": "lrarun.results.frames",
     "load_specs": "lrarun.specs.build",
     "make_spec": "lrarun.specs.build",
+    "table": "lrarun.api.tables",
     "train": "lrarun.api.training",
 }
 __all__ = ["__version__", *_EXPORTS]

@@ -12,12 +12,12 @@ os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 
 
 def main() -> None:
-    """Runs the command line; exits with its code."""
+    """Run the command line and exit with its code."""
     from lrarun.cli import main as command
-    from lrarun.cli.support.behaviour import Forgiving
+    from lrarun.cli.support.behaviour import ClosedPipeTolerant
 
     if sys.stderr is not None:
-        sys.stderr = Forgiving(sys.stderr)  # type: ignore[assignment]
+        sys.stderr = ClosedPipeTolerant(sys.stderr)  # type: ignore[assignment]
     command()
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import doctest
 import hashlib
+import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +20,12 @@ import pytest
 
 import lrarun
 from lrarun.algorithms import plugins
+from lrarun.cli import COMMANDS
 from lrarun.errors import Incomplete, SpecError, UsageError
 from lrarun.paper import Key
+from lrarun.report.cells import COLUMNS
+from lrarun.specs.paper_runs import figure_specs
+from tests.cli.test_table import spec_of
 from tests.support import fabricate
 from tests.support.fabricate import spec_for, write_run
 from tests.support.own_rule import RULE
@@ -65,6 +72,11 @@ def test_every_name_it_promises_is_there():
         assert getattr(lrarun, name) is not None
     with pytest.raises(AttributeError, match="trian"):
         _ = lrarun.trian
+
+
+def test_no_name_it_promises_is_that_of_a_subpackage():
+    """Importing the subpackage would put it in the name's place."""
+    assert not {name for name in lrarun.__all__ if (ROOT / "lrarun" / name).exists()}
 
 
 def test_runs_are_rows_with_settings_by_the_keys_of_a_sweep(results):
@@ -170,6 +182,86 @@ def test_a_file_that_cannot_be_written_is_said_to_be_one(call, results, tmp_path
     assert code == 1 and "xxx: cannot be written" in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize("number", [None, 1, 3])
+def test_the_tables_are_those_of_the_command(call, results, number):
+    arguments = [] if number is None else [number]
+    done = call("table", *arguments, "--format", "csv", "--results", results)
+    frame = lrarun.table(results, number)
+    assert list(frame.columns) == list(COLUMNS)
+    assert frame.to_csv(index=False, float_format="%.10g", lineterminator="\n") == done.out
+    assert len(frame) == {None: 48, 1: 21, 3: 6}[number]
+
+
+@pytest.mark.parametrize("form", ["path", "string", "specs", "mapping", "one spec"])
+def test_a_table_takes_the_runs_of_specs_in_any_form(tmp_path, form):
+    write_run(tmp_path, spec_of(Key("mnist", "Backprop", 3, "sgd"), epochs=1), test_error=8.0, train_error=9.0)
+    spec, path = {"algorithm": "backprop", "epochs": 1}, tmp_path / "mine.yaml"
+    path.write_text(json.dumps(spec))
+    made = lrarun.make_spec(spec)
+    given = {"path": path, "string": str(path), "specs": iter([made]), "mapping": spec, "one spec": made}[form]
+    frame = lrarun.table(str(tmp_path), 1, given).set_index(["model", "depth"])
+    cell = frame.loc["Backprop", 3]
+    assert (cell["test_error"], cell["train_error"], cell["runs"], cell["verdict"]) == (8.0, 9.0, 1, "inconclusive")
+    assert frame["runs"].count() == 1
+    with pytest.raises(UsageError, match="none of the specs has a run in Table 2"):
+        lrarun.table(tmp_path, 2, spec)
+
+
+def test_a_table_that_there_is_not_is_refused(results):
+    with pytest.raises(UsageError, match="the paper has Tables 1 to 3, not 4"):
+        lrarun.table(results, 4)
+    with pytest.raises(SpecError, match="unknown key 'epoch'"):
+        lrarun.table(results, specs={"algorithm": "dfa", "epoch": 1})
+
+
+def test_a_folder_that_does_not_exist_holds_no_run(tmp_path):
+    assert set(lrarun.table(tmp_path / "none")["verdict"]) == {"missing"}
+
+
+def test_the_claims_are_those_of_the_command(call, results):
+    printed = json.loads(call("claims", "--format", "json", "--results", results).out)["claims"]
+    checked = lrarun.claims(results)
+    assert [(one.claim.id, one.verdict) for one in checked] == [(one["id"], one["verdict"]) for one in printed]
+    for one, other in zip(checked, printed):
+        assert [dataclasses.asdict(part) for part in one.comparisons] == other["comparisons"]
+    assert {one.verdict for one in checked} == {"missing", "holds"}, "matrix products are counted without runs"
+
+
+def test_the_report_is_the_page_of_the_command(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "results", spec_of(Key("mnist", "Backprop", 3, "sgd")), test_error=3.0, train_error=1.0)
+    assert lrarun.html_report() == call("report", "--out", "-").out
+    Path("mine.yaml").write_text('{"algorithm": "backprop"}')
+    page = lrarun.html_report("results", "mine.yaml")
+    assert page == call("report", "--spec", "mine.yaml", "--out", "-").out
+    made = lrarun.make_spec({"algorithm": "backprop"})
+    assert lrarun.html_report(specs=made) == page.replace("mine.yaml", made.run_id)
+    with pytest.raises(UsageError, match="no pictures can be read"):
+        lrarun.html_report(figures=tmp_path / "none")
+
+
+def test_a_figure_is_that_of_the_command(call, tmp_path):
+    pytest.importorskip("matplotlib")
+    spec = figure_specs("1a")[0]
+    columns = ("angle_mean", "angle_max", "validation_nll", "discrepancy", "discrepancy_1", "discrepancy_2")
+    folder = write_run(tmp_path, spec, test_error=2.0)
+    fabricate.write_log(folder, **{column: [8.0 - at / 10 for at in range(20)] for column in columns})
+    for number in ("1a", "1b"):
+        drawing = lrarun.figure(number, tmp_path)
+        drawing.save(tmp_path / "script.svg")
+        assert call("figure", number, "--results", tmp_path, "--out", tmp_path / "command.svg").code == 0
+        assert drawing.lacking == ()
+        assert (tmp_path / "script.svg").read_bytes() == (tmp_path / "command.svg").read_bytes()
+    nothing = lrarun.figure("1a", tmp_path / "none")
+    assert (nothing.figure, nothing.lacking) == (None, ("LRA-E, 2 layers, MNIST: missing",))
+    with pytest.raises(Incomplete, match="LRA-E, 2 layers, MNIST: missing"):
+        nothing.save(tmp_path / "nothing.svg")
+    with pytest.raises(UsageError, match="the paper's figures are 1a, 1b, 2, 3, not '4'"):
+        lrarun.figure("4", tmp_path)
+    with pytest.raises(UsageError, match="none of the specs has the probe 'angle'"):
+        lrarun.figure("1a", tmp_path, {"algorithm": "lra-e"})
+
+
 def test_the_examples_of_the_page_run_as_printed(tmp_path, plugin):
     """To the letter, as ``python -m doctest docs/api.md`` compares them."""
     page = ROOT / "docs" / "api.md"
@@ -178,6 +270,20 @@ def test_the_examples_of_the_page_run_as_printed(tmp_path, plugin):
     told = []
     doctest.DocTestRunner().run(test, out=told.append)
     assert not told, "".join(told)
+
+
+def test_the_page_names_a_function_for_every_command():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    table = page.partition("## Every command as a function")[2]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    named = {command for commands, _ in rows for command in re.findall("`(.+?)`", commands)}
+    assert {*COMMANDS} - named == {"completion"}
+    for _, functions in rows:
+        module = ""
+        for name in re.findall("`(.+?)`", functions):
+            path, _, attribute = name.rpartition(".")
+            module = path or module
+            assert callable(getattr(importlib.import_module(module), attribute)), name
 
 
 def small(path):

@@ -1,16 +1,20 @@
-"""A figure of the paper from runs: finds what it shows, has it drawn, and says what is missing."""
+"""A figure of the paper from the runs of a results folder, and what it lacks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lrarun.api.inputs import SpecLike, all_specs_of, runs_in
 from lrarun.data.dataset import Dataset
+from lrarun.data.load import load
+from lrarun.data.sources import Progress
 from lrarun.errors import Incomplete, UsageError
 from lrarun.nn.arrays import Params
 from lrarun.report.figures.embedding import Cloud, choose_images, class_names, draw_clouds
-from lrarun.report.figures.files import CURVES
+from lrarun.report.figures.files import CURVES, check_libraries, save, styled
 from lrarun.report.figures.series import (
     Line,
     descriptions,
@@ -28,18 +32,70 @@ from lrarun.specs.paper_runs import figure_specs, rule_titles
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+NUMBERS = ("1a", "1b", "2", "3")
+
 
 @dataclass(frozen=True)
 class Drawing:
     """A figure and what it lacks.
 
     Attributes:
-        figure: None if there is nothing to draw.
+        figure: matplotlib's; None if there is nothing to draw.
         lacking: the runs that it should show and can't, each with the reason.
     """
 
     figure: Figure | None
     lacking: tuple[str, ...]
+
+    def save(self, path: str | Path) -> None:
+        """Write the figure in the format of the name's ending; equal figures give equal bytes.
+
+        Raises:
+            Incomplete: there is nothing to draw.
+            UsageError: the file can't be written.
+        """
+        if self.figure is None:
+            raise Incomplete("; ".join(self.lacking))
+        with styled():
+            save(self.figure, Path(path))
+
+
+def figure(
+    number: str,
+    results: str | Path = "results",
+    specs: SpecLike | Iterable[SpecLike] | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    samples: int = 2500,
+    progress: Progress | None = None,
+) -> Drawing:
+    """Draw a figure of the paper: its ``figure`` is matplotlib's, ``lacking`` says what it can't show.
+
+    Args:
+        number: ``1a``, ``1b``, ``2`` or ``3``.
+        results: the folder that holds the runs' folders; an absent one holds no run.
+        specs: the runs to show in place of the paper's: spec files, specs or mappings.
+        data_dir: Figure 2: where to look for data sets first.
+        samples: Figure 2: how many test images to show.
+        progress: Figure 2: is told how a download goes.
+
+    Raises:
+        UsageError: there is no such figure, it can't show such runs, or matplotlib (for Figure 2
+            also scikit-learn) is not installed.
+        SpecError: a spec is not valid.
+        DataError, FetchError: Figure 2's data set is damaged or not available.
+    """
+    if number not in NUMBERS:
+        raise UsageError(f"the paper's figures are {', '.join(NUMBERS)}, not {number!r}")
+    check_libraries(number)
+    chosen = all_specs_of(specs)
+    resolved = None if chosen is None else [spec.to_dict() for spec in chosen]
+
+    def load_dataset(name: str) -> Dataset:
+        return load(name, data_dir, progress)
+
+    with styled():
+        return draw(number, runs_in(results), resolved, load_dataset, samples)
 
 
 def draw(
@@ -49,17 +105,17 @@ def draw(
     load: Callable[[str], Dataset],
     samples: int,
 ) -> Drawing:
-    """Figure ``1a``, ``1b``, ``2`` or ``3``; call it within :func:`lrarun.report.figures.files.styled`.
+    """Draw a figure from runs; call it within :func:`lrarun.report.figures.files.styled`.
 
     Args:
         number: which.
         results: all runs there are.
         specs: resolved specs of the runs to show; None for those of the paper's figure, with all their seeds.
-        load: name of a data set -> the data set. Called for Figure 2 alone, if there is something to show.
+        load: data set's name -> the data set. Called for Figure 2 alone, if there is something to show.
         samples: how many test images Figure 2 shows.
 
     Raises:
-        UsageError: if the figure can't show such runs.
+        UsageError: the figure can't show such runs.
     """
     probe = CURVES[number].probe if number in CURVES else None
     chosen = figure_specs(number) if specs is None else specs
@@ -71,7 +127,7 @@ def draw(
 
 
 def draw_curves(number: str, found: Sequence[Line]) -> Drawing:
-    """A figure for which logs are enough."""
+    """Draw a figure for which logs are enough."""
     kind = CURVES[number]
     lacking, drawable = [], False
     for line, name in zip(found, descriptions([line.spec for line in found], rule_titles())):
@@ -85,7 +141,7 @@ def draw_curves(number: str, found: Sequence[Line]) -> Drawing:
 
 
 def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> Drawing:
-    """Figure 2; raises ``UsageError`` if the runs are of several data sets."""
+    """Draw Figure 2; raises ``UsageError`` if the runs are of several data sets."""
     specs = [line.spec for line in found]
     name, *others = dict.fromkeys(spec["dataset"] for spec in specs)
     if others:
@@ -110,10 +166,10 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
 
 
 def weights_of(line: Line) -> tuple[Result, Params]:
-    """The first seed's run that has its weights, and these.
+    """Return the first seed's run that has its weights, and these.
 
     Raises:
-        Incomplete: if there is none; the message is the reason alone.
+        Incomplete: no run has; the message is the reason alone.
     """
     reasons = list(line.outstanding)
     for run in line.runs:

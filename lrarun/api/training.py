@@ -1,4 +1,4 @@
-"""Training from Python, as ``lrarun train`` does it, also by rules of one's own."""
+"""Training from Python, as ``lrarun train`` does it, and rules of your own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
+from lrarun.api.inputs import specs_of
 from lrarun.data.load import load_to_train
 from lrarun.errors import UsageError
 from lrarun.results.layout import refuse_reference
@@ -20,7 +21,6 @@ from lrarun.runs.events import Hooks
 from lrarun.runs.failures import file_of
 from lrarun.runs.run import run
 from lrarun.runs.staleness import Staleness
-from lrarun.specs.build import load_specs, make_spec
 from lrarun.specs.spec import Spec
 
 LOG = logging.getLogger(__name__)
@@ -34,17 +34,17 @@ def train(
     force: bool = False,
     hooks: Hooks | None = None,
 ) -> Result:
-    """Trains one run, or goes on with it where it stopped, in this process.
+    """Train one run in this process, or resume it where it stopped.
 
-    A finished run is not trained again: what its folder holds is returned. BLAS works with
-    one thread meanwhile, so that the numbers are those of ``lrarun train``.
+    A finished run is not trained again: the stored result is returned. BLAS uses one
+    thread meanwhile, so that the numbers equal those of ``lrarun train``.
 
     Args:
-        spec: a mapping as one would write it in YAML, without ``sweep``; a ``Spec``; or the path of a
+        spec: a mapping with the keys of a YAML spec, without ``sweep``; a ``Spec``; or the path of a
             spec file that holds one run.
-        results: the folder that holds the runs' folders; it is made if need be.
+        results: the folder that holds the runs' folders; created if it does not exist.
         data_dir: where to look for data sets first.
-        force: forget what there is of this run and start anew.
+        force: discard any stored state of this run and start over.
         hooks: how to follow the run and stop it; see :class:`lrarun.runs.events.Hooks`.
 
     Returns:
@@ -53,15 +53,21 @@ def train(
 
     Raises:
         SpecError: the spec is not valid.
-        TypeError: it is none of these.
-        DataError, FetchError: the data set is damaged, or can't be had.
+        TypeError: ``spec`` is none of these.
+        DataError, FetchError: the data set is damaged or not available.
         UsageError: the spec holds out more validation samples than the data set has, its file has
             several runs, or the results folder holds reference results.
-        lrarun.runs.run.Stopped: ``hooks.stop`` asked for it.
+        lrarun.runs.run.Stopped: ``hooks.stop`` returned True.
         lrarun.errors.LrarunError: another process is training this run.
     """
     refuse_reference(Path(results))
-    made = spec if isinstance(spec, Spec) else _read(spec)
+    specs = specs_of(spec)
+    if len(specs) != 1:
+        raise UsageError(
+            f"{spec}: {len(specs)} runs, and train takes one:"
+            f" for spec in lrarun.load_specs({str(spec)!r}): lrarun.train(spec)"
+        )
+    made = specs[0]
     dataset = load_to_train(made.dataset, data_dir)
     with threadpool_limits(1, user_api="blas"):
         result = run(made, dataset, Path(results), hooks, force)
@@ -71,33 +77,20 @@ def train(
     return result
 
 
-def _read(spec: Any) -> Spec:
-    """The one run of a mapping or of a file."""
-    if not isinstance(spec, str | Path):
-        return make_spec(spec)
-    specs = load_specs(spec)
-    if len(specs) != 1:
-        raise UsageError(
-            f"{spec}: {len(specs)} runs, and train takes one:"
-            f" for spec in lrarun.load_specs({str(spec)!r}): lrarun.train(spec)"
-        )
-    return specs[0]
-
-
 def load_plugin(path: str | Path) -> list[str]:
-    """Makes the learning rules in a file known, as ``--plugin`` does, here and in processes that this one starts.
+    """Register the learning rules of a file, as ``--plugin`` does, here and in processes that this one starts.
 
-    Called again after the file was edited, it takes its new content; runs of the old one are then stale.
+    Call it again after an edit to load the new content. Runs of the old content are then stale.
 
     Args:
-        path: a Python file; what it may be named and has to hold is in docs/extending.md.
+        path: a Python file; docs/extending.md says how it may be named and what it has to contain.
 
     Returns:
         The names of its rules, as a spec gives them.
 
     Raises:
-        UsageError: the file is missing, can't be imported, or holds no rule that can be used; it is not
-            known then.
+        UsageError: the file does not exist, can't be imported, or has no usable rule. It is not
+            registered then.
     """
     before = os.environ.get(plugins.VARIABLE)
     plugins.add(path)

@@ -1,8 +1,8 @@
 """The command line: parse, call one library function, print.
 
-Each command is a module of this package that is imported only when it is used, so
-that ``lrarun --help`` needs neither NumPy nor pandas. Modules import the library
-inside their functions for the same reason.
+Each command is a module of this package, imported only when it is used, and imports the
+library inside its functions: ``lrarun --help`` needs neither NumPy nor pandas. What
+commands share is in :mod:`lrarun.cli.support`; no command imports another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lrarun.cli.support.behaviour import (
 )
 from lrarun.errors import LrarunError
 
-# Command -> (module under lrarun.cli, attribute). Order is that of the help page.
+# Command -> (module under lrarun.cli, attribute), in the order of the help page.
 COMMANDS = {
     "train": ("train", "train"),
     "status": ("status", "status"),
@@ -49,7 +49,7 @@ UNEXPECTED, INTERRUPTED = 1, 130
 
 
 class LazyGroup(SuggestingGroup):
-    """A group whose commands are imported when they are asked for."""
+    """A group that imports a command when it is asked for."""
 
     def list_commands(self, ctx):
         return list(COMMANDS)
@@ -70,7 +70,7 @@ class LazyGroup(SuggestingGroup):
 
 
 EPILOG = """\b
-Options that stand here may also stand after the command.
+These options may stand before or after the command.
 
 \b
 Exit codes:
@@ -102,7 +102,7 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and exits: messages to stderr, codes as in the README."""
+    """Run the command line and exit: messages to stderr, codes as in the README."""
     try:
         code = cli(args=arguments, standalone_mode=False, prog_name=PROGRAM)
         sys.exit(code or 0)
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def unexpected(error: Exception) -> str:
-    """What to say of a failure that no message was written for."""
+    """Return the message for a failure that no message was written for."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrarun.cli.support.completing import optimizer_names, rules
-from lrarun.cli.support.options import WholeNumber
+from lrarun.cli.support.options import WholeNumber, json_option
 
 if TYPE_CHECKING:
     from lrarun.bench import Row
     from lrarun.specs.spec import Spec
 
-# Decimals of a column's numbers.
+# Decimals of each column.
 DECIMALS = {
     "step_us": 1,
     "products_us": 1,
@@ -25,7 +25,7 @@ DECIMALS = {
     "epoch_ratio": 3,
     "epochs_per_s": 3,
 }
-TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words, and how wide they are
+TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words -> width
 
 
 @click.command()
@@ -35,29 +35,31 @@ TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words, and how wide they
     multiple=True,
     metavar="NAME",
     shell_complete=rules,
-    help="Only this rule. Can be given several times.",
+    help="Time only this rule. Can be given several times.",
 )
-@click.option("--depth", "depths", multiple=True, type=WholeNumber(1, 100), help="Only this many hidden layers.")
+@click.option("--depth", "depths", multiple=True, type=WholeNumber(1, 100), help="Time only this many hidden layers.")
 @click.option(
     "--optimizer",
     "optimizers",
     multiple=True,
     metavar="NAME",
     shell_complete=optimizer_names,
-    help="This optimizer in place of those that the paper's tables have for the rule.",
+    help="Use this optimizer in place of the rule's optimizers in the paper's tables.",
 )
 @click.option(
     "--seconds",
     default=2.0,
     show_default=True,
     type=click.FloatRange(0),
-    help="How long to look for the shortest step, for each row.",
+    help="How long to search for the shortest step, per row.",
 )
-@click.option("--epochs/--no-epochs", default=True, help="Also train whole epochs, and estimate the paper's tables.")
-@click.option("--images", default=60_000, show_default=True, type=WholeNumber(10), help="Training images.")
-@click.option("--jobs", default=2, show_default=True, type=WholeNumber(1), help="Processes of the estimates.")
+@click.option(
+    "--epochs/--no-epochs", default=True, help="Also train whole epochs, and estimate the time of the paper's tables."
+)
+@click.option("--images", default=60_000, show_default=True, type=WholeNumber(10), help="Number of training images.")
+@click.option("--jobs", default=2, show_default=True, type=WholeNumber(1), help="Number of processes to estimate for.")
 @click.option("--vs", type=click.Choice(["torch"]), help="Also time the same steps in PyTorch.")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of rows as JSON.")
+@json_option
 def bench(
     names: tuple[str, ...],
     depths: tuple[int, ...],
@@ -71,8 +73,8 @@ def bench(
 ) -> None:
     """Time training steps and whole epochs.
 
-    Steps are timed beside the matrix products that they can't do without. The data set
-    is made up on the spot. All of it takes a few minutes on an idle machine.
+    Compares each step with the matrix products that it can't do without. The data set
+    is synthetic. A full run takes a few minutes on an idle machine.
 
     \b
     Examples:
@@ -89,21 +91,21 @@ def bench(
     numpy_alone = at_once()
     click.echo(f"one thread, {blas()}, {'NumPy alone' if numpy_alone else 'optimizers by Numba'}", err=as_json)
     found: dict[Any, Any] = {}
-    rows = measured(specs, images, seconds, vs, found if epochs else None)
+    rows = timed_rows(specs, images, seconds, vs, found if epochs else None)
     if as_json:
-        import json
+        from lrarun.cli.support.printing import print_json
 
-        click.echo(json.dumps(list(rows), indent=2))
+        print_json(list(rows))
     else:
         show(rows)
     if epochs:
         show_estimates(found, jobs, err=as_json)
 
 
-def measured(
+def timed_rows(
     specs: Sequence[Spec], images: int, seconds: float, vs: str | None, found: dict[Any, Any] | None
 ) -> Iterator[Row]:
-    """One row per spec as they come; the times of epochs also go into ``found``, if there is one."""
+    """Yield one row per spec as it is measured; also store the times of epochs in ``found``, if given."""
     from lrarun.bench import step_row
     from lrarun.bench.data import synthetic
     from lrarun.bench.epochs import configuration, time_epochs
@@ -123,7 +125,7 @@ def measured(
 
 
 def show(rows: Iterator[Row]) -> None:
-    """Prints each row as soon as it is there."""
+    """Print each row as soon as it is measured."""
     for number, row in enumerate(rows):
         if number == 0:
             click.echo("  ".join(_cell(name, name) for name in row))
@@ -131,7 +133,7 @@ def show(rows: Iterator[Row]) -> None:
 
 
 def _cell(name: str, value: Any) -> str:
-    """A value, or a column's name, as wide as the column."""
+    """Return a value, or a column's name, padded to the column's width."""
     if name in TEXTS:
         return value.ljust(TEXTS[name])
     text = f"{value:.{DECIMALS[name]}f}" if isinstance(value, float) else str("" if value is None else value)
@@ -139,7 +141,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def show_estimates(found: dict[Any, Any], jobs: int, err: bool) -> None:
-    """Prints how long the paper's tables take, of those that everything was timed for."""
+    """Print how long the paper's tables take, for the tables whose every run was timed."""
     from lrarun.bench.epochs import estimates
 
     for number, estimate in enumerate(estimates(found, jobs)):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from lrarun.cli.status import wanted_runs
 from lrarun.cli.support.behaviour import say
 from lrarun.cli.support.options import (
     check_results,
@@ -15,6 +14,7 @@ from lrarun.cli.support.options import (
     optional_specs_argument,
     results_option,
     set_option,
+    specs_in,
 )
 
 
@@ -27,20 +27,20 @@ from lrarun.cli.support.options import (
 def clean(specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], yes: bool) -> None:
     """Remove runs that failed or are stale.
 
-    Shows them first, and asks on a terminal; elsewhere, removes nothing without --yes.
-    With specs, only their runs. A run is stale if this version would not make the same
-    of its spec, or if its data set or its rule's file has changed; train then makes it
-    anew.
+    Lists them first. On a terminal, asks before it removes them; elsewhere, removes nothing
+    without --yes. With specs, looks only at their runs. A run is stale if this version
+    would not compute the same from its spec, or if its data set or its rule's file has
+    changed; lrarun train then trains it again.
 
     \b
     Examples:
       lrarun clean
       lrarun clean experiments/table1.yaml --yes
     """
-    from lrarun.cli.support.printing import shortened
+    from lrarun.report.wording import plural, shortened
     from lrarun.runs.status import removable, remove
 
-    wanted = wanted_runs(specs, overrides)
+    wanted = specs_in(specs, overrides)
     check_results(results)
     found = removable(wanted, results, data_dir)
     if not found:
@@ -50,9 +50,9 @@ def clean(specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrid
         click.echo(f"{run.folder.name}  {run.size / 1e6:.1f} MB  {shortened(run.reason)}")
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            say("nothing was removed; --yes removes these")
+            say("nothing was removed; add --yes to remove these runs")
             return
-        if not click.confirm(f"Remove {len(found)} run{'s' * (len(found) > 1)}?", err=True):
+        if not click.confirm(f"Remove {plural(len(found), 'run')}?", err=True):
             return
     remove(found)
-    say(f"removed {len(found)} run{'s' * (len(found) > 1)}, {sum(run.size for run in found) / 1e6:.1f} MB")
+    say(f"removed {plural(len(found), 'run')}, {sum(run.size for run in found) / 1e6:.1f} MB")

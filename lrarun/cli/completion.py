@@ -1,11 +1,11 @@
-"""``lrarun completion``: what makes Tab work in a shell."""
+"""``lrarun completion``: the script that completes commands on Tab."""
 
 from __future__ import annotations
 
 import click
 
 SHELLS = ("bash", "zsh", "fish")
-# Click's script for fish ends an offer at its second comma, and with it the words that explain it.
+# Click's script for fish cuts an offer, and its explanation, at the second comma.
 ALL_COMMAS = ('string split "," ', 'string split --max 1 "," ')
 
 
@@ -14,8 +14,8 @@ ALL_COMMAS = ('string split "," ', 'string split --max 1 "," ')
 def completion(shell: str) -> None:
     """Print a shell's completion script.
 
-    Tab then knows commands, options, spec files, rules and run ids. Load it in the
-    shell's start-up file, by the line for your shell:
+    Tab then completes commands, options, spec files, rules and run ids. Put the line for
+    your shell in its start-up file:
 
     \b
     Examples:

@@ -31,8 +31,8 @@ def data() -> None:
 def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
     """Find data sets here, or download them.
 
-    Both, if none is named. A training run does the same by itself. Prints where they are. Downloads go into
-    the data folder if one is named, else into the user's cache.
+    Gets both if none is named, and prints their folders. Training fetches its data sets by itself.
+    Downloads go into the data folder if one is named, else into the user's cache.
 
     \b
     Examples:
@@ -46,7 +46,7 @@ def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
     for name in names or PUBLISHED:
         try:
             click.echo(f"{name}\t{fetch(name, data_dir, download_progress(quiet))}")
-        except LrarunError as error:  # the other one may be had all the same
+        except LrarunError as error:  # the other one may still be available
             click.echo(f"lrarun: {error}", err=True)
             code = code or error.exit_code
     sys.exit(code)

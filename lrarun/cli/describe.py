@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
     """Explain a name that a spec can hold.
 
-    NAME is that of an algorithm, optimizer, initial scheme, activation, probe or data
-    set. Of an algorithm: its equations, and each setting with its type, default, range, what
-    the paper says of it and what is assumed. Of a data set: source, digests and sizes.
-    "spec" explains the keys of a spec; a path, a data set of your own.
+    NAME is an algorithm, optimizer, initial scheme, activation, probe or data set.
+    For an algorithm, prints its equations and each setting's type, default, range, value
+    in the paper and assumptions; for a data set, its sources, digests and sizes.
+    "spec" explains the keys of a spec, and a path describes a data set of your own.
 
     \b
     Examples:
@@ -52,7 +52,7 @@ def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
 
 
 def page(about: Description) -> str:
-    """A description as text."""
+    """Return a description as text."""
     from lrarun.cli.support.printing import heading
 
     title = f": {about.title}" if about.title and about.title != about.name else ""
@@ -69,7 +69,7 @@ def page(about: Description) -> str:
 
 
 def example(about: Description) -> str:
-    """How a spec chooses it, with its first setting where it has any."""
+    """Return how a spec chooses it, with its first setting if it has any."""
     from lrarun.cli.support.printing import flow
 
     choice = about.name
@@ -80,7 +80,7 @@ def example(about: Description) -> str:
 
 
 def indented(text: str) -> str:
-    """Lines as they are written, since equations stand in lines of their own; too long ones broken."""
+    """Return lines as they are written, since equations have lines of their own; break lines that are too long."""
     from lrarun.cli.support.printing import width, wrapped
 
     lines = (f"  {line}" if len(line) + 2 <= width() else wrapped(line, 2) for line in text.splitlines())
@@ -88,7 +88,7 @@ def indented(text: str) -> str:
 
 
 def setting_text(setting: Setting) -> str:
-    """One setting in a few lines."""
+    """Return one setting in a few lines."""
     from lrarun.cli.support.printing import flow, wrapped
     from lrarun.specs.catalogue import allowed
 
@@ -101,7 +101,7 @@ def setting_text(setting: Setting) -> str:
 
 
 def defaults_text(about: Description) -> str:
-    """What a spec means for a rule where it is silent, once if it is the same at each depth."""
+    """Return the defaults that a rule sets in a spec, once if they are the same at each depth."""
     from lrarun.cli.support.printing import columns, flow, heading
 
     by_depth = {depth: {key: flow(value) for key, value in items.items()} for depth, items in about.defaults.items()}
@@ -117,7 +117,7 @@ def defaults_text(about: Description) -> str:
 
 
 def files_text(about: Description) -> str:
-    """A data set's files and where it can be had."""
+    """Return a data set's files and its sources."""
     from lrarun.cli.support.printing import heading, size
 
     lines = [heading("Files" if about.sources else "Arrays")]

@@ -1,4 +1,4 @@
-"""``lrarun diff``: two runs side by side, where they are not the same."""
+"""``lrarun diff``: two runs side by side, where they differ."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def diff(first: str, second: str, results: Path, as_json: bool) -> None:
 
 
 def side_by_side(found: Sequence[Difference]) -> str:
-    """A table of differences: the key, both values, and for numbers the step from a to b."""
+    """Return a table of differences: the key, both values, and for numbers b - a."""
     from tabulate import tabulate
 
     from lrarun.results.compare import PERCENT
@@ -58,7 +58,7 @@ def side_by_side(found: Sequence[Difference]) -> str:
 
 
 def texts(a: Any, b: Any, percent: bool) -> list[str]:
-    """Both values and, if they are numbers, the step from one to the other."""
+    """Return both values and, for numbers, the difference."""
     from lrarun.cli.support.printing import flow
 
     numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (a, b))

@@ -23,8 +23,8 @@ COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
     """Check whether this machine can train.
 
-    Looks at Python, its packages, BLAS, cores, memory, disk, data sets and extras, and
-    says what to do about each shortcoming. Exits with 1 if something would stop a run.
+    Checks Python, its packages, BLAS, cores, memory, disk, data sets and extras, and
+    says how to fix each problem. Exits with 1 if something would stop a run.
 
     \b
     Examples:
@@ -32,7 +32,8 @@ def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
       lrarun doctor --results /scratch/results
       lrarun doctor --json
     """
-    from lrarun.cli.support.printing import plural, print_json
+    from lrarun.cli.support.printing import print_json
+    from lrarun.report.wording import plural
     from lrarun.runs.doctor import BAD, examine
 
     checks = []
@@ -48,7 +49,7 @@ def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
 
 
 def line(check: Check) -> str:
-    """One check as text: state, name, what was found, and below it what to do."""
+    """Return one check as text: state, name, finding, and advice below."""
     from lrarun.cli.support.printing import wrapped
 
     state = click.style(check.state.ljust(4), fg=COLOURS[check.state], bold=check.state == "bad")

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.options import check_folder, results_option
-from lrarun.errors import LrarunError, UsageError, how_to_install
+from lrarun.cli.support.options import out_option, results_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +25,7 @@ if TYPE_CHECKING:
     help="parquet needs pyarrow.",
 )
 @click.option("--runs", "by_run", is_flag=True, help="One row per run, with its final scores, in place of its epochs.")
-@click.option(
-    "--out",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    callback=check_folder,
-    help="Write to a file, whole or not at all, in place of stdout.",
-)
+@out_option("File to write, whole or not at all.  [default: stdout]")
 @results_option
 def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
     """Export every epoch of every run as a table.
@@ -48,27 +40,21 @@ def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
       lrarun export --runs --results results/reference
       lrarun export --format parquet --out epochs.parquet
     """
+    from lrarun.cli.support.printing import write
     from lrarun.results.frames import load_epochs, load_results
 
     if layout == "parquet" and out is None and sys.stdout.isatty():
-        raise click.UsageError("Parquet is no text for a terminal; give --out FILE.")
+        raise click.UsageError("Parquet is binary and can't be shown on a terminal; add --out FILE.")
     frame = (load_results if by_run else load_epochs)(results)
-    content = encoded(frame, layout)
-    if out is None:
-        click.echo(content, nl=False)
-        return
-    from lrarun.files import write_atomic
-
-    try:
-        write_atomic(out, content)
-    except OSError as error:
-        raise LrarunError(f"{out}: cannot be written: {error.strerror}") from error
+    write(encoded(frame, layout), out)
 
 
 def encoded(frame: pd.DataFrame, layout: str) -> bytes:
-    """A table in a file format."""
+    """Return a table in a file format."""
     if layout == "csv":
         return frame.to_csv(index=False, lineterminator="\n").encode()
+    from lrarun.errors import UsageError, how_to_install
+
     buffer = io.BytesIO()
     try:
         frame.to_parquet(buffer, engine="pyarrow", index=False)

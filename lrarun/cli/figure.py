@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.completing import spec_files
-from lrarun.cli.support.hints import train_command
-from lrarun.cli.support.options import PICTURES, WholeNumber, data_dir_option, quiet_option, results_option, set_option
+from lrarun.cli.support.hints import EXPERIMENTS, train_command
+from lrarun.cli.support.options import (
+    WholeNumber,
+    data_dir_option,
+    quiet_option,
+    results_option,
+    set_option,
+    spec_option,
+    specs_in,
+)
+from lrarun.report.web.pictures import FIGURES
 
 if TYPE_CHECKING:
     from lrarun.api.figures import Drawing
@@ -20,7 +28,7 @@ SUFFIXES = ("png", "svg")
 
 
 def read_formats(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...] | None:
-    """``png,svg`` as a tuple; None where nothing is said."""
+    """Return ``png,svg`` as a tuple; None where the option is absent."""
     if text is None:
         return None
     formats = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
@@ -33,29 +41,21 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @click.command()
 @click.argument("number", type=click.Choice(NUMBERS))
 @results_option
-@click.option(
-    "--spec",
-    "files",
-    type=click.Path(path_type=Path),
-    metavar="SPEC.yaml",
-    multiple=True,
-    shell_complete=spec_files,
-    help="Show the runs of this spec file in place of the paper's. May be given several times.",
-)
+@spec_option
 @set_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="Folder to write into, or a file whose name ends in .png or .svg."
-    f"  [default: {PICTURES} in the results folder]",
+    f"  [default: {FIGURES} in the results folder]",
 )
 @click.option(
     "--format",
     "formats",
     callback=read_formats,
     metavar="png,svg",
-    help="Formats to write, separated by commas.  [default: both, or what --out says]",
+    help="Formats to write, separated by commas.  [default: both, or the format of --out]",
 )
 @data_dir_option
 @click.option(
@@ -63,7 +63,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
     type=WholeNumber(min=10),
     default=2500,
     show_default=True,
-    help="Figure 2: how many of the test images to show.",
+    help="Figure 2: number of test images to show.",
 )
 @quiet_option
 def figure(
@@ -79,7 +79,7 @@ def figure(
 ) -> None:
     """Draw a figure of the paper from our runs.
 
-    As PNG and SVG, into the folder where `lrarun report` looks for pictures.
+    Writes PNG and SVG into the folder where `lrarun report` looks for pictures.
 
     \b
     1a  angle between LRA-E's updates and backprop's (needs the probe `angle`)
@@ -87,8 +87,8 @@ def figure(
     2   t-SNE of the top hidden layers on the test images (needs weights)
     3   validation accuracy of DTP and DTP-sigma by kind of initial weights
 
-    Prints the files written. Runs that are missing are named, the figure is drawn
-    without them, and the exit code is 4. The runs of each figure are trained by
+    Prints the names of the files. If runs are missing, names them, draws the figure
+    without them, and exits with 4. The runs of each figure are trained by
     experiments/figure1.yaml, figure2.yaml and figure3.yaml.
 
     \b
@@ -97,55 +97,45 @@ def figure(
       lrarun figure 2 --samples 10000 --out figure2.svg
       lrarun figure 3 --spec mine.yaml
     """
-    if overrides and not files:
-        raise click.UsageError("--set changes the runs of --spec; give one.")
-    paths = targets(out or results / PICTURES, number, formats)
-    from lrarun.report.figures.files import check_libraries, save, styled
-
-    check_libraries(number)
-    from lrarun.api.figures import draw
+    paths, specs = targets(out or results / FIGURES, number, formats), specs_in(files, overrides)
+    from lrarun.api import figures
     from lrarun.cli.support.downloads import download_progress
-    from lrarun.data.load import load
-    from lrarun.report.cells import well_formed
-    from lrarun.results.read import read_results
-    from lrarun.specs.build import load_specs
 
-    specs = [spec.to_dict() for file in files for spec in load_specs(file, overrides)] if files else None
-    with styled():
-        drawing = draw(
-            number, well_formed(read_results(results)), specs, samples=samples,
-            load=lambda name: load(name, data_dir, download_progress(quiet)),
-        )  # fmt: skip
-        if drawing.figure is not None:
-            for path in paths:
-                save(drawing.figure, path)
-                click.echo(path)
+    drawing = figures.figure(
+        number, results, specs, data_dir=data_dir, samples=samples, progress=download_progress(quiet)
+    )
+    if drawing.figure is not None:
+        for path in paths:
+            drawing.save(path)
+            click.echo(path)
     check_complete(drawing, number, results, files, overrides)
 
 
 def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Path]:
-    """The files to write."""
+    """Return the files to write."""
     suffix = out.suffix[1:].lower()
     if suffix not in SUFFIXES:
         if suffix.isalpha() and not out.is_dir():
             raise click.UsageError(f"--out {out}: figures are written as .png or .svg, or both into a folder.")
         return [out / f"figure-{number}.{format}" for format in formats or SUFFIXES]
     if formats not in (None, (suffix,)):
-        raise click.UsageError(f"--out {out} is a file in one format; leave --format out, or name a folder.")
+        raise click.UsageError(f"--out {out} names a file of one format; leave out --format, or name a folder.")
     return [out]
 
 
 def check_complete(
     drawing: Drawing, number: str, results: Path, files: Sequence[Path], overrides: Sequence[str]
 ) -> None:
-    """Names what the figure lacks, and raises ``Incomplete`` if it lacks something."""
+    """Name what the figure lacks, and raise ``Incomplete`` if it lacks something."""
     from lrarun.errors import Incomplete
+    from lrarun.report.wording import plural
 
     if not drawing.lacking:
         return
     for line in drawing.lacking:
         click.echo(line, err=True)
-    train = train_command(files or [f"experiments/figure{number[0]}.yaml"], overrides, results)
-    count = f"{len(drawing.lacking)} run{'s' * (len(drawing.lacking) > 1)}"
+    train = train_command(files or [f"{EXPERIMENTS}/figure{number[0]}.yaml"], overrides, results)
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"
-    raise Incomplete(f"{count} missing or incomplete in {results}, {outcome}; train with: {train}")
+    raise Incomplete(
+        f"{plural(len(drawing.lacking), 'run')} missing or incomplete in {results}, {outcome}; train with: {train}"
+    )

@@ -6,7 +6,7 @@ import click
 
 from lrarun.cli.support.options import json_option
 
-# Those of `lrarun.specs.catalogue.KINDS`, which must not be imported for the help page.
+# The kinds of `lrarun.specs.catalogue.KINDS`, which the help page must not import.
 HEADINGS = {
     "algorithms": "Algorithms",
     "optimizers": "Optimizers",
@@ -24,7 +24,7 @@ HEADINGS = {
 def list_(kind: str | None, as_json: bool) -> None:
     """List what a spec can choose from.
 
-    All of it, or one kind: KIND is algorithms, optimizers, init, activations, probes, datasets or experiments.
+    KIND is algorithms, optimizers, init, activations, probes, datasets or experiments; without it, lists all.
 
     \b
     Examples:

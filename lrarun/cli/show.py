@@ -35,14 +35,14 @@ SCORES = {
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     callback=check_folder,
-    help="Write the learning curve as a picture too (.png, .pdf, .svg); needs matplotlib.",
+    help="Also write the learning curve as a picture (.png, .pdf, .svg); needs matplotlib.",
 )
 @json_option
 def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
     """Show one run, from spec to learning curve.
 
-    With its scores and provenance. RUN is a run id, the digest at its end, the beginning of either, or a run's
-    folder.
+    Also prints its scores and provenance. RUN is a run id, the digest at its end, the beginning of either, or
+    a run's folder.
 
     \b
     Examples:
@@ -67,7 +67,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
 
 
 def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
-    """All that there is to see of a run."""
+    """Return the page about a run."""
     from lrarun.cli.support.printing import columns, flow, heading
 
     parts = [f"{heading(found.run_id)}\n  {state_of(found)}"]
@@ -88,7 +88,9 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
 
 
 def state_of(found: Result) -> str:
-    """The run's state, how far it came, how long it took, and what went wrong and where to read more of it."""
+    """Return the run's state, epochs done, duration, and for a failure the reason and where to read more."""
+    from lrarun.results.timing import duration
+
     colour = {"finished": "green", "failed": "red", "diverged": "red"}.get(found.state, "yellow")
     words = [click.style(found.state, fg=colour), f"{found.epoch} of {found.epochs or '?'} epochs"]
     if found.seconds is not None:
@@ -101,17 +103,8 @@ def state_of(found: Result) -> str:
     return "\n  ".join(lines)
 
 
-def duration(seconds: float) -> str:
-    """A time in the units that one would say it in."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes == 0:
-        return f"{seconds:.1f} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
 def origin(found: Result) -> list[tuple[str, str]]:
-    """Where and from what the numbers came."""
+    """Return where the numbers come from: versions, machine, data."""
     made = found.provenance
     blas = made.get("blas") or {}
     commit = made.get("git_commit") and made["git_commit"][:12] + " with changes" * bool(made.get("git_dirty"))
@@ -135,7 +128,7 @@ def origin(found: Result) -> list[tuple[str, str]]:
 
 
 def curve(log: Sequence[Mapping[str, float]]) -> str:
-    """The validation error and the losses by epoch, to fit the terminal."""
+    """Return charts of the validation error and the losses by epoch, sized for the terminal."""
     from lrarun.cli.support.terminal_chart import Chart, draw
 
     size = shutil.get_terminal_size()
@@ -150,12 +143,12 @@ def curve(log: Sequence[Mapping[str, float]]) -> str:
 
 
 def paint(text: str, number: int) -> str:
-    """A series' characters in its colour."""
+    """Return a series' characters in its colour."""
     return click.style(text, fg=COLOURS[number % len(COLOURS)])
 
 
 def can_print_braille() -> bool:
-    """Whether stdout's encoding has these characters."""
+    """Return whether stdout's encoding has braille characters."""
     try:
         "\u28ff".encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

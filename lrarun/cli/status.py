@@ -16,11 +16,11 @@ from lrarun.cli.support.options import (
     optional_specs_argument,
     results_option,
     set_option,
+    specs_in,
 )
 
 if TYPE_CHECKING:
     from lrarun.runs.status import Status
-    from lrarun.specs.spec import Spec
 
 HEADERS = ("run", "differs in", "state", "epoch", "validation error", "time left", "where or why")
 
@@ -36,30 +36,28 @@ def status(
 ) -> None:
     """Show how runs stand.
 
-    Those of the given specs; without a spec, all that are in the results folder. The
-    validation error is that of the best epoch so far. Where ids read alike, a column says
-    in what the runs differ. A long reason is cut; --json and
-    lrarun show have all of it.
+    Shows the runs of the given specs; without a spec, all runs in the results folder. The
+    validation error is that of the best epoch so far. Where ids differ in the digest alone,
+    a column shows the settings that differ. A long reason is cut; --json and lrarun show
+    print it in full.
 
     \b
     Examples:
       lrarun status experiments/table1.yaml
       lrarun status --json
     """
+    from lrarun.cli.support.printing import print_json
     from lrarun.runs.status import statuses
 
-    wanted = wanted_runs(specs, overrides)
+    wanted = specs_in(specs, overrides)
     if wanted is None:
         check_results(results)
     rows = statuses(wanted, results, data_dir)
     if as_json:
-        import json
-        from dataclasses import asdict
-
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        print_json(rows)
         return
     if not rows:
-        hint = ", which is not there yet: lrarun train makes it, --results names another"
+        hint = ", which does not exist yet; `lrarun train` creates it, --results names another"
         if results.is_dir():
             hint = f"; train some with: {train_command(['experiments/example.yaml'], (), results)}"
         say(f"no runs in {results}{hint}")
@@ -76,28 +74,9 @@ def status(
     say(", ".join(f"{count} {state}" for state, count in counts.items()))
 
 
-def wanted_runs(specs: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spec] | None:
-    """The runs of spec files; None, for all there are, without a file.
-
-    Raises:
-        UsageError: a folder stands where a file should, or a spec is not valid.
-    """
-    if not specs:
-        if overrides:
-            raise click.UsageError("--set changes the runs of a spec; give one.")
-        return None
-    from lrarun.errors import UsageError
-    from lrarun.specs.build import load_specs
-
-    for path in specs:
-        if path.is_dir():
-            raise UsageError(f"{path}: a folder, where a spec file was expected; for the runs in it: --results {path}")
-    return [spec for path in specs for spec in load_specs(path, overrides)]
-
-
 def cells(row: Status) -> list[str]:
-    """A run as a line of the table."""
-    from lrarun.cli.support.printing import shortened
+    """Return a run as a line of the table."""
+    from lrarun.report.wording import shortened
     from lrarun.results.timing import duration
 
     error = "" if row.validation_error is None else f"{row.validation_error:.2f} %"

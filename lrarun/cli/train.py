@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     metavar="N",
     envvar="LRARUN_JOBS",
     show_envvar=True,
-    help="Processes to train in; 1 trains in this one.  [default: the cores]",
+    help="Number of processes; 1 trains in this one.  [default: number of cores]",
 )
 @click.option(
     "--scheduler",
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
 )
-@click.option("--force", is_flag=True, help="Train again what is finished, from the start.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be trained, why, and how long it may take.")
+@click.option("--force", is_flag=True, help="Train finished runs again, from the start.")
+@click.option("--dry-run", is_flag=True, help="List what would be trained, why, and the estimated time; train nothing.")
 @quiet_option
 def train(
     specs: tuple[Path, ...],
@@ -61,8 +61,8 @@ def train(
 ) -> None:
     """Train every run of the given specs.
 
-    Goes on with those that were stopped, and leaves finished ones as they are. Ctrl-C
-    stops cleanly. Exits with 3 if a run failed, diverged or was killed.
+    Resumes runs that were interrupted and skips runs that have finished. Ctrl-C stops
+    cleanly. Exits with 3 if a run failed, diverged or was killed.
 
     \b
     Examples:
@@ -72,7 +72,7 @@ def train(
       lrarun train experiments/table1.yaml --dry-run
     """
     if scheduler and workers:
-        raise click.UsageError("--jobs is for this machine; with --scheduler the cluster's workers count.")
+        raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
     from lrarun.cli.support.downloads import download_progress
     from lrarun.cli.support.live import view
     from lrarun.scheduling.outcome import raise_for_failures
@@ -103,13 +103,13 @@ def train(
                 progress=download_progress(quiet),
             )
     except KeyboardInterrupt:
-        click.echo("lrarun: interrupted; the runs are stored where they were. The same command goes on.", err=True)
+        click.echo("lrarun: interrupted; progress is stored, and the same command goes on from there.", err=True)
         sys.exit(INTERRUPTED)
     raise_for_failures(outcomes)
 
 
 def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
-    """What would happen with each run, and a line on all of them."""
+    """Print what would happen with each run, and a line on all of them."""
     from lrarun.cli.support.live import processes
     from lrarun.results.timing import duration, makespan
     from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds
@@ -127,7 +127,7 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
         click.echo("nothing to train")
         return
     workers, seconds = min(workers or cores(), len(left)), total_seconds(jobs)
-    # Processes beyond the cores make nothing faster.
+    # More processes than cores are no faster.
     time = duration(None if seconds is None else makespan(seconds, min(workers, cores())))
     unknown = "" if seconds is not None else ": nothing like it has been trained here"
     click.echo(f"{len(left)} of {len(jobs)} to train with {processes(workers)}; estimated time: {time}{unknown}")

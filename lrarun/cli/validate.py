@@ -1,4 +1,4 @@
-"""``lrarun validate``: what ``train`` would refuse, without training."""
+"""``lrarun validate``: the mistakes that ``train`` would refuse, without training."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from lrarun.errors import LrarunError, SpecError, UsageError
 def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Check spec files without training.
 
-    The check is that of train: every mistake in all of the files is reported, each as
-    FILE:LINE:COLUMN. A data set of your own is read to its end; nothing is downloaded.
+    Makes the checks of lrarun train and reports every mistake in every file, as
+    FILE:LINE:COLUMN. Reads a data set of your own to its end; downloads nothing.
     Exits with 2 if there is a mistake.
 
     \b
@@ -30,7 +30,8 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
       lrarun validate my.yaml --set algorithm.beta=0.2
       lrarun validate my.yaml --json
     """
-    from lrarun.cli.support.printing import plural, print_json
+    from lrarun.cli.support.printing import print_json
+    from lrarun.report.wording import plural
 
     reports = [report(path, overrides) for path in specs]
     if as_json:
@@ -46,7 +47,7 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
 
 def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
-    """Return what to print about one file; ``message`` is its mistakes as text."""
+    """Return the report on one file; ``message`` has the mistakes as text."""
     from lrarun.specs.build import read_specs
     from lrarun.specs.dataset_check import check_datasets
 

@@ -35,7 +35,7 @@ COLUMNS = (
     "paper_test_error",
     "verdict",
 )
-# Neither changes what the numbers mean: seeds are repetitions, probes only look on.
+# Neither changes what the numbers mean: seeds are repetitions, probes only observe.
 NOT_SETTINGS = ("seed", "probes")
 MISSING = "missing"
 
@@ -44,11 +44,11 @@ Settings = frozenset[tuple[str, Hashable]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """The runs that a cell is to be filled with.
+    """The runs that a cell takes.
 
     Attributes:
-        spec: a resolved spec; its seed does not matter. Empty where nothing can run it.
-        seeds: the seeds asked for, or None for all that are found.
+        spec: a resolved spec; its seed does not matter. Empty where its rule is not installed.
+        seeds: the seeds asked for; None for all that exist.
         departs: how the spec differs from the paper's protocol, in words.
     """
 
@@ -71,7 +71,7 @@ def comparable(spec: Mapping[str, Any]) -> dict[str, Hashable]:
 
 
 def well_formed(results: Iterable[Result]) -> list[Result]:
-    """Those whose spec says which experiment they are of; other folders are not ours."""
+    """Return the results whose spec names an experiment; other folders are no runs of lrarun."""
 
     def names_experiment(spec: Any) -> bool:
         try:
@@ -84,7 +84,7 @@ def well_formed(results: Iterable[Result]) -> list[Result]:
 
 
 def settings(spec: Mapping[str, Any]) -> Settings:
-    """What two runs must share to be repetitions of one another."""
+    """Return the settings that two runs must share to be repetitions of one another."""
     return frozenset(comparable(spec).items())
 
 
@@ -98,7 +98,7 @@ def differences(spec: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def key_of(spec: Mapping[str, Any], titles: Mapping[str, str]) -> Key:
-    """The experiment that a resolved spec belongs to.
+    """Return the experiment that a resolved spec belongs to.
 
     Args:
         spec: a resolved spec.
@@ -109,7 +109,7 @@ def key_of(spec: Mapping[str, Any], titles: Mapping[str, str]) -> Key:
 
 
 def wanted_by(specs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> dict[Key, Wanted]:
-    """The cells that a list of resolved specs fills.
+    """Return the cells that a list of resolved specs fills.
 
     Raises:
         UsageError: if two specs that differ in more than the seed fall in one cell, or
@@ -135,15 +135,15 @@ def wanted_by(specs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the runs of one cell amount to.
+    """The runs of one cell, averaged.
 
     Attributes:
-        runs: finished ones, which the numbers are over.
+        runs: how many finished runs the means are over.
         train_error, test_error: their means, in percent; None without any.
         test_error_std: sample standard deviation over seeds (ddof 1), from two runs on.
-        state: empty if nothing is outstanding, else what is: ``running 34/100``.
+        state: the state of a run without a score, such as ``running 34/100``; empty if there is none.
         outstanding: how many of the runs asked for have no score.
-        stale: how many of the finished ones today's version would not make the same.
+        stale: how many of the finished runs this version would not reproduce.
     """
 
     runs: int = 0
@@ -161,7 +161,7 @@ def score(result: Result, error: float | None) -> float | None:
 
 
 def progress(result: Result) -> str:
-    """How far a run without a score came, as ``running 34/100`` or ``diverged at 12``."""
+    """Return how far a run without a score came, as ``running 34/100`` or ``diverged at 12``."""
     if result.finished:
         return "no score"
     if result.state == FAILED:
@@ -172,7 +172,7 @@ def progress(result: Result) -> str:
 
 
 def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
-    """Seed -> its run; of two with the same settings (one with probes), the one that came further."""
+    """Return each seed's run; of two with the same settings (one with probes), the one with more progress."""
     chosen: dict[Any, Result] = {}
     for result in results:
         seed = result.spec.get("seed")
@@ -182,12 +182,12 @@ def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
 
 
 def reached(result: Result) -> tuple[bool, float]:
-    """Orders runs by how much there is of them."""
+    """Return a key that orders runs by progress."""
     return score(result, result.test_error) is not None, result.epoch
 
 
 def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Container[str] = ()) -> Summary:
-    """The cell that runs of one setting make, over those seeds, or over all there are; ``stale`` ones are counted."""
+    """Average the runs of one setting over the given seeds, or over all; count those in ``stale``."""
     by_seed = one_per_seed(results)
     chosen = by_seed.values() if seeds is None else [by_seed[seed] for seed in sorted(seeds & by_seed.keys())]
     tests = [error for run in chosen if (error := score(run, run.test_error)) is not None]
@@ -195,7 +195,7 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
     states = [progress(run) for run in chosen if score(run, run.test_error) is None]
     absent = len(seeds - by_seed.keys()) if seeds is not None else int(not by_seed)
     states += [MISSING] * absent
-    # What can still change comes first: a cell is "diverged" only if nothing else is outstanding.
+    # States that can still change come first: a cell is "diverged" only if nothing else is outstanding.
     states.sort(key=lambda state: state.startswith(DIVERGED))
     trains = [error for run in done if (error := score(run, run.train_error)) is not None]
     return Summary(
@@ -210,7 +210,7 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
 
 
 def by_settings(results: Iterable[Result]) -> dict[Settings, list[Result]]:
-    """Runs grouped with their repetitions."""
+    """Group runs with their repetitions."""
     groups: dict[Settings, list[Result]] = defaultdict(list)
     for result in results:
         groups[settings(result.spec)].append(result)
@@ -218,13 +218,13 @@ def by_settings(results: Iterable[Result]) -> dict[Settings, list[Result]]:
 
 
 def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Container[str] = ()) -> pd.DataFrame:
-    """One row per printed cell, then one per experiment that the paper does not have.
+    """Return one row per printed cell, then one per experiment that the paper does not have.
 
     Args:
-        results: all runs there are.
+        results: all runs.
         wanted: which of them each experiment takes. A printed cell that is not among
             its keys stays empty and is not expected.
-        stale: ids of runs that today's version would not make the same.
+        stale: ids of runs that this version would not reproduce.
 
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
@@ -244,7 +244,7 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Contain
 def row(
     cell: Printed, wanted: Wanted | None, groups: Mapping[Settings, Sequence[Result]], stale: Container[str]
 ) -> dict[str, Any]:
-    """One cell's row of :func:`fill`."""
+    """Return one cell's row of :func:`fill`."""
     found = summarize(groups.get(settings(wanted.spec), ()), wanted.seeds, stale) if wanted else Summary()
     values = (
         cell.table,
@@ -269,7 +269,7 @@ def row(
 
 
 def left_out(results: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> Counter[str]:
-    """Runs that belong to a wanted experiment but have other settings, by how they differ."""
+    """Count the runs that belong to a wanted experiment but have other settings, by how they differ."""
     counts: Counter[str] = Counter()
     expected = {key: settings(want.spec) for key, want in wanted.items() if want.spec}
     for result in results:

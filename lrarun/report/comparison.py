@@ -29,7 +29,7 @@ HEADS = ("Ours", "Paper", "Difference", "Tolerance", "Verdict", "Why")
 
 
 def render_comparison(cells: pd.DataFrame, format: str) -> str:
-    """The cells with verdicts, from :func:`lrarun.report.verdicts.add_verdicts`, in a format.
+    """Return the cells with verdicts, from :func:`lrarun.report.verdicts.add_verdicts`, in a format.
 
     ``csv`` has the columns that it always has, ``json`` also ``difference``,
     ``tolerance`` and ``note``.
@@ -44,19 +44,19 @@ def render_comparison(cells: pd.DataFrame, format: str) -> str:
 
 
 def heading(number: int) -> str:
-    """What a comparison is about, on one line."""
+    """Return the subject of a comparison on one line."""
     return f"{subject(number).replace('error', 'test error')}, against the paper"
 
 
 def legend(cells: pd.DataFrame) -> str:
-    """How many cells have which verdict, and what the numbers are."""
+    """Return the legend: the number of cells with each verdict, and what the numbers mean."""
     counts = Counter(cells["verdict"])
     tally = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
     return f"{tally}. Difference and tolerance in points; the rule is in docs/verdicts.md.{stale_note(cells)}"
 
 
 def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
-    """The cells of :func:`body` as texts."""
+    """Return the cells of :func:`body` as texts."""
     names = cells["dataset"].map(DATASETS) if number == 3 else labels(cells)
     columns = cells["optimizer"].replace(OPTIMIZERS) if number == 3 else cells["depth"].astype(str)
     return [
@@ -69,7 +69,7 @@ def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
 
 
 def ours(cell: pd.Series) -> str:
-    """Our test error with its spread and number of seeds, as far as there are any."""
+    """Return our test error with its spread and number of seeds, if it has them."""
     if math.isnan(cell.test_error):
         return NOTHING
     if math.isnan(cell.test_error_std):
@@ -78,28 +78,28 @@ def ours(cell: pd.Series) -> str:
 
 
 def number_or_nothing(value: float, format: str) -> str:
-    """A number, or a dash for NaN."""
+    """Return a number, or a dash for NaN."""
     return NOTHING if math.isnan(value) else f"{value:{format}}"
 
 
 def body(number: int, cells: pd.DataFrame, style: str) -> str:
-    """The list through tabulate."""
+    """Lay the list out with tabulate."""
     heads = [*(("Data set", "Optimizer") if number == 3 else ("Model", "Layers")), *HEADS]
     align = ["left", "left" if number == 3 else "right", "right", "right", "right", "right", "left", "left"]
     return tabulate(rows(number, cells), heads, style, disable_numparse=True, colalign=align)
 
 
 def text(number: int, cells: pd.DataFrame) -> str:
-    """A comparison for the terminal."""
+    """Return a comparison for the terminal."""
     return f"Table {number}. {heading(number)}\n{legend(cells)}\n\n{body(number, cells, 'simple')}\n"
 
 
 def markdown(number: int, cells: pd.DataFrame) -> str:
-    """A comparison in GitHub's Markdown."""
+    """Return a comparison in GitHub's Markdown."""
     escaped = cells.assign(model=cells["model"].map(escape_markdown))
     return f"**Table {number}. {heading(number)}.** {legend(cells)}\n\n{body(number, escaped, 'github')}\n"
 
 
 def latex(number: int, cells: pd.DataFrame) -> str:
-    """A comparison as a table environment; needs the package booktabs."""
+    """Return a comparison as a table environment; needs the package booktabs."""
     return finish_latex(f"{heading(number)}. {legend(cells)}", body(number, cells, "latex_booktabs"))

@@ -11,7 +11,7 @@ MANY = 1e6
 
 
 def t_tail(t: float, df: float) -> float:
-    """P(T > t) for Student's t with ``df`` degrees of freedom (infinite: the normal), t >= 0.
+    """Return P(T > t) for Student's t with ``df`` degrees of freedom (infinite: the normal), t >= 0.
 
     Relative error below 1e-8 up to a million degrees of freedom; beyond, where lgamma loses
     digits, it is the normal's, which by then differs in the sixth digit.
@@ -22,7 +22,7 @@ def t_tail(t: float, df: float) -> float:
 
 
 def t_quantile(df: float, confidence: float = CONFIDENCE) -> float:
-    """The t that |T| stays below with that probability; found by bisection of the tail."""
+    """Return the t that |T| stays below with that probability, by bisection of the tail."""
     tail = (1 - confidence) / 2
     low, high = 0.0, 1.0
     while t_tail(high, df) > tail:
@@ -34,7 +34,7 @@ def t_quantile(df: float, confidence: float = CONFIDENCE) -> float:
 
 
 def beta_below(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function I_x(a, b), by Lentz's continued fraction."""
+    """Return the regularised incomplete beta function I_x(a, b), by Lentz's continued fraction."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):
@@ -44,7 +44,7 @@ def beta_below(x: float, a: float, b: float) -> float:
 
 
 def _beta_fraction(x: float, a: float, b: float) -> float:
-    """1 + d_1/(1 + d_2/(1 + ...)) of DLMF 8.17.22, evaluated forwards."""
+    """Return 1 + d_1/(1 + d_2/(1 + ...)) of DLMF 8.17.22, evaluated forwards."""
     value, c, d = 1.0, 1.0, 0.0
     for m in range(1, 10_000):
         k = m // 2
@@ -61,7 +61,7 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided mid-p value of McNemar's test that two classifiers err equally often.
+    """Return two-sided mid-p value of McNemar's test that two classifiers err equally often.
 
     Args:
         only_first: images that only the first gets wrong.
@@ -80,7 +80,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def two_sided(estimate: float, parts: Sequence[tuple[float, float]]) -> float:
-    """P value of an estimate against 0, its variance being a sum of (variance, degrees of freedom).
+    """Return P value of an estimate against 0, its variance being a sum of (variance, degrees of freedom).
 
     Uses Student's t with Welch and Satterthwaite's degrees of freedom.
     """
@@ -91,19 +91,19 @@ def two_sided(estimate: float, parts: Sequence[tuple[float, float]]) -> float:
 
 
 def welch(parts: Sequence[tuple[float, float]]) -> float:
-    """Satterthwaite's degrees of freedom of a sum of variances, each with its own."""
+    """Return Satterthwaite's degrees of freedom of a sum of variances, each with its own."""
     variance = sum(part for part, _ in parts)
     denominator = sum(part**2 / df for part, df in parts)
     return variance**2 / denominator if denominator > 0 else math.inf
 
 
 def binomial_variance(percent: float, trials: int) -> float:
-    """Variance, in percent squared, of an error rate measured on that many images."""
+    """Return variance, in percent squared, of an error rate measured on that many images."""
     return percent * (100 - percent) / trials
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P values adjusted for how many there are (Holm 1979), in the order given."""
+    """Return P values adjusted for how many there are (Holm 1979), in the order given."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted, highest = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(order):

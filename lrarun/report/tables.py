@@ -21,7 +21,7 @@ Grid = tuple[list[str], list[str], list[list[str]]]
 
 
 def render(cells: pd.DataFrame, format: str) -> str:
-    """The tables that ``cells`` (from :func:`lrarun.report.cells.fill`) holds, in a format.
+    """Return the tables that ``cells`` (from :func:`lrarun.report.cells.fill`) holds, in a format.
 
     ``csv`` and ``json`` give the columns of :data:`lrarun.report.cells.COLUMNS`, one row
     per cell, errors in percent; the others lay them out as the paper does.
@@ -34,29 +34,29 @@ def render(cells: pd.DataFrame, format: str) -> str:
     if format == "json":
         return json.dumps(records(cells[list(COLUMNS)]), indent=2) + "\n"
     layout = {"text": text, "markdown": markdown, "latex": latex}[format]
-    return "\n".join(layout(number, table) for number, table in cells.groupby("table"))
+    return "\n".join(layout(number, table) for number, table in cells.groupby("table") if table["expected"].any())
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain mappings, with None for what is empty."""
+    """Return rows as plain mappings, with None for what is empty."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{name: None if value == "" else plain(value) for name, value in row.items()} for row in rows]
 
 
 def plain(value: Any) -> Any:
-    """A NumPy scalar as Python's own; 0.1 + 0.2 as 0.3."""
+    """Return a NumPy scalar as Python's own; 0.1 + 0.2 as 0.3."""
     value = getattr(value, "item", lambda: value)()
     return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def subject(number: int) -> str:
-    """What a table is about, on one line."""
+    """Return the subject of a table on one line."""
     datasets = {table: DATASETS[name] for name, table in TABLE_OF.items()}
     return f"{datasets.get(number, 'LRA-E with three optimizers, 3 layers')}: error in percent"
 
 
 def legend(cells: pd.DataFrame) -> str:
-    """What the marks of a table mean, as far as it has them."""
+    """Return the legend of the marks that a table has."""
     counts = set(cells["runs"].dropna())
     parts = ["Ours, with the paper's in parentheses."]
     if counts == {1}:
@@ -74,28 +74,28 @@ def legend(cells: pd.DataFrame) -> str:
 
 
 def stale_note(cells: pd.DataFrame) -> str:
-    """A legend's last sentence, if a cell has the mark that it explains."""
+    """Return a legend's last sentence, if a cell has the mark that it explains."""
     return f" {STALE} Stale: would not come out the same today." if (cells["stale"] > 0).any() else ""
 
 
 def partial(cells: pd.DataFrame) -> pd.Series:
-    """Which cells have a number although runs are outstanding."""
+    """Return which cells have a number although runs are outstanding."""
     return cells["runs"].notna() & (cells["outstanding"] > 0)
 
 
 def fixed(value: float | None) -> str:
-    """Two decimals, all that 10,000 test images can tell."""
+    """Format with two decimals, which 10,000 test images resolve."""
     return f"{value:.2f}"
 
 
 def train_text(cell: pd.Series) -> str:
-    """A cell's train error, ours and the paper's: ``0.35 (1.78)``."""
+    """Return a cell's train error, ours and the paper's: ``0.35 (1.78)``."""
     ours = fixed(cell.train_error) if not math.isnan(cell.train_error) else NOTHING
     return beside(ours, cell.paper_train)
 
 
 def test_text(cell: pd.Series, number: bool) -> str:
-    """A cell's test error or its state: ``1.91±0.05 (2.20)``, ``running 34/100 (2.20)``.
+    """Return a cell's test error or its state: ``1.91±0.05 (2.20)``, ``running 34/100 (2.20)``.
 
     Args:
         cell: one row.
@@ -109,17 +109,17 @@ def test_text(cell: pd.Series, number: bool) -> str:
 
 
 def marks(cell: pd.Series) -> str:
-    """What a number is to be taken with, as :func:`legend` explains."""
+    """Return a number's marks, as :func:`legend` explains them."""
     return PARTIAL * bool(cell.outstanding) + STALE * bool(cell.stale)
 
 
 def beside(ours: str, paper: str) -> str:
-    """Our number with the paper's, if there is one."""
+    """Return our number with the paper's, if there is one."""
     return f"{ours} ({paper})" if paper else ours
 
 
 def grid(number: int, cells: pd.DataFrame) -> Grid:
-    """Row labels, column groups, and the (train, test) texts of each group in turn."""
+    """Return row labels, column groups, and the (train, test) texts of each group in turn."""
     by_optimizer = number == 3
     rows = cells["dataset"].map(DATASETS) if by_optimizer else labels(cells)
     groups = cells["optimizer"] if by_optimizer else cells["depth"]
@@ -136,7 +136,7 @@ def grid(number: int, cells: pd.DataFrame) -> Grid:
 
 
 def labels(cells: pd.DataFrame) -> pd.Series:
-    """What rows of Tables 1 and 2 are called: the model, and its optimizer where that is not the paper's."""
+    """Return the rows' labels in Tables 1 and 2: the model, with its optimizer where that is not the paper's."""
     usual = {cell.key.model: cell.key.optimizer for cell in printed_cells() if cell.table == 1}
     names = [
         model if usual.get(model, optimizer) == optimizer else f"{model}, {OPTIMIZERS.get(optimizer, optimizer)}"
@@ -153,7 +153,7 @@ def layout(
     style: str,
     escape: Callable[[str], str] = str,
 ) -> str:
-    """A table through tabulate; ``head`` joins a column group's name with Train or Test."""
+    """Lay a table out with tabulate; ``head`` joins a column group's name with Train or Test."""
     names, groups, body = grid(number, cells)
     heads = [head(group, column) for group in groups for column in ("Train", "Test")]
     rows = [[escape(text) for text in (name, *texts)] for name, texts in zip(names, body)]
@@ -162,12 +162,12 @@ def layout(
 
 
 def corner(number: int) -> str:
-    """The heading of the first column."""
+    """Return the heading of the first column."""
     return "Data set" if number == 3 else "Model"
 
 
 def text(number: int, cells: pd.DataFrame) -> str:
-    """A table for the terminal."""
+    """Return a table for the terminal."""
 
     def head(group: str, column: str) -> str:
         return f"{group if column == 'Train' else ''}\n{column}"
@@ -177,7 +177,7 @@ def text(number: int, cells: pd.DataFrame) -> str:
 
 
 def markdown(number: int, cells: pd.DataFrame) -> str:
-    """A table in GitHub's Markdown."""
+    """Return a table in GitHub's Markdown."""
 
     def head(group: str, column: str) -> str:
         return f"{group}, {column.lower()}"
@@ -187,12 +187,12 @@ def markdown(number: int, cells: pd.DataFrame) -> str:
 
 
 def escape_markdown(content: str) -> str:
-    """Text whose marks mean themselves in a cell of a table."""
+    """Escape the characters that Markdown would interpret in a cell."""
     return replaced(content, {"DTP-sigma": "DTP-σ", "|": "\\|", "*": "\\*", "_": "\\_"}.items())
 
 
 def latex(number: int, cells: pd.DataFrame) -> str:
-    """A table environment for LaTeX; needs the package booktabs."""
+    """Return a table environment for LaTeX; needs the package booktabs."""
     _, groups, _ = grid(number, cells)
     body = layout(corner(number), number, cells, lambda group, column: column, "latex_booktabs")
     spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{group}}}" for group in groups)
@@ -202,7 +202,7 @@ def latex(number: int, cells: pd.DataFrame) -> str:
 
 
 def finish_latex(caption: str, body: str) -> str:
-    """A table environment around a tabular, with the marks that tabulate leaves as they are."""
+    """Wrap a tabular in a table environment, and translate the marks that tabulate leaves as they are."""
     lines = [
         "% Needs \\usepackage{booktabs}.",
         "\\begin{table}",
@@ -216,7 +216,7 @@ def finish_latex(caption: str, body: str) -> str:
 
 
 def replaced(content: str, pairs: Iterable[Sequence[str]]) -> str:
-    """A string with each of the pairs replaced."""
+    """Replace each of the pairs in a string."""
     for old, new in pairs:
         content = content.replace(old, new)
     return content

@@ -23,9 +23,9 @@ class Verdict:
 
     Attributes:
         name: one of :data:`VERDICTS`, or empty where the paper prints nothing.
-        difference: our test error less the paper's, in points of percent.
-        tolerance: what the difference may be for ``reproduced``, in the same points.
-        note: of an inconclusive one, why, and what it would take.
+        difference: our test error minus the paper's, in points of percent.
+        tolerance: the largest difference that counts as ``reproduced``, in the same points.
+        note: why a verdict is inconclusive, and what would decide it.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Verdict:
 
 
 def judge(ours: float, std: float | None, runs: int, printed: str) -> Verdict:
-    """Our test error against a printed one.
+    """Judge our test error against a printed one.
 
     Args:
         ours: mean test error over the runs, in percent.
         std: sample standard deviation over seeds; None with one run.
-        runs: how many there are.
+        runs: their number.
         printed: the paper's number with the digits that it prints.
 
     The tolerance covers chance in the choice of 10,000 test images, in both numbers, and
@@ -62,7 +62,7 @@ def judge(ours: float, std: float | None, runs: int, printed: str) -> Verdict:
 
 
 def judge_one_seed(difference: float, tolerance: float) -> Verdict:
-    """With the spread over seeds unknown, up to twice the tolerance decides nothing."""
+    """Judge a single run: with the spread over seeds unknown, up to twice the tolerance is inconclusive."""
     if abs(difference) <= tolerance:
         return Verdict(REPRODUCED, difference, tolerance)
     if abs(difference) <= 2 * tolerance:
@@ -71,12 +71,12 @@ def judge_one_seed(difference: float, tolerance: float) -> Verdict:
 
 
 def tolerance_of(parts: list[tuple[float, float]]) -> float:
-    """Half the width of the confidence interval of a difference with those (variance, degrees of freedom)."""
+    """Return half the width of the confidence interval of a difference with those (variance, degrees of freedom)."""
     return t_quantile(welch(parts)) * math.sqrt(sum(variance for variance, _ in parts))
 
 
 def verdict_on(cell: pd.Series) -> Verdict:
-    """The verdict on a row of :func:`lrarun.report.cells.fill`."""
+    """Judge a row of :func:`lrarun.report.cells.fill`."""
     if not cell.paper_test:
         return Verdict("")
     found = unfinished(cell) if cell.outstanding or pd.isna(cell.runs) else finished(cell)
@@ -86,13 +86,13 @@ def verdict_on(cell: pd.Series) -> Verdict:
 
 
 def finished(cell: pd.Series) -> Verdict:
-    """The verdict on a cell whose runs are all there."""
+    """Judge a cell whose runs have all finished."""
     std = None if math.isnan(cell.test_error_std) else cell.test_error_std
     return judge(cell.test_error, std, int(cell.runs), cell.paper_test)
 
 
 def unfinished(cell: pd.Series) -> Verdict:
-    """The verdict on a cell that lacks runs."""
+    """Judge a cell that lacks runs."""
     if not pd.isna(cell.runs):
         return Verdict(INCONCLUSIVE, note=f"{cell.runs} of {cell.runs + cell.outstanding} seeds: {cell.state}")
     if cell.state in ("", MISSING):
@@ -103,7 +103,7 @@ def unfinished(cell: pd.Series) -> Verdict:
 
 
 def add_verdicts(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells with ``verdict`` filled, and columns ``difference``, ``tolerance`` and ``note`` beside it."""
+    """Fill the column ``verdict``, and add columns ``difference``, ``tolerance`` and ``note``."""
     found = [verdict_on(cell) for _, cell in cells.iterrows()]
     numbers = pd.DataFrame([(verdict.difference, verdict.tolerance) for verdict in found], cells.index, dtype="float64")
     return cells.assign(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from lrarun.cli import COMMANDS, cli
-from lrarun.cli.support.behaviour import Forgiving
+from lrarun.cli.support.behaviour import ClosedPipeTolerant
 from tests.support.synthetic import synthetic_dataset
 
 ROOT = Path(__file__).parent.parent.parent
@@ -170,7 +170,7 @@ def test_output_that_does_not_fit_is_an_error():
 
 def test_a_forgiving_stream_is_otherwise_the_stream(tmp_path):
     with open(tmp_path / "text", "w") as file:
-        stream = Forgiving(file)
+        stream = ClosedPipeTolerant(file)
         assert stream.write("hello") == 5
         stream.flush()
         assert stream.fileno() == file.fileno() and stream.encoding == file.encoding

@@ -167,7 +167,7 @@ def test_a_results_folder_that_is_named_must_be_there_and_the_usual_one_need_not
         assert call(*command).code == 4
         monkeypatch.delenv("LRARUN_RESULTS")
         assert call(*command).code == 0
-    assert "lrarun train makes it" in call("status").err
+    assert "`lrarun train` creates it" in call("status").err
 
 
 @pytest.mark.parametrize("odd", [{}, {"algorithm": "lra-e", "epochs": 3}, {"algorithm": {"name": ["lra-e"]}}])

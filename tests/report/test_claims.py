@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from lrarun.cli import main
 from lrarun.paper import Key, printed_cells
-from lrarun.report.claims.check import FAILS, HOLDS, KINDS, Claim, check, load_claims
-from lrarun.report.claims.evidence import Measured
-from lrarun.report.claims.paired import Lacking, Mistakes, compare, mistakes_of
+from lrarun.report.claims.check import check
+from lrarun.report.claims.claim import FAILS, HOLDS, Claim, load_claims
+from lrarun.report.claims.evidence import Evidence
+from lrarun.report.claims.kinds import KINDS
+from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.claims.render import render_claims
 from lrarun.report.statistics import holm, mcnemar
 from lrarun.report.verdicts import INCONCLUSIVE
@@ -40,7 +42,7 @@ def claim(kind, **fields):
 
 def verdict(results, *claims, products=None):
     """The verdicts of claims on a results folder, one per comparison of the first."""
-    checked = check(claims, Measured(read_results(results), resolve), products)
+    checked = check(claims, Evidence(read_results(results), resolve), products)
     return checked[0]
 
 
@@ -150,7 +152,7 @@ def test_other_images_are_not_compared(tmp_path):
     write_predictions(folder, first_wrong(3), labels=np.arange(IMAGES) % 7)
     assert "different images" in verdict(tmp_path, claim("lower", than=["Backprop"])).comparisons[0].lacking
     runs = read_results(tmp_path)
-    with pytest.raises(Lacking, match="different images"):
+    with pytest.raises(MissingEvidence, match="different images"):
         mistakes_of(runs)
 
 
@@ -162,7 +164,7 @@ def test_only_the_papers_protocol_counts(tmp_path):
 
 
 def test_a_rule_that_is_not_installed_is_missing(tmp_path):
-    checked = check([claim("lower", than=["Backprop"])], Measured([], lambda key, changed: None))
+    checked = check([claim("lower", than=["Backprop"])], Evidence([], lambda key, changed: None))
     assert "LRA-E" in checked[0].comparisons[0].lacking
 
 
@@ -306,10 +308,10 @@ def test_p_values_are_corrected_over_all_claims(tmp_path):
     for other, error in zip(others, (2.06, 2.06, 2.06, 2.06)):
         write_tested(tmp_path, LRAE._replace(model=other), error)
     apart = [claim("lower", than=[other]) for other in others]
-    checked = check(apart, Measured(read_results(tmp_path), resolve))
+    checked = check(apart, Evidence(read_results(tmp_path), resolve))
     parts = [one.comparisons[0] for one in checked]
     assert [part.p_holm for part in parts] == pytest.approx(holm([part.p for part in parts]))
-    together = check([claim("lower", than=others)], Measured(read_results(tmp_path), resolve))[0].comparisons
+    together = check([claim("lower", than=others)], Evidence(read_results(tmp_path), resolve))[0].comparisons
     assert [part.p_holm for part in together] == [part.p_holm for part in parts]
     # Six images against none is significant by itself, and is not as one of four.
     assert all(part.p < 0.05 < part.p_holm for part in parts)
@@ -363,10 +365,10 @@ def test_every_shipped_claim_can_be_checked(tmp_path):
                         write_log(write_run(tmp_path, spec | {"epochs": 20}), validation_error=[final] * 20)
     angles = write_run(tmp_path, paper_spec(LRAE._replace(depth=2), {}) | {"probes": [{"name": "angle", "every": 1}]})
     write_log(angles, angle_mean=[5.0] * 20, angle_max=[10.0] * 20)
-    measured = Measured(read_results(tmp_path), paper_spec)
-    checked = check(load_claims(), measured, lambda model, depth: 1 if model == "LRA-E" else 2)
+    evidence = Evidence(read_results(tmp_path), paper_spec)
+    checked = check(load_claims(), evidence, lambda model, depth: 1 if model == "LRA-E" else 2)
     assert {one.claim.id: one.verdict for one in checked} == {one.id: HOLDS for one in load_claims()}
-    without = check(load_claims(), measured)
+    without = check(load_claims(), evidence)
     assert [one.claim.id for one in without if one.verdict != HOLDS] == ["lra-e-needs-fewer-products"]
 
 
@@ -375,7 +377,7 @@ def test_text_and_json_say_the_same(tmp_path):
     write_tested(tmp_path, BACKPROP, 3.0)
     write_tested(tmp_path, LRAE._replace(model="RFA"), 1.0)
     claims = [claim("lower", than=["Backprop", "RFA", "DFA"]), claim("lower", id="other", than=["Backprop"])]
-    checked = check(claims, Measured(read_results(tmp_path), resolve))
+    checked = check(claims, Evidence(read_results(tmp_path), resolve))
     text, content = render_claims(checked, "text"), json.loads(render_claims(checked, "json"))
     assert content["comparisons"] == 3 and content["level"] == 0.05
     assert [one["verdict"] for one in content["claims"]] == ["fails", "holds"]

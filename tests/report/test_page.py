@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lrarun.cli import main
 from lrarun.paper import MODELS, TABLES, Key, printed_cells
 from lrarun.report.cells import Wanted, fill, settings, well_formed
-from lrarun.report.claims.check import Checked, Claim, Comparison
+from lrarun.report.claims.claim import CheckedClaim, Claim, Comparison
 from lrarun.report.verdicts import add_verdicts
 from lrarun.report.web.charts import POINTS, Scale
 from lrarun.report.web.colours import DARK, LIGHT, line_colours
@@ -195,7 +195,7 @@ def test_text_of_results_stays_text(tmp_path):
     write_log(write_run(tmp_path, own, test_error=1.0), validation_error=[10, 9])
     claim = Claim(id="x", says=EVIL, where=EVIL, needs=EVIL, kind="lower", model=EVIL, depths=[3])
     parts = [Comparison(EVIL, EVIL, 1.0, 0.01, 0.01, "holds", paper=EVIL), Comparison(EVIL, lacking=EVIL)]
-    checked = Checked(claim, parts)
+    checked = CheckedClaim(claim, parts)
     plain = contents(read_results(tmp_path), titles={EVIL: EVIL}, checked=[checked])
     made = replace(plain, cells=plain.cells.assign(note=EVIL, departs=EVIL))
     tree = parse(render_page(made))
@@ -376,7 +376,7 @@ def test_claims_are_told_with_verdicts_and_what_is_missing():
     claim = Claim("id", "It does", "Table 1", "some runs", "lower", "LRA-E", [3])
     parts = [Comparison("A below B", "1.00 < 2.00", 1.0, 0.001, 0.0123, "holds", paper="1 < 2"),
              Comparison("A below C", lacking="a run of C")]  # fmt: skip
-    tree = parse(render_page(contents([], checked=[Checked(claim, parts)])))
+    tree = parse(render_page(contents([], checked=[CheckedClaim(claim, parts)])))
     entry = tree.one("section", id="claims").one("details")
     assert entry.one("summary").text == "missing It does (Table 1)"
     assert [cell.text for cell in entry.one("tbody").one("tr").children] == [
@@ -498,7 +498,7 @@ def test_claims_that_a_specs_runs_speak_of_are_on_its_page(lrarun, tmp_path):
 def test_of_no_comparison_nothing_is_said_to_be_corrected():
     claim = Claim("id", "It does", "Table 1", "some runs", "lower", "LRA-E", [3])
     parts = [Comparison("A below C", lacking=f"a run of {name}") for name in "ABCDEFGHIJKLMN"]
-    section = parse(render_page(contents([], checked=[Checked(claim, parts)]))).one("section", id="claims")
+    section = parse(render_page(contents([], checked=[CheckedClaim(claim, parts)]))).one("section", id="claims")
     assert "Holm" not in section.text
     assert all(f"a run of {name}" in section.text for name in "ABCDEFGHIJKLMN") and "more" not in section.text
 

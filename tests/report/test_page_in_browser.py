@@ -9,7 +9,7 @@ import pytest
 
 from lrarun.paper import Key
 from lrarun.report.cells import Wanted
-from lrarun.report.claims.check import Checked, Claim, Comparison
+from lrarun.report.claims.claim import CheckedClaim, Claim, Comparison
 from lrarun.report.web.page import render_page
 from lrarun.report.web.pictures import Picture
 from lrarun.results.read import read_results
@@ -47,7 +47,7 @@ def page(tmp_path_factory):
     claim = Claim("id", "It does what it is said to do", "Table 1", "some runs", "lower", "LRA-E", [3])
     parts = [Comparison("A below B", "1.00 [2] < 2.00 [2]", 1.0, 0.001, 0.01, verdict, "", "1 < 2", True)
              for verdict in ("holds", "fails", "inconclusive")]  # fmt: skip
-    checked = [Checked(claim, [*parts, Comparison("A below C", lacking="a run of C")])]
+    checked = [CheckedClaim(claim, [*parts, Comparison("A below C", lacking="a run of C")])]
     made = contents(read_results(folder), checked=checked, pictures=[Picture("figure-3", "image/svg+xml", SVG)])
     return render_page(made)
 

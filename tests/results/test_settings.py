@@ -9,7 +9,7 @@ import pytest
 from lrarun.algorithms.registry import algorithms
 from lrarun.results import settings
 from lrarun.results.settings import by_sweep_key, differing, flatten
-from lrarun.specs.spec import load_specs, make_spec
+from lrarun.specs.build import load_specs, make_spec
 
 
 def test_the_examples_hold():

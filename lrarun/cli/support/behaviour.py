@@ -1,7 +1,7 @@
-"""What holds for every command: colour, how much is said, plugin files, and pipes that close early.
+"""What holds for every command: colour, verbosity, plugin files, and pipes that close early.
 
-The options stand at ``lrarun`` itself and are known to every command too, hidden
-there, so that they may be written before or after the command's name.
+The options belong to ``lrarun`` itself. Every command has hidden copies of them, so that
+they may stand before or after the command's name.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ LOGGER = logging.getLogger("lrarun")
 
 
 def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Decides on colour for this command and those below; what is not said leaves it as it is."""
+    """Decide on colour for this command and its subcommands; without the option, keep the present choice."""
     if value is None and ctx.parent is not None:
         return
     if value == "always":
         os.environ.pop("NO_COLOR", None)
         ctx.color = True
     elif value == "never" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        os.environ["NO_COLOR"] = "1"  # progress bars and other processes obey it too
+        os.environ["NO_COLOR"] = "1"  # progress bars and child processes obey it too
         ctx.color = False
     else:
-        ctx.color = None  # colour on a terminal, none elsewhere
+        ctx.color = None  # colour on a terminal only
 
 
 def set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-    """Remembers that only what goes wrong is to be said; also the value, if it was said before."""
+    """Record --quiet; return whether it was given here or before."""
     if value:
         ctx.meta[QUIET] = True
         configure_logging(ctx)
@@ -46,7 +46,7 @@ def set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
 
 
 def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
-    """Remembers how much more is to be said."""
+    """Record how often --verbose was given."""
     if value:
         ctx.meta[VERBOSE] = ctx.meta.get(VERBOSE, 0) + value
     if value or ctx.parent is None:
@@ -54,7 +54,7 @@ def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
 
 
 def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
-    """Names plugin files to this process, and to those that it starts, beside any that are named already."""
+    """Register plugin files for this process and its children, after those registered already."""
     if value:
         before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part]
         files = [os.path.abspath(path) for path in [*before, *map(str, value)]]
@@ -62,31 +62,31 @@ def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, .
 
 
 def is_quiet(ctx: click.Context | None = None) -> bool:
-    """Whether --quiet stands before or after the command."""
+    """Return whether --quiet stands before or after the command."""
     ctx = ctx or click.get_current_context(silent=True)
     return bool(ctx and ctx.meta.get(QUIET))
 
 
 def is_verbose() -> bool:
-    """Whether details are wanted, such as where in the code something failed."""
+    """Return whether details are wanted, such as where in the code something failed."""
     return LOGGER.isEnabledFor(logging.INFO)
 
 
 def say(text: str) -> None:
-    """A message that is not data: to stderr, unless --quiet."""
+    """Print a message that is not data to stderr, unless --quiet."""
     if not is_quiet():
         click.echo(text, err=True)
 
 
 class ToStderr(logging.Handler):
-    """Log records as lines on whatever stderr is at the time."""
+    """Writes log records as lines to the current stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(self.format(record), err=True)
 
 
 def configure_logging(ctx: click.Context) -> None:
-    """Sets what of the library's log is shown: warnings, with -v what it does, with -vv all."""
+    """Set which of the library's log records are shown: warnings; with -v also info; with -vv all."""
     if not any(isinstance(handler, ToStderr) for handler in LOGGER.handlers):
         LOGGER.addHandler(ToStderr())
         LOGGER.propagate = False
@@ -95,7 +95,7 @@ def configure_logging(ctx: click.Context) -> None:
 
 
 def global_options(hidden: bool = False) -> list[click.Option]:
-    """Fresh copies of the options that hold everywhere; the hidden ones read no environment."""
+    """Return fresh copies of the options that every command has; the hidden copies read no environment."""
     shown: dict[str, Any] = {"hidden": True} if hidden else {"show_envvar": True}
     envvar = None if hidden else "LRARUN_COLOR"
     return [
@@ -106,7 +106,7 @@ def global_options(hidden: bool = False) -> list[click.Option]:
             is_eager=True,
             expose_value=False,
             envvar=envvar,
-            help="Colours: on a terminal unless NO_COLOR is set (auto, the default), always, or never.",
+            help="When to use colour; auto, the default, means on a terminal unless NO_COLOR is set.",
             **shown,
         ),
         click.Option(
@@ -115,7 +115,7 @@ def global_options(hidden: bool = False) -> list[click.Option]:
             callback=set_verbose,
             is_eager=True,
             expose_value=False,
-            help="Say more: what is found where, and where in the code a failure was. -vv: all.",
+            help="Show more: the files in use, and where in the code a failure occurred. -vv shows all.",
             **shown,
         ),
         click.Option(
@@ -124,7 +124,7 @@ def global_options(hidden: bool = False) -> list[click.Option]:
             callback=set_quiet,
             is_eager=True,
             expose_value=False,
-            help="Say only what went wrong.",
+            help="Report errors only.",
             **shown,
         ),
         click.Option(
@@ -143,10 +143,10 @@ def global_options(hidden: bool = False) -> list[click.Option]:
 
 
 class SuggestingGroup(click.Group):
-    """A group that meets an unknown command with the nearest one."""
+    """A group that answers an unknown command with the nearest name."""
 
     def resolve_command(self, ctx, args):
-        """The command that is asked for; fails with the nearest name where there is none of that name."""
+        """Return the command asked for; fail with the nearest name if there is none."""
         known = self.get_command(ctx, args[0]) is not None or args[0].startswith("-")
         close = "" if known or ctx.resilient_parsing else nearest(args[0], self.list_commands(ctx))
         if close:
@@ -155,7 +155,7 @@ class SuggestingGroup(click.Group):
 
 
 def with_global_options(command: click.Command) -> click.Command:
-    """The command, and those below it, knowing the options that hold everywhere."""
+    """Add the global options to a command and its subcommands, and return it."""
     known = {spelling for param in command.params for spelling in param.opts}
     command.params += [option for option in global_options(hidden=True) if not known & set(option.opts)]
     if isinstance(command, click.Group):
@@ -166,18 +166,18 @@ def with_global_options(command: click.Command) -> click.Command:
 
 @contextlib.contextmanager
 def unread_output_is_fine() -> Iterator[None]:
-    """Ends the command well if nobody reads its output any more, as in ``lrarun table | head -1``."""
+    """End the command with code 0 if nobody reads its output any more, as in ``lrarun table | head -1``."""
     try:
         yield
     except BrokenPipeError:
-        # Else the interpreter would complain when it flushes stdout at its end.
+        # Otherwise the interpreter would fail when it flushes stdout on exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.exceptions.Exit(0) from None
 
 
-class Forgiving:
-    """A stream that swallows text once nobody reads it: a run must not fail for lack of listeners."""
+class ClosedPipeTolerant:
+    """A stream that drops text once nobody reads it: a run must not fail because a pipe closed."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -186,12 +186,12 @@ class Forgiving:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Writes text, or nothing."""
+        """Write text, or drop it if nobody reads."""
         with contextlib.suppress(BrokenPipeError):
             return self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flushes what can be."""
+        """Flush, if somebody reads."""
         with contextlib.suppress(BrokenPipeError):
             self._stream.flush()

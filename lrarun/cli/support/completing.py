@@ -1,7 +1,7 @@
-"""What the shell offers when one presses Tab: spec files, runs, rules, names.
+"""What the shell offers on Tab: spec files, runs, rules, names.
 
-Each function is a ``shell_complete`` callback of Click. Whatever goes wrong in one of
-them, the shell is offered nothing: it has no place for a message.
+Each function is a ``shell_complete`` callback of Click. If one fails, it offers nothing,
+since a shell has no place for a message.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST = 500  # offers; nobody reads more
 
 
 def silent(completer: Completer) -> Completer:
-    """The completer, offering nothing where it fails."""
+    """Wrap a completer so that it offers nothing where it fails."""
 
     @functools.wraps(completer)
     def safe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -33,7 +33,7 @@ def silent(completer: Completer) -> Completer:
 
 @silent
 def spec_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """YAML files in the folder that is being typed and in the folders in it; else any file."""
+    """Offer YAML files in the folder being typed and in its subfolders; else any file."""
     folder = incomplete.rpartition("/")[0] or ("/" if incomplete.startswith("/") else "")
     names = sorted(_yaml_files(Path(folder)), key=lambda name: (name.count("/"), name))
     found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -49,7 +49,7 @@ def _yaml_files(folder: Path) -> Iterator[str]:
 
 @silent
 def run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Runs in the results folder that was given before, or is the usual one; with a slash, folders."""
+    """Offer runs of the results folder on the command line, or of the default one; with a slash, folders."""
     if "/" in incomplete:
         return [CompletionItem(incomplete, type="dir")]
     results = ctx.params.get("results") or os.environ.get("LRARUN_RESULTS") or "results"
@@ -59,19 +59,19 @@ def run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 @silent
 def rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The learning rules."""
+    """Offer the learning rules."""
     return _named(["algorithms"], incomplete)
 
 
 @silent
 def optimizer_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The optimizers."""
+    """Offer the optimizers."""
     return _named(["optimizers"], incomplete)
 
 
 @silent
 def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """All that ``lrarun describe`` knows by name; else files, since it knows data sets by path."""
+    """Offer all names that ``lrarun describe`` knows; else files, since it describes data sets by path."""
     from lrarun.specs.catalogue import KINDS
 
     found = _named([kind for kind in KINDS if kind != "experiments"], incomplete)

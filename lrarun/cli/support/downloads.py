@@ -1,4 +1,4 @@
-"""Downloads as a terminal shows them: a bar there, plain lines in a file, nothing when quiet."""
+"""The progress of downloads: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lrarun.data.sources import Progress
 
 
 def download_progress(quiet: bool = False) -> Progress:
-    """What suits stderr as it is now."""
+    """Return the progress display that suits stderr."""
     if quiet:
         return Progress()
     return Bar() if sys.stderr.isatty() else Lines()
@@ -25,10 +25,10 @@ class Lines(Progress):
 
 
 class Bar(Lines):
-    """Notes, and a bar for the transfer that is going on."""
+    """Notes, and a bar for the current transfer."""
 
     def __init__(self) -> None:
-        self._bar: Any = None  # rich's, which is imported only when there is something to show
+        self._bar: Any = None  # rich's, imported only when there is something to show
 
     def start(self, label: str, total: int | None) -> None:
         from rich.console import Console

@@ -1,4 +1,4 @@
-"""How training looks: a live view on a terminal, plain lines elsewhere, nothing when quiet."""
+"""The progress of training: a live view on a terminal, plain lines elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrarun.cli.support.behaviour import is_verbose
+from lrarun.report.wording import plural
 from lrarun.scheduling.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ WAITING_SHOWN = 8  # runs not begun that the live view lists
 
 @dataclass
 class Course:
-    """A run in training, and what of it is known so far."""
+    """A run in training and its progress so far."""
 
     job: Job
     epoch: int
@@ -40,11 +41,11 @@ class Course:
 
     @property
     def epochs(self) -> int:
-        """Epochs in all."""
+        """Return the epochs that the run is to have."""
         return self.job.spec.epochs
 
     def seconds_left(self) -> float | None:
-        """From its own pace, or from the plan as long as it has none."""
+        """Estimate the remaining time from the run's own pace, or from the plan while it has none."""
         done = self.epoch + self.part - self.first
         if done <= 0:
             return self.job.seconds
@@ -56,7 +57,7 @@ class Course:
 
 
 class View(Watcher):
-    """What all views know: the runs in training, those to come, and how many are done."""
+    """What all views keep: the runs in training, the runs to come, and how many are done."""
 
     def __init__(self) -> None:
         self.courses: dict[str, Course] = {}
@@ -70,7 +71,7 @@ class View(Watcher):
         self.total, self.workers = len(self.to_come), workers or 0
         skipped = len(jobs) - self.total
         self.say(
-            f"{runs(self.total)} to train"
+            f"{plural(self.total, 'run')} to train"
             + (f", {skipped} done before" if skipped else "")
             + (f"; {processes(workers)}" if self.total and workers and workers > 1 else "")
         )
@@ -94,12 +95,12 @@ class View(Watcher):
         course.epoch, course.part = epoch, part
 
     def _course(self, job: Job) -> Course:
-        if job.run_id not in self.courses:  # from a cluster, the word that it has begun may be lost
+        if job.run_id not in self.courses:  # from a cluster, the message that it has begun may be lost
             self.started(job, job.epoch)
         return self.courses[job.run_id]
 
     def waiting(self, jobs: Sequence[Job]) -> None:
-        self.say(f"waiting for {runs(len(jobs))} that other processes are training (Ctrl-C leaves them to it)")
+        self.say(f"waiting for {plural(len(jobs), 'run')} that other processes are training (Ctrl-C leaves them to it)")
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         self.courses.pop(job.run_id, None)
@@ -110,11 +111,11 @@ class View(Watcher):
 
     @property
     def done(self) -> int:
-        """Runs that came to an end."""
+        """Return how many runs have ended."""
         return self.total - len(self.courses) - len(self.to_come)
 
     def say(self, text: str) -> None:
-        """One line on stderr."""
+        """Print one line on stderr."""
         click.echo(text, err=True)
 
 
@@ -147,7 +148,7 @@ class Lines(View):
 
 
 class Live(View):
-    """A table of the runs in training at the foot of the terminal; what is done goes by above it."""
+    """A table of the runs in training at the bottom of the terminal; messages scroll by above it."""
 
     def __init__(self, console: Console) -> None:
         from rich.live import Live as RichLive
@@ -166,7 +167,7 @@ class Live(View):
         self._live.stop()
 
     def say(self, text: str) -> None:
-        """One line above the table."""
+        """Print one line above the table."""
         self.console.print(text, markup=False, highlight=False)
 
     def _table(self) -> Table:
@@ -177,7 +178,7 @@ class Live(View):
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for justify in ("left", "right", "right", "right"):
             table.add_column(no_wrap=True, justify=justify)  # type: ignore[arg-type]
-        # Copies: the table is drawn in a thread of its own.
+        # Copies, because another thread draws the table.
         courses, to_come = list(self.courses.values()), list(self.to_come.values())
         for course in courses:
             bar = ProgressBar(course.epochs, course.epoch + course.part, width=20)
@@ -187,7 +188,9 @@ class Live(View):
         for job in to_come[:shown]:
             table.add_row(name(job, short=True), "", f"{job.epoch}/{job.spec.epochs}", "", "to come", style="dim")
         rest = f" ({len(to_come) - shown} more to come)" if len(to_come) > shown else ""
-        table.add_row(f"{self.done} of {runs(self.total)} done{rest}", "", "", "", self._left(courses, to_come))
+        table.add_row(
+            f"{self.done} of {plural(self.total, 'run')} done{rest}", "", "", "", self._left(courses, to_come)
+        )
         return table
 
     def _left(self, courses: list[Course], to_come: list[Job]) -> str:
@@ -201,7 +204,7 @@ class Live(View):
 
 
 def view(quiet: bool) -> AbstractContextManager[Watcher]:
-    """The watcher that suits stderr as it is now."""
+    """Return the watcher that suits stderr."""
     if quiet:
         return nullcontext(Watcher())
     if not sys.stderr.isatty():
@@ -213,29 +216,24 @@ def view(quiet: bool) -> AbstractContextManager[Watcher]:
 
 
 def name(job: Job, short: bool = False) -> str:
-    """A run's id and, where others read alike, in what it differs; that in place of the digest if it is to be short."""
+    """Return a run's id with the settings that tell it from similar ids; if short, these in place of the digest."""
     if not job.differs:
         return job.run_id
     return f"{job.run_id.rpartition('-')[0] if short else job.run_id} ({job.differs})"
 
 
-def runs(count: int) -> str:
-    """``1 run``, ``2 runs``."""
-    return "1 run" if count == 1 else f"{count} runs"
-
-
 def processes(count: int) -> str:
-    """``1 process``, ``2 processes``; more than there are cores, with what comes of it."""
+    """Return ``1 process``, ``2 processes``; beyond the number of cores, with a warning that this gains nothing."""
     from lrarun.scheduling.processes import cores
 
-    said, own = "1 process" if count == 1 else f"{count} processes", cores()
+    text, own = "1 process" if count == 1 else f"{count} processes", cores()
     if count <= own:
-        return said
-    return f"{said} on {own} core{'s' * (own > 1)}, on which they take turns: --jobs {own} is as fast, in less memory"
+        return text
+    return f"{text} on {plural(own, 'core')}, on which they take turns: --jobs {own} is as fast, in less memory"
 
 
 def left(course: Course) -> str:
-    """A run's time left, in words."""
+    """Return a run's remaining time in words."""
     from lrarun.results.timing import duration
 
     seconds = course.seconds_left()
@@ -243,7 +241,7 @@ def left(course: Course) -> str:
 
 
 def epochs_done(outcome: Outcome) -> str:
-    """How far a run came, in words."""
+    """Return how far a run came, in words."""
     from lrarun.scheduling.plan import how_far
 
     epoch = outcome.result.epoch if outcome.result is not None else 0
@@ -251,7 +249,7 @@ def epochs_done(outcome: Outcome) -> str:
 
 
 def ending(outcome: Outcome, name: str) -> str:
-    """How a run of that name ended, in a line."""
+    """Return one line on how a run ended."""
     if outcome.state == "interrupted":
         return f"{name}: interrupted {epochs_done(outcome)}"
     if outcome.state != "finished" or outcome.result is None:

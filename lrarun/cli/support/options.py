@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -12,15 +12,23 @@ from click.core import ParameterSource
 from lrarun.cli.support.behaviour import set_quiet
 from lrarun.cli.support.completing import run_ids, spec_files
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from lrarun.specs.spec import Spec
 
-PICTURES = "figures"  # in the results folder: where figures are put, and where the report looks for them
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class WholeNumber(click.IntRange):
     """An integer within bounds, called so in messages."""
 
     name = "whole number"
+
+
+def check_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """Return an option's file; refuse it if the folder that it would be written into does not exist."""
+    if path is not None and str(path) != "-" and not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}; create it, or name another place.")
+    return path
 
 
 results_option = click.option(
@@ -40,14 +48,14 @@ data_dir_option = click.option(
     envvar="LRARUN_DATA_DIR",
     show_envvar=True,
     metavar="DIR",
-    help="Where to look for data sets first.",
+    help="Folder to search first for data sets.",
 )
 
 quiet_option = click.option(
-    "--quiet", "-q", is_flag=True, is_eager=True, callback=set_quiet, help="Say only what went wrong."
+    "--quiet", "-q", is_flag=True, is_eager=True, callback=set_quiet, help="Report errors only."
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 specs_argument = click.argument(
     "specs",
@@ -62,32 +70,68 @@ optional_specs_argument = click.argument(
     "specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path), shell_complete=spec_files
 )
 
+spec_option = click.option(
+    "--spec",
+    "files",
+    type=click.Path(path_type=Path),
+    metavar="SPEC.yaml",
+    multiple=True,
+    shell_complete=spec_files,
+    help="Show the runs of this spec file in place of the paper's. Can be given several times.",
+)
+
 set_option = click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Set a key of every spec, dotted for nested ones. Can be given several times.",
+    help="Set a key of every spec; dots reach nested keys. Can be given several times.",
 )
 
 
-def check_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
-    """An option's file, unless the folder that it would be written into is not there."""
-    if path is not None and str(path) != "-" and not path.parent.is_dir():
-        raise click.BadParameter(f"{path.parent} is no folder; make it, or name another place.")
-    return path
+def run_argument(name: str) -> Callable[[F], F]:
+    """Return an argument that names one run."""
+    return click.argument(name, metavar="RUN", shell_complete=run_ids)
+
+
+def out_option(help: str, default: Path | None = None) -> Callable[[F], F]:
+    """Return the option for the file that a command writes; ``-`` is stdout."""
+    return click.option(
+        "--out",
+        "-o",
+        type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+        metavar="FILE",
+        callback=check_folder,
+        default=default,
+        show_default=default is not None,
+        help=help,
+    )
+
+
+def specs_in(files: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spec] | None:
+    """Return the runs of spec files with what ``--set`` replaces; None, for all runs, without a file.
+
+    Raises:
+        UsageError: there is a ``--set`` but no file, a folder in place of a file, or an invalid spec.
+    """
+    if not files:
+        if overrides:
+            raise click.UsageError("--set changes the runs of a spec file; name one.")
+        return None
+    from lrarun.errors import UsageError
+    from lrarun.specs.build import load_specs
+
+    for path in files:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; expected a spec file. For the runs in it: --results {path}")
+    return [spec for path in files for spec in load_specs(path, overrides)]
 
 
 def check_results(results: Path) -> None:
-    """Raises ``Incomplete`` if the user named a results folder that is not there; that the usual one is not is fine."""
+    """Raise ``Incomplete`` if the user named a results folder that does not exist; the default one need not."""
     ctx = click.get_current_context()
     if results.is_dir() or ctx.get_parameter_source("results") == ParameterSource.DEFAULT:
         return
     from lrarun.errors import Incomplete
 
-    raise Incomplete(f"{results}: no such folder; name the one that holds the runs with --results or LRARUN_RESULTS")
-
-
-def run_argument(name: str) -> Callable[[F], F]:
-    """An argument that names one run."""
-    return click.argument(name, metavar="RUN", shell_complete=run_ids)
+    raise Incomplete(f"{results}: no such folder; name the folder of the runs with --results or LRARUN_RESULTS")

@@ -7,6 +7,7 @@ import json
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,22 +16,40 @@ WIDEST = 100  # columns of running text; longer lines are hard to read
 
 
 def width() -> int:
-    """Columns to fill: the terminal's, if it is not very wide."""
+    """Return the columns to fill: the terminal's, up to :data:`WIDEST`."""
     return max(40, min(WIDEST, shutil.get_terminal_size().columns))
 
 
 def heading(text: str) -> str:
-    """A line above a block."""
+    """Return a line to stand above a block."""
     return click.style(text, bold=True)
 
 
 def print_json(value: Any) -> None:
-    """Data for programs, on stdout; dataclasses as mappings."""
+    """Print data for programs on stdout; dataclasses become objects."""
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
 
 
+def write(content: str | bytes, out: Path | None) -> None:
+    """Write to a file, whole or not at all; None or ``-`` is stdout.
+
+    Raises:
+        LrarunError: the file can't be written.
+    """
+    if out is None or str(out) == "-":
+        click.echo(content, nl=False)
+        return
+    from lrarun.errors import LrarunError
+    from lrarun.files import write_atomic
+
+    try:
+        write_atomic(out, content)
+    except OSError as error:
+        raise LrarunError(f"{out}: cannot be written: {error.strerror}") from error
+
+
 def plain(value: Any) -> Any:
-    """A value as JSON has it: dataclasses and mappings as objects, sequences as lists, the rest as text."""
+    """Return a value as JSON has it: dataclasses and mappings as objects, sequences as lists, the rest as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -41,20 +60,15 @@ def plain(value: Any) -> Any:
 
 
 def wrapped(text: str, indent: int = 0) -> str:
-    """One paragraph, broken to the terminal's width; words that are too long stay whole."""
+    """Return a paragraph wrapped to the terminal's width; words that are too long stay whole."""
     space = " " * indent
     return textwrap.fill(
         text, width(), initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
     )
 
 
-def shortened(text: str, most: int = 60) -> str:
-    """The beginning of a text, on one line, cut between words."""
-    return textwrap.shorten(text, most, placeholder=" ...") if len(text) > most or "\n" in text else text
-
-
 def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
-    """Rows of two texts, the second wrapped beside the first, or below it where that would leave it too little room."""
+    """Return rows of two texts, the second wrapped beside the first, or below it if there is little room beside it."""
     rows = list(rows)
     first = max((len(row[0]) for row in rows), default=0) + indent + 2
     if first > width() // 2:
@@ -67,13 +81,8 @@ def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 run``, ``2 runs``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def size(count: float) -> str:
-    """Bytes in a unit that fits: ``47.0 MB``."""
+    """Return bytes in a unit that fits: ``47.0 MB``."""
     for unit in ("bytes", "kB", "MB", "GB"):  # noqa: B007
         if count < 1000:
             break
@@ -84,7 +93,7 @@ def size(count: float) -> str:
 
 
 def flow(value: Any) -> str:
-    """A plain value on one line, as one would write it in a spec; numbers to six digits."""
+    """Return a plain value on one line, as a spec has it; numbers to six digits."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {flow(part)}" for key, part in value.items()) + "}"
     if isinstance(value, (list, tuple)):

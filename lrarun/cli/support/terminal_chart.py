@@ -32,7 +32,7 @@ class Chart:
 
 
 def draw(series: Mapping[str, Sequence[Point]], title: str, chart: Chart) -> str:
-    """Lines through each series' points, its name at its end, one scale for all.
+    """Return a chart with a line through each series' points, its name at the end, and one scale for all.
 
     Args:
         series: name -> (x, y) in the order of x; points that are not finite are left out.
@@ -62,13 +62,13 @@ class _Canvas:
         self.dots: dict[tuple[int, int], int] = {}  # (row, column) of dots -> number of the series drawn last
 
     def place(self, point: Point) -> tuple[int, int]:
-        """Row and column of a point's dot, from the top left."""
+        """Return row and column of a point's dot, from the top left."""
         height, width = self.rows * self.per_row - 1, self.columns * self.per_column - 1
         across, up = (_share(value, *bounds) for value, bounds in zip(point, (self.x, self.y)))
         return round((1 - up) * height), round(across * width)
 
     def add(self, points: Sequence[Point], number: int) -> None:
-        """Draws straight lines from point to point."""
+        """Draw straight lines from point to point."""
         places = [self.place(point) for point in points]
         for start, end in zip(places, places[1:] or places):
             steps = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
@@ -77,7 +77,7 @@ class _Canvas:
                 self.dots[dot] = number  # type: ignore[index]
 
     def lines(self, series: Sequence[Sequence[Point]]) -> list[str]:
-        """The drawing with its axes and the series' names, line by line."""
+        """Return the drawing with its axes and the series' names, line by line."""
         names = self._names_by_row(series)
         middle = self.rows // 2
         shown = {0: self.y[1], middle: self._value_at(middle), self.rows - 1: self.y[0]}
@@ -108,7 +108,7 @@ class _Canvas:
         return self.chart.paint(text, number)
 
     def _names_by_row(self, series: Sequence[Sequence[Point]]) -> dict[int, str]:
-        """Each series' name beside its last point, or on the nearest line that is free."""
+        """Return each series' name by row: beside its last point, or on the nearest free line."""
         placed: dict[int, str] = {}
         for number, (name, points) in enumerate(zip(self.names, series)):
             wanted = self.place(points[-1])[0] // self.per_row
@@ -121,7 +121,7 @@ class _Canvas:
 
 
 def _tick(value: float) -> str:
-    """A number that fits beside the axis."""
+    """Return a number that fits beside the axis."""
     return next((text for text in (f"{value:.3g}", f"{value:.2g}") if len(text) < AXIS_WIDTH - 1), f"{value:.0e}")
 
 

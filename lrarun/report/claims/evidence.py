@@ -8,7 +8,7 @@ from typing import Any
 
 from lrarun.paper import Key
 from lrarun.report.cells import Settings, by_settings, one_per_seed, settings
-from lrarun.report.claims.paired import Lacking, Mistakes, mistakes_of
+from lrarun.report.claims.paired import MissingEvidence, Mistakes, mistakes_of
 from lrarun.results.read import DIVERGED, Result, read_log
 
 # (experiment, changed settings) -> the resolved spec, or None if its rule is not installed.
@@ -16,55 +16,55 @@ Resolve = Callable[[Key, Mapping[str, Any]], Mapping[str, Any] | None]
 Row = Mapping[str, float]
 
 
-class Measured:
-    """What runs measured, by experiment.
+class Evidence:
+    """What runs say of experiments: test results and logs.
 
     Args:
         results: all runs there are.
-        resolve: what spec an experiment has.
+        resolve: finds the spec of an experiment.
     """
 
     def __init__(self, results: Sequence[Result], resolve: Resolve):
         self.resolve = resolve
         self.runs = by_settings(results)
-        # How many epochs a run was meant to have changes nothing in those that it has.
+        # The number of epochs asked for changes nothing in the epochs that a run has.
         self.of_any_length: dict[Settings, list[Result]] = {}
         for result in results:
             self.of_any_length.setdefault(settings(without_epochs(result.spec)), []).append(result)
         self.test = functools.cache(self._test)
 
     def spec(self, key: Key, changed: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The resolved spec of an experiment; raises ``Lacking`` if its rule is not installed."""
+        """Return the resolved spec of an experiment; raises ``MissingEvidence`` if its rule is not installed."""
         spec = self.resolve(key, changed)
         if spec is None:
-            raise Lacking(f"the rule {key.model}")
+            raise MissingEvidence(f"the rule {key.model}")
         return spec
 
     def _test(self, key: Key) -> Mistakes:
-        """The test results of the paper's protocol, over all seeds that came to an end.
+        """Return the test results of the paper's protocol, over all seeds that ended.
 
         Raises:
-            Lacking: if there is none.
+            MissingEvidence: there is none.
         """
         runs = one_per_seed(self.runs.get(settings(self.spec(key, {})), ())).values()
         ended = [run for run in runs if run.finished or run.state == DIVERGED]
         if not ended:
-            raise Lacking(f"a finished run of {key}")
+            raise MissingEvidence(f"a finished run of {key}")
         return mistakes_of(ended)
 
     def curves(
         self, key: Key, changed: Mapping[str, Any], columns: Sequence[str], epochs: int
     ) -> list[tuple[Result, list[Row]]]:
-        """Logs of at least so many epochs, one run per seed; a diverged run's may be shorter.
+        """Return logs of at least so many epochs, one run per seed; a diverged run's may be shorter.
 
         Args:
             key: the experiment.
             changed: settings in which it differs from the paper's protocol.
-            columns: what the log must have.
+            columns: those that the log must have.
             epochs: how many rows.
 
         Raises:
-            Lacking: if there is none.
+            MissingEvidence: there is none.
         """
         spec = self.spec(key, changed)
         found: dict[Any, tuple[Result, list[Row]]] = {}
@@ -75,10 +75,10 @@ class Measured:
                 found[run.spec["seed"]] = run, rows
         if not found:
             with_settings = "".join(f" with {name} {value}" for name, value in changed.items())
-            raise Lacking(f"{columns[-1]} over {epochs} epochs of {key}{with_settings}")
+            raise MissingEvidence(f"{columns[-1]} over {epochs} epochs of {key}{with_settings}")
         return [found[seed] for seed in sorted(found)]
 
 
 def without_epochs(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec but for its number of epochs."""
+    """Return a spec without its number of epochs."""
     return {name: value for name, value in spec.items() if name != "epochs"}

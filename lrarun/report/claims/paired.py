@@ -14,8 +14,8 @@ from lrarun.results.layout import PREDICTIONS
 from lrarun.results.read import DIVERGED, Result
 
 
-class Lacking(Exception):
-    """A comparison can't be made; the message says what is not there."""
+class MissingEvidence(Exception):
+    """A comparison can't be made; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,20 @@ class Mistakes:
 
     @property
     def error(self) -> float:
-        """Mean test error in percent."""
+        """Return the mean test error in percent."""
         return 100 * float(self.wrong.mean())
 
 
 def mistakes_of(results: Sequence[Result]) -> Mistakes:
-    """The test results of runs, of which a diverged one counts as wrong on every image.
+    """Return the test results of runs; a diverged run counts as wrong on every image.
 
     Raises:
-        Lacking: if a run's predictions are absent or unreadable, or labels differ.
+        MissingEvidence: a run's predictions are absent or unreadable, or labels differ.
     """
     read = [read_predictions(result) for result in results if result.state != DIVERGED]
     labels = read[0][1] if read else None
     if labels is not None and any(not np.array_equal(other, labels) for _, other in read):
-        raise Lacking("the runs were tested on different images")
+        raise MissingEvidence("the runs were tested on different images")
     wrong = [predicted != label for predicted, label in read]
     # One column broadcasts over however many images the other side has.
     images = len(labels) if labels is not None else 1
@@ -54,26 +54,26 @@ def mistakes_of(results: Sequence[Result]) -> Mistakes:
 
 
 def read_predictions(result: Result) -> tuple[np.ndarray, np.ndarray]:
-    """A finished run's predicted classes and labels, shape (images,) each.
+    """Return a finished run's predicted classes and labels, shape (images,) each.
 
     Raises:
-        Lacking: if the file is absent or is not what a run writes.
+        MissingEvidence: the file is absent, or not what a run writes.
     """
     path = Path(result.folder) / PREDICTIONS
     try:
         with np.load(path, allow_pickle=False) as file:
             predicted, label = file["predicted"], file["label"]
     except FileNotFoundError:
-        raise Lacking(f"{PREDICTIONS} of run {result.run_id}") from None
+        raise MissingEvidence(f"{PREDICTIONS} of run {result.run_id}") from None
     except Exception as error:  # NumPy and zipfile raise a dozen kinds for damaged files
-        raise Lacking(f"readable {PREDICTIONS} of run {result.run_id} ({error})") from None
+        raise MissingEvidence(f"readable {PREDICTIONS} of run {result.run_id} ({error})") from None
     if predicted.shape != label.shape or label.ndim != 1 or not label.size:
-        raise Lacking(f"{PREDICTIONS} of run {result.run_id} with one prediction per label")
+        raise MissingEvidence(f"{PREDICTIONS} of run {result.run_id} with one prediction per label")
     return predicted, label
 
 
 def compare(first: Mistakes, second: Mistakes, margin: float = 0.0) -> tuple[float, float]:
-    """How much more the first errs than the second, and the two-sided p value of that against a margin.
+    """Return how much more the first errs than the second, and the two-sided p value against a margin.
 
     Args:
         first, second: tested on the same images.
@@ -84,10 +84,10 @@ def compare(first: Mistakes, second: Mistakes, margin: float = 0.0) -> tuple[flo
         McNemar's mid-p. Else Student's t over images and seeds (docs/verdicts.md).
 
     Raises:
-        Lacking: if the images are not the same.
+        MissingEvidence: the images are not the same.
     """
     if first.labels is not None and second.labels is not None and not np.array_equal(first.labels, second.labels):
-        raise Lacking("the runs were tested on different images")
+        raise MissingEvidence("the runs were tested on different images")
     wrong, other = np.broadcast_arrays(first.wrong.mean(axis=0), second.wrong.mean(axis=0))
     difference = 100 * (wrong - other)
     mean = float(difference.mean())
@@ -100,6 +100,6 @@ def compare(first: Mistakes, second: Mistakes, margin: float = 0.0) -> tuple[flo
 
 
 def over_seeds(side: Mistakes) -> tuple[float, float]:
-    """Variance of the mean error over seeds, in points squared, and its degrees of freedom."""
+    """Return the variance of the mean error over seeds, in points squared, and its degrees of freedom."""
     errors = 100 * side.wrong.mean(axis=1)
     return float(errors.var(ddof=1)) / len(errors), len(errors) - 1

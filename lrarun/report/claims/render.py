@@ -12,24 +12,24 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from lrarun.report.cells import MISSING
-from lrarun.report.claims.check import FAILS, HOLDS, VERDICTS, Checked, Comparison
+from lrarun.report.claims.claim import FAILS, HOLDS, VERDICTS, CheckedClaim, Comparison
 from lrarun.report.statistics import CONFIDENCE
 
 WIDTH = 118
 
 
-def render_claims(checked: Sequence[Checked], format: str) -> str:
-    """Claims with their verdicts, from :func:`lrarun.report.claims.check.check`, as ``text`` or ``json``."""
+def render_claims(checked: Sequence[CheckedClaim], format: str) -> str:
+    """Return claims with their verdicts, from :func:`lrarun.report.claims.check.check`, as ``text`` or ``json``."""
     return as_json(checked) if format == "json" else as_text(checked)
 
 
-def comparisons_made(checked: Sequence[Checked]) -> int:
-    """Over how many comparisons the p values are corrected."""
+def comparisons_made(checked: Sequence[CheckedClaim]) -> int:
+    """Return the number of comparisons that the p values are corrected over."""
     return sum(part.p is not None for one in checked for part in one.comparisons)
 
 
-def as_json(checked: Sequence[Checked]) -> str:
-    """``{level, comparisons, claims: [{id, says, where, verdict, comparisons: [...]}]}``."""
+def as_json(checked: Sequence[CheckedClaim]) -> str:
+    """Return ``{level, comparisons, claims: [{id, says, where, verdict, comparisons: [...]}]}``."""
     claims = [
         {
             "id": one.claim.id,
@@ -45,15 +45,15 @@ def as_json(checked: Sequence[Checked]) -> str:
 
 
 def tally(verdicts: Sequence[str]) -> str:
-    """``25 hold, 1 fails, 4 inconclusive``."""
+    """Return ``25 hold, 1 fails, 4 inconclusive``."""
     counts = Counter(verdicts)
     plural = {HOLDS: "hold", FAILS: "fail"}
     names = {name: plural.get(name, name) if counts[name] > 1 else name for name in VERDICTS}
     return ", ".join(f"{counts[name]} {names[name]}" for name in VERDICTS if counts[name])
 
 
-def as_text(checked: Sequence[Checked]) -> str:
-    """Every claim with its comparisons, then how many hold."""
+def as_text(checked: Sequence[CheckedClaim]) -> str:
+    """Return every claim with its comparisons, then how many hold."""
     parts = [f"{len(checked)} claims: {tally([one.verdict for one in checked])}."]
     if any(part.verdict != MISSING for one in checked for part in one.comparisons):
         seeds = ", [n] over n seeds" if over_seeds(checked) else ""
@@ -64,13 +64,13 @@ def as_text(checked: Sequence[Checked]) -> str:
     return "\n\n".join([*map(claim_text, checked), textwrap.fill(" ".join(parts), WIDTH)]) + "\n"
 
 
-def over_seeds(checked: Sequence[Checked]) -> bool:
-    """Whether a number says over how many seeds it is."""
+def over_seeds(checked: Sequence[CheckedClaim]) -> bool:
+    """Return whether any number is over several seeds."""
     return any(re.search(r"\[\d+\]", part.numbers) for one in checked for part in one.comparisons)
 
 
-def claim_text(one: Checked) -> str:
-    """One claim: verdict, statement, tally, and a line per comparison that has results."""
+def claim_text(one: CheckedClaim) -> str:
+    """Return one claim: verdict, statement, tally, and a line per comparison that has results."""
     claim = one.claim
     head = textwrap.fill(f"{one.verdict.upper():<13} {claim.says} ({claim.where})", WIDTH, subsequent_indent=" " * 14)
     lines = [f"{claim.id}: {tally([part.verdict for part in one.comparisons])}{of_paper(one.comparisons)}"]
@@ -82,26 +82,26 @@ def claim_text(one: Checked) -> str:
 
 
 def of_paper(parts: Sequence[Comparison]) -> str:
-    """In how many comparisons the paper's own numbers are on the claim's side."""
+    """Return in how many comparisons the paper's own numbers support the claim."""
     printed = [part.paper_agrees for part in parts if part.paper_agrees is not None]
     return f"; by the paper's own numbers {sum(printed)} of {len(printed)}" if printed else ""
 
 
 def comparison_row(part: Comparison) -> list[str]:
-    """A comparison's cells."""
+    """Return a comparison's cells."""
     paper = f"({part.paper})" if part.paper else ""
     return [part.verdict, part.what, part.numbers, paper, p_text(part.p_holm)]
 
 
 def p_text(p: float | None) -> str:
-    """A p value as people write it."""
+    """Return a p value as people write it."""
     if p is None:
         return ""
     return "p < 0.001" if p < 0.001 else f"p {p:.3f}" if p < 0.1 else f"p {p:.2f}"
 
 
-def lacking(one: Checked) -> list[str]:
-    """What a claim lacks: the first things, and where they come from."""
+def lacking(one: CheckedClaim) -> list[str]:
+    """Return lines on what a claim lacks: the first thing, and the command that provides it."""
     missing = list(dict.fromkeys(part.lacking for part in one.comparisons if part.verdict == MISSING))
     if not missing:
         return []

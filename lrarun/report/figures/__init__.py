@@ -1,1 +1,1 @@
-"""The paper's figures, drawn from logs."""
+"""The paper's figures, drawn with matplotlib from logs and weights."""

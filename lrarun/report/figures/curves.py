@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lrarun.report.figures.layout import legend_below, over_epochs, panels, reference, unique
-from lrarun.report.figures.series import PANEL, Line, layers, legend_names, over_seeds, shared, subject, variants
+from lrarun.report.figures.series import PANEL, Line, legend_names, over_seeds, shared, subject, variants
 from lrarun.report.figures.style import GREY, dataset_title, line_style, look
+from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ THIN: Mapping[str, Any] = {"linewidth": 0.8, "markersize": 3.5, "markerfacecolor
 
 
 def draw_angle(lines: Sequence[Line], titles: Titles) -> Figure:
-    """Figure 1(a): mean and largest angle of an epoch's updates to backprop's, in degrees."""
+    """Draw Figure 1(a): mean and largest angle of an epoch's updates to backprop's, in degrees."""
     figure, (axes,) = panels(1, 1, (5.6, 3.4))
     top = PAPERS_ANGLE * 1.25
     for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
@@ -46,7 +47,7 @@ def draw_angle(lines: Sequence[Line], titles: Titles) -> Figure:
 
 
 def angle_legend(found: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
-    """Handles and texts; with many lines, each rule once, and what its thick and its thin line is."""
+    """Return handles and texts; with many lines, each rule once and a key to thick and thin lines."""
     from matplotlib.lines import Line2D
 
     thick = [text for text in found if not text.endswith(LARGEST)]
@@ -61,7 +62,7 @@ def angle_legend(found: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
 
 
 def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
-    """Figure 1(b): validation NLL above, total discrepancy below, both per sample."""
+    """Draw Figure 1(b): validation NLL above, total discrepancy below, both per sample."""
     figure, (upper, lower) = panels(2, 1, (5.6, 5.0), sharex=True)
     for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
         plot(upper, line, over_seeds(line.runs, "validation_nll"), text, **keywords)
@@ -79,7 +80,7 @@ def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
 
 
 def draw_layers(axes: Axes, line: Line) -> None:
-    """Each hidden layer's part of the discrepancy, marked with its number."""
+    """Draw each hidden layer's part of the discrepancy, marked with its number."""
     for l in range(1, line.spec["depth"] + 1):
         part = over_seeds(line.runs, f"discrepancy_{l}")
         draw_mean(
@@ -98,7 +99,7 @@ def draw_layers(axes: Axes, line: Line) -> None:
 
 
 def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
-    """Figure 3: validation accuracy in percent, a row per data set and a column per depth."""
+    """Draw Figure 3: validation accuracy in percent, a row per data set and a column per depth."""
     rows = list(dict.fromkeys(line.spec["dataset"] for line in lines))
     columns = sorted({line.spec["depth"] for line in lines})
     size = (1.2 + 2.7 * len(columns), 0.8 + 2.4 * len(rows))
@@ -112,7 +113,7 @@ def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
             plot(places[place], line, curve, text, **keywords)
             drawn.add(place)
     for (row, column), panel in places.items():
-        panel.set_title(f"{dataset_title(row)}, {layers(column)}")
+        panel.set_title(f"{dataset_title(row)}, {plural(column, 'layer')}")
         if (row, column) not in drawn:
             panel.text(0.5, 0.5, "no runs", transform=panel.transAxes, ha="center", color=GREY)
         if column == columns[0]:
@@ -130,7 +131,7 @@ def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
 
 
 def looks(lines: Sequence[Line], titles: Titles, apart: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Each line's name in the legend, and how :func:`plot` is to draw it.
+    """Return each line's name in the legend and its keywords for :func:`plot`.
 
     The colour and marker are the rule's. The line style tells the runs of a rule apart,
     and is that of the same variant of another rule; so is its rank.
@@ -146,12 +147,12 @@ def looks(lines: Sequence[Line], titles: Titles, apart: Sequence[str]) -> list[t
 
 
 def specs_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
-    """The lines' specs."""
+    """Return the lines' specs."""
     return [line.spec for line in lines]
 
 
 def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
-    """One line's mean, with a band where seeds differ and a cross where it diverged."""
+    """Draw one line's mean, a band where seeds differ, and a cross where it diverged."""
     if curve.empty:
         return
     draw_mean(axes, line, curve, text, rank, **keywords)
@@ -172,28 +173,28 @@ def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **ke
 
 
 def draw_mean(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
-    """A curve's mean with some markers, all of them where there are few."""
+    """Draw a curve's mean with some markers; if it has few points, with all."""
     axes.plot(curve["mean"], label=text, markevery=marked(len(curve), line.spec["epochs"], rank), **keywords)
 
 
 def marked(length: int, epochs: int, rank: int) -> tuple[int, int]:
-    """The first epoch with a marker, from 0, and the step: some ten in all, at other epochs for another rank."""
+    """Return the first epoch with a marker, from 0, and the step: about ten in all, shifted by rank."""
     step = max(1, epochs // 10)
     return (rank % 3 * step // 3, step) if length > step else (0, 1)
 
 
 def last_epoch(lines: Sequence[Line]) -> int:
-    """The last epoch that any run is to have."""
+    """Return the last epoch that any run is to have."""
     return max(line.spec["epochs"] for line in lines)
 
 
 def heading(lines: Sequence[Line]) -> str:
-    """What all lines are of, and over."""
+    """Return the title: what all lines share, and the seeds."""
     return "\n".join(filter(None, (subject(specs_of(lines)), seeds_note(lines))))
 
 
 def seeds_note(lines: Sequence[Line]) -> str:
-    """What the curves are over, where there is more than one seed."""
+    """Return a note on the seeds if there is more than one."""
     counts = {len(line.runs) for line in lines if line.runs}
     if counts == {1}:
         return ""

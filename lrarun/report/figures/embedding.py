@@ -39,7 +39,7 @@ class Cloud:
 
 
 def choose_images(count: int, samples: int) -> np.ndarray:
-    """Which of ``count`` test images to show, in ascending order, shape ``(min(samples, count),)``.
+    """Return which of ``count`` test images to show, in ascending order, shape ``(min(samples, count),)``.
 
     They are always the same, and fewer are among more.
     """
@@ -48,7 +48,7 @@ def choose_images(count: int, samples: int) -> np.ndarray:
 
 
 def embed(values: np.ndarray) -> np.ndarray:
-    """Points in the plane, shape ``(n, 2)``, neighbours of which are neighbours in ``values``, shape ``(n, units)``.
+    """Embed ``values``, shape ``(n, units)``, in the plane so that neighbours stay neighbours; shape ``(n, 2)``.
 
     The same for the same values: the seed is fixed, and one thread adds up in one order.
     """
@@ -62,12 +62,12 @@ def embed(values: np.ndarray) -> np.ndarray:
 
 
 def class_names(dataset: str) -> tuple[str, ...]:
-    """What a data set's classes are called, by number; empty where they have no other name."""
+    """Return the names of a data set's classes, by number; empty if they are only numbered."""
     return CLASSES.get(dataset, ())
 
 
 def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str], title: str) -> Figure:
-    """Figure 2: one panel per network, a colour per class, each class's number where it is densest.
+    """Draw Figure 2: one panel per network, a colour per class, each number where its class is densest.
 
     Args:
         clouds: the panels, of the same images.
@@ -94,7 +94,7 @@ def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str
 
 
 def draw_points(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:
-    """The points, shape ``(n, 2)``, of classes, shape ``(n,)``, and each class's number where it is densest."""
+    """Draw points, shape ``(n, 2)``, of classes, shape ``(n,)``, and each number where its class is densest."""
     for label in np.unique(labels):
         own = points[labels == label]
         # As pixels also in an SVG, which thousands of circles would make slow to open.
@@ -106,7 +106,7 @@ def draw_points(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:
 
 
 def densest(points: np.ndarray) -> np.ndarray:
-    """The one of some points, shape ``(n, 2)``, in the middle of the smallest circle around one that holds a fifth.
+    """Return the centre of the smallest circle around one of the points, shape ``(n, 2)``, that holds a fifth.
 
     A median may lie between the parts of a class that is in several, on another class's number.
     """
@@ -116,12 +116,12 @@ def densest(points: np.ndarray) -> np.ndarray:
 
 
 def colour(label: int) -> str:
-    """A class's colour; data sets of more than ten classes have some twice."""
+    """Return a class's colour; beyond ten classes, colours repeat."""
     return CLASS_COLOURS[label % len(CLASS_COLOURS)]
 
 
 def legend(figure: Figure, labels: Sequence[int], names: Sequence[str]) -> None:
-    """The classes' numbers, names and colours below the panels."""
+    """Add the classes' numbers, names and colours below the panels."""
     from matplotlib.lines import Line2D
 
     texts = [f"{label} {names[label]}" if label < len(names) else str(label) for label in labels]

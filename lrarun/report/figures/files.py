@@ -1,4 +1,4 @@
-"""The paper's figures as files: which there are, how they are styled, and written the same each time."""
+"""The paper's figures as files: which figures logs are enough for, the style, and reproducible writing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg")
-# What a file says of itself; a date or a version would make equal figures differ.
+# A file's metadata; a date or a version would make equal figures differ.
 METADATA: Mapping[str, Mapping[str, str | None]] = {
     "png": {"Software": None}, "svg": {"Date": None, "Creator": "lrarun"}, "pdf": {"CreationDate": None},
 }  # fmt: skip
@@ -27,12 +27,12 @@ METADATA: Mapping[str, Mapping[str, str | None]] = {
 
 @dataclass(frozen=True)
 class Curves:
-    """A figure that logs alone are enough for.
+    """A figure that needs logs alone.
 
     Attributes:
         draw: lines and titles of rules -> the figure.
-        columns: what a log needs for its line to be drawn.
-        probe: the probe that logs them, if they are not in every log.
+        columns: the columns that a log needs for its line to be drawn.
+        probe: the probe that logs them; None if they are in every log.
     """
 
     draw: Callable[[Sequence[Line], Mapping[str, str]], Figure]
@@ -48,7 +48,7 @@ CURVES = {
 
 
 def check_libraries(number: str = "") -> None:
-    """Raises ``UsageError`` unless what pictures, or the figure of a number, are made with is installed."""
+    """Raise ``UsageError`` unless the libraries for pictures, or for the given figure, are installed."""
     needed = {"matplotlib": "matplotlib"} | ({"sklearn": "scikit-learn"} if number == "2" else {})
     absent = [name for module, name in needed.items() if importlib.util.find_spec(module) is None]
     if absent:
@@ -57,7 +57,7 @@ def check_libraries(number: str = "") -> None:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The house style, over matplotlib's defaults rather than the user's; figures are made and saved within it."""
+    """Apply the project's style over matplotlib's defaults; make and save figures within it."""
     from matplotlib import style
 
     with style.context(["default", RC]):
@@ -65,10 +65,10 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure in the format of its suffix, whole or not at all; equal figures give equal bytes.
+    """Write a figure in the format of its suffix, whole or not at all; equal figures give equal bytes.
 
     Raises:
-        UsageError: if it can't be written there.
+        UsageError: the file can't be written.
     """
     format = path.suffix[1:].lower()
     try:

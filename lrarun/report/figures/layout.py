@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def panels(rows: int, columns: int, size: tuple[float, float], **keywords: Any) -> tuple[Figure, list[Axes]]:
-    """A figure of panels, row by row; without pyplot, whose figures live until they are closed.
+    """Make a figure of panels, row by row; without pyplot, which would keep it alive until it is closed.
 
     Args:
         rows, columns: how many panels.
@@ -28,7 +28,7 @@ def panels(rows: int, columns: int, size: tuple[float, float], **keywords: Any) 
 
 
 def over_epochs(axes: Axes, last: int) -> None:
-    """An axis of whole epochs, from the first to the last that runs are to have."""
+    """Set an axis of whole epochs, from the first to the last that runs are to have."""
     from matplotlib.ticker import MaxNLocator
 
     margin = max(0.03 * last, 0.3)
@@ -37,7 +37,7 @@ def over_epochs(axes: Axes, last: int) -> None:
 
 
 def reference(axes: Axes, height: float, text: str) -> None:
-    """A grey line across, named beside the axes, where no curve is."""
+    """Draw a grey line across, named beside the axes, where no curve is."""
     axes.axhline(height, color=GREY, linestyle=(0, (6, 2, 1, 2)), linewidth=1)
     axes.annotate(
         text,
@@ -52,12 +52,12 @@ def reference(axes: Axes, height: float, text: str) -> None:
 
 
 def unique(axes: Iterable[Axes]) -> dict[str, Any]:
-    """Texts of the panels' legends -> handles, each text once."""
+    """Return the texts of the panels' legends with their handles, each text once."""
     return {text: handle for panel in axes for handle, text in zip(*panel.get_legend_handles_labels())}
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], texts: Sequence[str], rows: int = 2, **keywords: Any) -> None:
-    """A legend below all panels, in so many rows, or in more if it were wider than the figure; this grows by it.
+    """Add a legend below all panels in ``rows`` rows, or in more if it is too wide; the figure grows by it.
 
     Args:
         figure: of :func:`panels`.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def save_curve(result: Result, path: Path) -> None:
-    """Writes a run's learning curve: the losses in nats, and the validation error in percent, by epoch.
+    """Write a run's learning curve: the losses in nats, and the validation error in percent, by epoch.
 
     Args:
         result: the run.
@@ -40,7 +40,7 @@ def save_curve(result: Result, path: Path) -> None:
 
 
 def draw_curve(result: Result) -> Figure:
-    """The figure; call it within :func:`lrarun.report.figures.files.styled`."""
+    """Draw the figure; call it within :func:`lrarun.report.figures.files.styled`."""
     log, epochs = read_log(result.folder), int(result.spec["epochs"])
     colour, marker = look(result.spec["algorithm"]["name"])
     how = {"color": colour, "marker": marker}
@@ -63,6 +63,6 @@ def draw_curve(result: Result) -> Figure:
 def draw_column(
     axes: Axes, log: Sequence[dict[str, float]], column: str, epochs: int, rank: int, **keywords: Any
 ) -> None:
-    """A column of a log over its epochs, with some markers."""
+    """Draw a column of a log over its epochs, with some markers."""
     values = [row.get(column, float("nan")) for row in log]
     axes.plot([row["epoch"] for row in log], values, markevery=marked(len(log), epochs, rank), **keywords)

@@ -11,10 +11,11 @@ import pandas as pd
 
 from lrarun.report.cells import MISSING, by_settings, comparable, one_per_seed, progress, settings
 from lrarun.report.figures.style import dataset_title, named, plain_title, title_of
+from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, Result, read_log
 from lrarun.results.settings import differing
 
-# What a panel of a figure is of.
+# The keys that have one value in a panel of a figure.
 PANEL = ("dataset", "depth")
 
 
@@ -24,8 +25,8 @@ class Line:
 
     Attributes:
         spec: a resolved spec; its seed does not matter.
-        runs: those found, one per seed, in the order of the seeds.
-        outstanding: what keeps wanted runs from being all here: ``missing``, ``running 34/100``.
+        runs: the runs found, one per seed, in the order of the seeds.
+        outstanding: the states of wanted runs that are not finished: ``missing``, ``running 34/100``.
     """
 
     spec: Mapping[str, Any]
@@ -36,11 +37,11 @@ class Line:
 def lines(
     specs: Iterable[Mapping[str, Any]], results: Sequence[Result], *, every_seed: bool, probe: str | None = None
 ) -> list[Line]:
-    """One line per setting of the specs, in their order.
+    """Return one line per setting of the specs, in their order.
 
     Args:
         specs: resolved specs.
-        results: all runs there are.
+        results: all runs.
         every_seed: take all seeds that are found, one being enough; or exactly the specs' seeds.
         probe: only runs with this probe have what is to be drawn.
     """
@@ -61,17 +62,17 @@ def lines(
 
 
 def probes_of(spec: Mapping[str, Any]) -> list[str]:
-    """The names of a resolved spec's probes."""
+    """Return the names of a resolved spec's probes."""
     return [probe["name"] if isinstance(probe, Mapping) else str(probe) for probe in spec.get("probes") or ()]
 
 
 def ended(run: Result) -> bool:
-    """Whether more training would add nothing; a run that diverged would diverge again."""
+    """Return whether more training would add nothing; a run that diverged would diverge again."""
     return run.finished or run.state == DIVERGED
 
 
 def over_seeds(runs: Sequence[Result], column: str) -> pd.DataFrame:
-    """A log column over the epochs: its mean, lowest and highest over the seeds.
+    """Return a log column over the epochs: its mean, lowest and highest over the seeds.
 
     Where some runs have ended, the others are left out: a mean over ever fewer seeds
     would jump.
@@ -86,7 +87,7 @@ def over_seeds(runs: Sequence[Result], column: str) -> pd.DataFrame:
 
 
 def column_of(run: Result, column: str) -> pd.Series:
-    """A column of a run's log by epoch; empty where it was not logged."""
+    """Return a column of a run's log by epoch; empty where it was not logged."""
     rows = [row for row in read_log(run.folder) if column in row]
     return pd.Series({row["epoch"]: row[column] for row in rows}, dtype=float)
 
@@ -114,9 +115,9 @@ def variants(specs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ()) -> l
 
 
 def setting_text(key: str, value: Any) -> str:
-    """A setting in a legend: a name alone, a number with what it is of."""
+    """Return a setting for a legend: a name alone, a number with the key."""
     if key == "depth":
-        return layers(value)
+        return plural(value, "layer")
     if key == "dataset":
         return dataset_title(value)
     if key.endswith(".name"):
@@ -124,13 +125,8 @@ def setting_text(key: str, value: Any) -> str:
     return f"{key.rpartition('.')[2].replace('_', ' ')} {value}"
 
 
-def layers(depth: int) -> str:
-    """``1 layer``, ``3 layers``."""
-    return f"{depth} layer{'' if depth == 1 else 's'}"
-
-
 def legend_names(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], apart: Sequence[str]) -> list[str]:
-    """Each spec in a legend: its rule, and its variant if it has one (see :func:`variants`)."""
+    """Return each spec in a legend: its rule, and its variant if it has one (see :func:`variants`)."""
     return [
         ", ".join(filter(None, (title_of(spec["algorithm"]["name"], titles), variant)))
         for spec, variant in zip(specs, variants(specs, apart))
@@ -138,21 +134,21 @@ def legend_names(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], 
 
 
 def shared(specs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Those of a panel's keys that have one value in all specs, which a title says once."""
+    """Return the panel's keys that have one value in all specs; a title says them once."""
     return [key for key in PANEL if len({spec[key] for spec in specs}) == 1]
 
 
 def subject(specs: Sequence[Mapping[str, Any]]) -> str:
-    """What all specs are of: ``MNIST, 2 hidden layers``."""
+    """Return what all specs share: ``MNIST, 2 hidden layers``."""
     dataset, depth = (specs[0][key] for key in PANEL)
-    texts = {"dataset": dataset_title(dataset), "depth": layers(depth).replace("layer", "hidden layer")}
+    texts = {"dataset": dataset_title(dataset), "depth": plural(depth, "hidden layer")}
     return ", ".join(texts[key] for key in shared(specs))
 
 
 def descriptions(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[str]:
-    """Each spec in a message: ``DTP, 8 layers, MNIST, orthogonal``."""
+    """Return each spec in a message: ``DTP, 8 layers, MNIST, orthogonal``."""
     found = []
     for spec, variant in zip(specs, variants(specs, PANEL)):
         title, dataset = plain_title(spec["algorithm"]["name"], titles), dataset_title(spec["dataset"])
-        found.append(", ".join(filter(None, (title, layers(spec["depth"]), dataset, variant))))
+        found.append(", ".join(filter(None, (title, plural(spec["depth"], "layer"), dataset, variant))))
     return found

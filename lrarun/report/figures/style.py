@@ -78,7 +78,7 @@ NAMES = {**OPTIMIZERS, "gaussian": "Gaussian", "glorot": "Glorot"}
 
 
 def look(rule: str) -> Look:
-    """A rule's look by its name in a spec; one that the paper does not have gets its own from its name."""
+    """Return a rule's look by its name in a spec; a rule that the paper does not have gets one from its name."""
     if rule in LOOKS:
         return LOOKS[rule]
     digest = hashlib.sha256(rule.encode()).digest()
@@ -86,25 +86,25 @@ def look(rule: str) -> Look:
 
 
 def line_style(rank: int) -> Any:
-    """The line style of the rank-th kind of run, from 0; after the last the first comes again."""
+    """Return the line style of the rank-th kind of run, from 0; after the last, the first again."""
     return LINE_STYLES[rank % len(LINE_STYLES)]
 
 
 def plain_title(rule: str, titles: Mapping[str, str]) -> str:
-    """A rule as the paper's tables write it, given name -> title of those that they do not have."""
+    """Return a rule as the paper's tables write it, given the titles of rules that they do not have."""
     return MODELS.get(rule) or titles.get(rule, rule)
 
 
 def title_of(rule: str, titles: Mapping[str, str]) -> str:
-    """A rule as the paper's text writes it: ``DTP-σ``."""
+    """Return a rule as the paper's text writes it: ``DTP-σ``."""
     return plain_title(rule, titles).replace("-sigma", "-σ")
 
 
 def dataset_title(name: str) -> str:
-    """What readers call a data set; a user's own goes by the last part of its path."""
+    """Return the readers' name of a data set; a user's own goes by the last part of its path."""
     return DATASETS.get(name) or Path(name).name
 
 
 def named(value: Any) -> str:
-    """A setting's value as readers write it: ``Glorot`` for ``glorot``."""
+    """Return a setting's value as readers write it: ``Glorot`` for ``glorot``."""
     return NAMES.get(value, str(value)) if isinstance(value, str) else str(value)

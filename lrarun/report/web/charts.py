@@ -52,42 +52,42 @@ class Scale:
 
     @classmethod
     def around(cls, points: Iterable[Point]) -> Scale:
-        """The scale that has room for all points."""
+        """Return the scale that has room for all points."""
         known = list(points)
         errors = [error for point in known for error in (point.low, point.high) if error > 0]
         low, high = max(min(errors, default=1.0), FLOOR), max(max(errors, default=10.0), FLOOR)
         return cls(max((point.epoch for point in known), default=1), low / ROOM, high * ROOM)
 
     def x(self, epoch: float) -> float:
-        """Where an epoch is, from the left; a lone one in the middle."""
+        """Return the distance of an epoch from the left; a single one stands in the middle."""
         share = (epoch - 1) / (self.last - 1) if self.last > 1 else 0.5
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, error: float) -> float:
-        """Where an error is, from the top; what is off the scale, at its end."""
+        """Return the distance of an error from the top; an error off the scale stands at its end."""
         inside = min(max(error, self.low), self.high)
         share = math.log(inside / self.low) / math.log(self.high / self.low)
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
     def at(self, epoch: float, error: float) -> str:
-        """A place as a path has it."""
+        """Return a place as a path has it."""
         return f"{self.x(epoch):.1f} {self.y(error):.1f}"
 
     def epochs(self) -> list[int]:
-        """A handful of epochs to name on the axis: the first and round ones."""
+        """Return a handful of epochs to name on the axis: the first and round ones."""
         steps = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
         step = next((step for step in steps if self.last / step <= 5), self.last)
         return sorted({1, *range(step, self.last + 1, step)} - ({1} if step == 2 else set()))
 
     def errors(self) -> list[float]:
-        """The ticks of the errors; none where a range is narrower than any two."""
+        """Return the ticks of the errors; none where a range is narrower than any two."""
         coarse, fine = ([digit * 10.0**power for power in range(-3, 3) for digit in digits if
                          self.low <= digit * 10.0**power <= self.high] for digits in (COARSE, FINE))  # fmt: skip
         return coarse if len(coarse) > 3 else fine
 
 
 def chart(panel: Panel, scale: Scale, classes: Mapping[str, str], id: str) -> Html:
-    """One panel.
+    """Draw one panel.
 
     Args:
         panel: what it shows.
@@ -108,16 +108,16 @@ def chart(panel: Panel, scale: Scale, classes: Mapping[str, str], id: str) -> Ht
 
 
 def description(panel: Panel, scale: Scale) -> str:
-    """What the chart shows, in words."""
+    """Describe the chart in words."""
     best = [(curve.best.error, curve.label) for curve in panel.curves if curve.best]
     lowest = [f"{label} {error:.2f} %" for error, label in sorted(best)]
-    said = f"Lowest errors: {', '.join(lowest)}." if lowest else "No run has logged an error."
+    summary = f"Lowest errors: {', '.join(lowest)}." if lowest else "No run has logged an error."
     span = f"from {scale.low:.3g} to {scale.high:.3g} percent on a logarithmic scale"
-    return f"{len(panel.curves)} curves over {scale.last} epochs, {span}. {said} The table below has the numbers."
+    return f"{len(panel.curves)} curves over {scale.last} epochs, {span}. {summary} The table below has the numbers."
 
 
 def axes(scale: Scale) -> Html:
-    """Grid, ticks and the names of both axes."""
+    """Draw the grid, the ticks and the names of both axes."""
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     grid = [tag("path", d=f"M{LEFT} {scale.y(tick):.1f}H{right}", class_="grid") for tick in scale.errors()]
     ticks = [
@@ -138,7 +138,7 @@ def axes(scale: Scale) -> Html:
 
 
 def band(curve: Curve, scale: Scale, name: str) -> Html:
-    """The range over seeds, where it is more than a line."""
+    """Draw the range over seeds, if it is more than a line."""
     points = thinned(curve.points)
     if len(points) < 2 or all(point.low == point.high for point in points):
         return Html("")
@@ -148,7 +148,7 @@ def band(curve: Curve, scale: Scale, name: str) -> Html:
 
 
 def line(curve: Curve, scale: Scale, name: str, dash: str) -> Html:
-    """A curve with its markers, the curves of diverged runs, and a wide one that is easily hit."""
+    """Draw a curve with its markers, the curves of diverged runs, and wide lines that are easy to point at."""
     points = thinned(curve.points)
     strays = [thinned(stray) for stray in curve.diverged]
     parts = [tag("title", hint(curve))]
@@ -165,37 +165,37 @@ def line(curve: Curve, scale: Scale, name: str, dash: str) -> Html:
 
 
 def hint(curve: Curve) -> str:
-    """What is shown beside the pointer."""
+    """Return the text that is shown beside the pointer."""
     best = f": lowest {curve.best.error:.2f} % at epoch {curve.best.epoch}" if curve.best else ""
     return f"{curve.label}{best} ({states_text(curve)})"
 
 
 def states_text(curve: Curve) -> str:
-    """``3 finished, 1 diverged at 12``."""
+    """Return ``3 finished, 1 diverged at 12``."""
     return ", ".join(f"{count} {state}" for state, count in sorted(curve.states.items())) or "no runs"
 
 
 def path(points: Sequence[Point], scale: Scale) -> str:
-    """A line through points; a lone one is a dot, given round caps."""
+    """Return the path through points; a single point becomes a dot by its round caps."""
     places = [scale.at(point.epoch, point.error) for point in points]
     return f"M{'L'.join(places if len(places) > 1 else places * 2)}"
 
 
 def markers(points: Sequence[Point], scale: Scale, marker: str) -> str:
-    """A few markers along a line, its last point among them."""
+    """Return a few markers along a line, its last point among them."""
     step = max(1, len(points) // MARKERS)
     marked = points[::-1][::step]
     return "".join(f"M{scale.at(point.epoch, point.error)}{SHAPES[marker]}" for point in marked)
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
-    """Not more points than :data:`POINTS`, evenly, and the last."""
+    """Return at most about :data:`POINTS` points, evenly spaced, with the last."""
     step = math.ceil(len(points) / POINTS)
     return [point for at, point in enumerate(points) if at % step == 0 or at == len(points) - 1]
 
 
 def dashes_of(curves: Sequence[Curve]) -> dict[str, str]:
-    """Label -> dashes that set the curves of one rule apart, the first being solid."""
+    """Return each label's dashes, which tell the curves of one rule apart; the first is solid."""
     ranks: dict[str, list[str]] = {}
     for curve in curves:
         ranks.setdefault(curve.rule, []).append(curve.label)
@@ -203,7 +203,7 @@ def dashes_of(curves: Sequence[Curve]) -> dict[str, str]:
 
 
 def sample(rule: str, dash: str) -> Html:
-    """A short piece of a curve, for legends."""
+    """Return a short piece of a curve, for legends."""
     marks = join([tag("path", d=f"M14 6{SHAPES[look(rule).marker]}", class_="marks")])
     return tag(
         "svg", tag("path", d="M1 6H27", class_="mean", stroke_dasharray=dash or None), marks,

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lrarun.report.cells import MISSING
-from lrarun.report.claims.check import Checked, Comparison
+from lrarun.report.claims.claim import CheckedClaim, Comparison
 from lrarun.report.claims.render import comparisons_made, p_text, tally
-from lrarun.report.web.markup import Html, badge, caption, heads, plural, scrolled, tag
+from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
+from lrarun.report.wording import plural
 
 HEADS = ("Comparison", "Verdict", "Ours", "Paper", "p")
 
 
-def claims_section(checked: Sequence[Checked]) -> Html:
-    """All claims, each to be opened."""
+def claims_section(checked: Sequence[CheckedClaim]) -> Html:
+    """Return all claims, each to be unfolded."""
     made = comparisons_made(checked)
     corrected = f"; p values are two-sided and Holm-corrected over {plural(made, 'comparison')}" if made else ""
     intro = (
@@ -23,8 +24,8 @@ def claims_section(checked: Sequence[Checked]) -> Html:
     return tag("div", tag("p", intro), *(claim_details(one, f"claim-{at}") for at, one in enumerate(checked)))
 
 
-def claim_details(one: Checked, id: str) -> Html:
-    """One claim."""
+def claim_details(one: CheckedClaim, id: str) -> Html:
+    """Return one claim."""
     claim = one.claim
     summary = tag("summary", badge(one.verdict), " ", claim.says, " ", tag("small", f"({claim.where})"))
     parts = [part for part in one.comparisons if part.verdict != MISSING]
@@ -32,7 +33,7 @@ def claim_details(one: Checked, id: str) -> Html:
 
 
 def comparisons(parts: Sequence[Comparison], id: str) -> Html:
-    """The comparisons that there are results for."""
+    """Return the comparisons that there are results for."""
     body = [
         tag("tr", tag("th", part.what, scope="row"), tag("td", badge(part.verdict)), tag("td", part.numbers),
             tag("td", part.paper), tag("td", p_text(part.p_holm)))
@@ -42,8 +43,8 @@ def comparisons(parts: Sequence[Comparison], id: str) -> Html:
     return scrolled(table, id)
 
 
-def lacking(one: Checked) -> Html:
-    """What the claim lacks, and where that comes from."""
+def lacking(one: CheckedClaim) -> Html:
+    """Return what the claim lacks, and what provides it."""
     missing = list(dict.fromkeys(part.lacking for part in one.comparisons if part.verdict == MISSING))
     if not missing:
         return Html("")

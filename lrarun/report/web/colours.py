@@ -10,25 +10,25 @@ CONTRAST = 3.0
 
 
 def channels(colour: str) -> tuple[int, ...]:
-    """``#0072b2`` -> (0, 114, 178)."""
+    """Return red, green and blue: ``#0072b2`` -> (0, 114, 178)."""
     return tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance as WCAG 2 defines it, 0 for black to 1 for white."""
+    """Return relative luminance as WCAG 2 defines it, 0 for black to 1 for white."""
     shares = (channel / 255 for channel in channels(colour))
     linear = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
     return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear))
 
 
 def contrast(one: str, other: str) -> float:
-    """Contrast ratio of two colours as WCAG 2 defines it, from 1 to 21."""
+    """Return contrast ratio of two colours as WCAG 2 defines it, from 1 to 21."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 def legible(colour: str, background: str) -> str:
-    """The colour, as far towards black or white as it takes to be told from a background."""
+    """Return the colour, mixed with black or white until it stands out from a background."""
     end = 0 if luminance(background) > 0.5 else 255
     for step in range(21):
         mixed = "#" + "".join(f"{round(value + (end - value) * step / 20):02x}" for value in channels(colour))
@@ -38,7 +38,7 @@ def legible(colour: str, background: str) -> str:
 
 
 def line_colours(rule: str) -> tuple[str, str]:
-    """A rule's colour on a light page and on a dark one, where greys swap light and dark."""
+    """Return a rule's colour on a light page and on a dark one, where greys swap light and dark."""
     colour = look(rule).colour
     red, green, blue = channels(colour)
     turned = f"#{255 - red:02x}{255 - green:02x}{255 - blue:02x}" if red == green == blue else colour

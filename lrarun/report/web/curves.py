@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from lrarun.paper import DATASETS, MODELS, Key, printed_cells
 from lrarun.report.cells import Settings, Wanted, by_settings, key_of, one_per_seed, progress, settings
-from lrarun.report.figures.series import PANEL, layers, legend_names
+from lrarun.report.figures.series import PANEL, legend_names
 from lrarun.report.figures.style import dataset_title, named, title_of
+from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, Result, read_log
 
-# What keeps the page small however many runs there are; the page says where it did.
+# Limits that keep the page small however many runs there are; the page says where they apply.
 SEEDS, CURVES, PANELS = 20, 12, 24
 
 
@@ -52,12 +53,12 @@ class Curve:
 
     @property
     def all_points(self) -> list[Point]:
-        """Those of the mean and of diverged runs."""
+        """Return the points of the mean and of diverged runs."""
         return [*self.points, *(point for points in self.diverged for point in points)]
 
     @property
     def best(self) -> Point | None:
-        """Where the mean is lowest."""
+        """Return the point where the mean is lowest."""
         return min(self.points, key=lambda point: point.error, default=None)
 
 
@@ -78,17 +79,17 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """``MNIST, 3 layers``."""
+        """Return ``MNIST, 3 layers``."""
         return place_name(self.dataset, self.depth)
 
 
 def place_name(dataset: str, depth: int) -> str:
-    """``MNIST, 3 layers``."""
-    return f"{dataset_title(dataset)}, {layers(depth)}"
+    """Return ``MNIST, 3 layers``."""
+    return f"{dataset_title(dataset)}, {plural(depth, 'layer')}"
 
 
 def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> list[Panel]:
-    """Every data set and depth that there are runs of.
+    """Return a panel for every data set and depth that there are runs of.
 
     A panel shows the runs that fill the tables; where it has none of those, the ones
     that there are.
@@ -106,7 +107,7 @@ def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping
 
 
 def place_order(place: tuple[str, int]) -> tuple[Any, ...]:
-    """The paper's data sets first, in its order; then by name and depth."""
+    """Return a key that puts the paper's data sets first, in its order, then sorts by name and depth."""
     names = list(DATASETS)
     dataset, depth = place
     return (names.index(dataset) if dataset in names else len(names), dataset, depth)
@@ -119,7 +120,7 @@ def panel(
     expected: Mapping[Settings, Wanted],
     titles: Mapping[str, str],
 ) -> Panel:
-    """One panel from the runs of its place, grouped by their settings."""
+    """Return one panel from the runs of its place, grouped by their settings."""
     ours = [group for group in groups if settings(group[0].spec) in expected]
     chosen = sorted(ours or groups, key=lambda group: group_order(group[0].spec))
     kept = chosen[:CURVES]
@@ -133,20 +134,20 @@ def panel(
 
 
 def group_order(spec: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The paper's rules first, in its order; one rule's settings in a fixed one."""
+    """Return a key that puts the paper's rules first, in its order; the settings of one rule have a fixed order."""
     names, rule = list(MODELS), spec["algorithm"]["name"]
     usual = key_of(spec, {}).optimizer != usual_optimizer(rule)
     return (names.index(rule) if rule in names else len(names), rule, usual, sorted(map(str, settings(spec))))
 
 
 def usual_optimizer(rule: str) -> str | None:
-    """The optimizer that the paper's tables have a rule with."""
+    """Return the optimizer that the paper's tables have a rule with."""
     found = (cell.key for cell in printed_cells() if cell.table == 1)
     return next((key.optimizer for key in found if key.model == MODELS.get(rule)), None)
 
 
 def protocol_labels(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[str]:
-    """Each spec's rule, with the optimizer where that is not what it usually has."""
+    """Return each spec's rule, with the optimizer where that is not what it usually has."""
     count = Counter(spec["algorithm"]["name"] for spec in specs)
     names = []
     for spec in specs:
@@ -157,7 +158,7 @@ def protocol_labels(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str
 
 
 def curve(label: str, rule: str, group: Sequence[Result], seeds: frozenset[int] | None) -> Curve:
-    """The curve of runs with the same settings, over those seeds or over all there are."""
+    """Return the curve of runs with the same settings, over those seeds or over all there are."""
     by_seed = one_per_seed(group)
     every = [by_seed[seed] for seed in sorted(by_seed) if seeds is None or seed in seeds]
     runs = every[:SEEDS]
@@ -171,7 +172,7 @@ def curve(label: str, rule: str, group: Sequence[Result], seeds: frozenset[int] 
 
 
 def track(run: Result) -> dict[int, float]:
-    """Epoch -> validation error in percent, from a run's log, as far as it is finite."""
+    """Return the validation error in percent by epoch from a run's log, where it is finite."""
     try:
         rows = read_log(run.folder)
     except (OSError, ValueError, csv.Error):  # one log that cannot be read is no reason to show no other
@@ -181,7 +182,7 @@ def track(run: Result) -> dict[int, float]:
 
 
 def over_seeds(tracks: Sequence[Mapping[int, float]]) -> list[Point]:
-    """Mean and range at each epoch that all have: a mean over ever fewer seeds would jump."""
+    """Return mean and range at each epoch that all runs have: a mean over ever fewer seeds would jump."""
     common = sorted(set.intersection(*map(set, tracks))) if tracks else []
     columns = [(epoch, [found[epoch] for found in tracks]) for epoch in common]
     return [Point(epoch, fmean(errors), min(errors), max(errors)) for epoch, errors in columns]

@@ -8,7 +8,8 @@ from lrarun.report.figures.style import dataset_title
 from lrarun.report.web.charts import POINTS, Scale, chart, dashes_of, sample, states_text
 from lrarun.report.web.colours import line_colours
 from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Curve, Panel
-from lrarun.report.web.markup import Html, caption, heads, plural, scrolled, tag
+from lrarun.report.web.markup import Html, caption, heads, scrolled, tag
+from lrarun.report.wording import plural
 
 EPOCHS = (1, 5, 10, 20, 50, 100, 200, 500, 1000)
 # Curves beyond these are drawn but have no switch.
@@ -16,7 +17,7 @@ ENTRIES = 24
 
 
 def curves_section(panels: Sequence[Panel]) -> Html:
-    """Legend and charts, with a word on whatever is left out."""
+    """Return the legend and the charts, with notes on what is left out."""
     shown = panels[:PANELS]
     if not any(curve.all_points for panel in shown for curve in panel.curves):
         return tag("p", "No run has logged an epoch yet.", class_="empty")
@@ -35,7 +36,7 @@ def curves_section(panels: Sequence[Panel]) -> Html:
 
 
 def entries(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
-    """Label -> (rule, dashes) of every curve, as first met."""
+    """Return each curve's (rule, dashes) by label, in order of first appearance."""
     found: dict[str, tuple[str, str]] = {}
     for panel in panels:
         dashes = dashes_of(panel.curves)
@@ -45,12 +46,12 @@ def entries(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
 
 
 def classes_of(labels: Iterable[str]) -> dict[str, str]:
-    """Label -> class that its curves and its switch have."""
+    """Return the CSS class of each label's curves and switch."""
     return {label: f"k{number}" for number, label in enumerate(labels)}
 
 
 def curves_style(panels: Sequence[Panel]) -> str:
-    """Each curve's colour, and what isolates it: its switch being on, or pointed at."""
+    """Return the CSS of the curves' colours, and of isolating a curve by its switch or the pointer."""
     labels = entries(panels[:PANELS])
     classes = classes_of(labels)
     light, dark, isolate = [], [], []
@@ -67,7 +68,7 @@ def curves_style(panels: Sequence[Panel]) -> str:
 
 
 def legend(labels: dict[str, tuple[str, str]], classes: dict[str, str]) -> Html:
-    """A switch for each curve; with none on, all are shown."""
+    """Return a switch for each curve; with none on, all are shown."""
     switches = [
         tag("label", tag("input", type="checkbox", id=f"only-{classes[label]}"), sample(rule, dash), label,
             class_=classes[label])
@@ -81,7 +82,7 @@ def legend(labels: dict[str, tuple[str, str]], classes: dict[str, str]) -> Html:
 
 
 def figure(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html:
-    """A chart with its name above and its numbers below."""
+    """Return a chart with its name above and its numbers below."""
     more = f" ({plural(panel.left_out, 'more setting')} not shown)" if panel.left_out else ""
     return tag(
         "figure",
@@ -93,7 +94,7 @@ def figure(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html
 
 
 def numbers(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html:
-    """The chart as a table: errors at some epochs, and the lowest."""
+    """Return the chart as a table: errors at some epochs, and the lowest."""
     epochs = [epoch for epoch in EPOCHS if epoch <= scale.last]
     names = ["Rule", "Lowest", "At epoch", *(f"Epoch {epoch}" for epoch in epochs), "Runs"]
     dashes = dashes_of(panel.curves)
@@ -103,7 +104,7 @@ def numbers(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Htm
 
 
 def row(curve: Curve, epochs: Sequence[int], name: str, dash: str) -> Html:
-    """One curve's numbers."""
+    """Return one curve's numbers."""
     by_epoch = {point.epoch: f"{point.error:.2f}" for point in curve.points}
     best = (f"{curve.best.error:.2f}", curve.best.epoch) if curve.best else ("–", "–")
     unread = f", {plural(curve.unread, 'more run')} not read" if curve.unread else ""
@@ -117,19 +118,19 @@ def row(curve: Curve, epochs: Sequence[int], name: str, dash: str) -> Html:
 
 
 def notes(panels: Sequence[Panel]) -> list[str]:
-    """How to read the charts, and what they leave out."""
-    said = [
+    """Return notes on how to read the charts and what they leave out."""
+    texts = [
         "Error on the validation samples after each epoch, on a logarithmic scale; charts of one data set share"
         " their axes. A line is the mean over seeds, a band their range, a cross the end of a run that diverged.",
     ]
     curves = [curve for panel in panels for curve in panel.curves]
     if len(panels) > PANELS:
         hidden = ", ".join(f"{dataset_title(panel.dataset)} {panel.depth}" for panel in panels[PANELS : PANELS + 5])
-        said.append(f"Only {PANELS} of {len(panels)} charts are shown (not {hidden}, ...).")
+        texts.append(f"Only {PANELS} of {len(panels)} charts are shown (not {hidden}, ...).")
     if any(panel.left_out for panel in panels):
-        said.append(f"A chart shows at most {CURVES} settings.")
+        texts.append(f"A chart shows at most {CURVES} settings.")
     if any(curve.unread for curve in curves):
-        said.append(f"Of a setting with more than {SEEDS} seeds, the first {SEEDS} are drawn.")
+        texts.append(f"Of a setting with more than {SEEDS} seeds, the first {SEEDS} are drawn.")
     if any(len(track) > POINTS for curve in curves for track in (curve.points, *curve.diverged)):
-        said.append(f"Lines are thinned to about {POINTS} points.")
-    return said
+        texts.append(f"Lines are thinned to about {POINTS} points.")
+    return texts

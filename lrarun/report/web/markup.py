@@ -17,7 +17,7 @@ class Html(str):
 
 
 def text(value: Any) -> Html:
-    """A value as markup that shows it, whatever characters it is made of."""
+    """Return a value as markup that shows it, whatever characters it has."""
     if isinstance(value, Html):
         return value
     # A lone surrogate, as in the name of a file that is not UTF-8, cannot be written.
@@ -26,12 +26,12 @@ def text(value: Any) -> Html:
 
 
 def join(parts: Iterable[Any], between: str = "") -> Html:
-    """Parts one after the other, those escaped that are no markup."""
+    """Join parts; those that are no markup are escaped."""
     return Html(between.join(text(part) for part in parts))
 
 
 def tag(name: str, /, *content: Any, **attributes: Any) -> Html:
-    """An element around its content.
+    """Return an element around its content.
 
     Args:
         name: of the element.
@@ -53,17 +53,17 @@ def tag(name: str, /, *content: Any, **attributes: Any) -> Html:
 
 
 def hidden(*content: Any) -> Html:
-    """What only a screen reader says."""
+    """Return content for screen readers only."""
     return tag("span", *content, class_="sr-only")
 
 
 def badge(verdict: str) -> Html:
-    """A verdict as a label; its colour says nothing that the word does not."""
+    """Return a verdict as a label; its colour adds nothing to the word."""
     return tag("span", verdict, class_=f"badge {verdict}") if verdict else Html("")
 
 
 def scrolled(table: Html, label: str) -> Html:
-    """A table that scrolls within itself where the screen is narrow, by keyboard too.
+    """Return a table that scrolls within itself where the screen is narrow, by keyboard too.
 
     Args:
         table: the table.
@@ -73,15 +73,10 @@ def scrolled(table: Html, label: str) -> Html:
 
 
 def caption(content: Any, id: str | None = None) -> Html:
-    """A table's caption, which stays in sight when the table is scrolled."""
+    """Return a table's caption, which stays in sight when the table is scrolled."""
     return tag("caption", tag("span", content, id=id))
 
 
 def heads(names: Iterable[Any]) -> Html:
-    """A table's head of one row."""
+    """Return a table's head of one row."""
     return tag("thead", tag("tr", *(tag("th", name, scope="col") for name in names)))
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 run``, ``2 runs``, ``10,000 runs``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -12,8 +12,8 @@ import pandas as pd
 from lrarun import __version__
 from lrarun.paper import Key
 from lrarun.report.cells import Wanted
-from lrarun.report.claims.check import VERDICTS as CLAIM_VERDICTS
-from lrarun.report.claims.check import Checked
+from lrarun.report.claims.claim import VERDICTS as CLAIM_VERDICTS
+from lrarun.report.claims.claim import CheckedClaim
 from lrarun.report.verdicts import VERDICTS
 from lrarun.report.web.claims_section import claims_section
 from lrarun.report.web.curves import panels
@@ -24,7 +24,7 @@ from lrarun.report.web.runs_section import runs_section, tally
 from lrarun.report.web.tables_section import tables_section
 from lrarun.results.read import Result
 
-# The browser itself then refuses to run or to load anything, whatever a result's text holds.
+# Makes the browser refuse to run or load anything, whatever text a result holds.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 # Id -> heading, in the page's order.
 PARTS = {"tables": "Tables", "curves": "Learning curves", "figures": "Figures", "claims": "Claims", "runs": "Runs"}
@@ -32,29 +32,29 @@ PARTS = {"tables": "Tables", "curves": "Learning curves", "figures": "Figures", 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a report is made of.
+    """The contents of a report.
 
     Attributes:
         cells: from :func:`lrarun.report.cells.fill`, with verdicts.
-        runs: all runs there are.
+        runs: all runs.
         wanted: which of them the cells take.
         titles: name -> title of rules that the paper does not have.
         checked: the paper's claims.
-        pictures: to be shown as they are.
-        only: what the page is confined to, the names of spec files; empty for a page of all there is.
+        pictures: shown as they are.
+        only: the names of the spec files that the page is confined to; empty for all runs.
     """
 
     cells: pd.DataFrame
     runs: Sequence[Result]
     wanted: Mapping[Key, Wanted]
     titles: Mapping[str, str]
-    checked: Sequence[Checked] = ()
+    checked: Sequence[CheckedClaim] = ()
     pictures: Sequence[Picture] = ()
     only: Sequence[str] = ()
 
 
 def render_page(contents: Contents) -> str:
-    """The report as an HTML document that refers to nothing outside of it."""
+    """Render the report as an HTML document that refers to nothing outside of it."""
     runs, wanted, titles = contents.runs, contents.wanted, contents.titles
     shown = panels(runs, wanted, titles)
     parts = {
@@ -76,7 +76,7 @@ def render_page(contents: Contents) -> str:
 
 
 def head(curves: str) -> Html:
-    """What browsers need to know; ``curves`` are the styles of this page's curves."""
+    """Return the document's head; ``curves`` are the styles of this page's curves."""
     style = (files("lrarun.report.web") / "page.css").read_text(encoding="utf-8")
     return tag(
         "head",
@@ -92,7 +92,7 @@ def head(curves: str) -> Html:
 
 
 def header(contents: Contents, parts: Sequence[str]) -> Html:
-    """What the page is, where its parts are, and how the results stand."""
+    """Return the page's title, links to its parts, and a summary of the results."""
     links = [tag("li", tag("a", PARTS[id], href=f"#{id}")) for id in parts]
     names = join((tag("code", name) for name in contents.only), ", ")
     return tag(
@@ -107,7 +107,7 @@ def header(contents: Contents, parts: Sequence[str]) -> Html:
 
 
 def summary(contents: Contents) -> Html:
-    """Verdicts on cells and claims, and the states of runs, counted."""
+    """Count the verdicts on cells and claims, and the states of runs."""
     expected = contents.cells[contents.cells["expected"]]
     items = [("Cells", counts(expected["verdict"], VERDICTS))]
     if contents.checked:
@@ -117,11 +117,11 @@ def summary(contents: Contents) -> Html:
 
 
 def counts(verdicts: Iterable[str], order: Sequence[str]) -> list[Html]:
-    """How many there are of each verdict."""
+    """Count each verdict."""
     found = Counter(verdicts)
     return [tag("span", f"{found[name]} ", badge(name)) for name in order if found[name]]
 
 
 def section(id: str, title: str, content: Html) -> Html:
-    """A part of the page."""
+    """Return a part of the page."""
     return tag("section", tag("h2", title, id=f"{id}-title"), content, id=id, aria_labelledby=f"{id}-title")

@@ -1,4 +1,4 @@
-"""Pictures that the report carries within itself."""
+"""Pictures that are embedded in the report."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from lrarun.errors import UsageError
 from lrarun.report.web.markup import Html, tag
 
+FIGURES = "figures"  # the folder in a results folder that `lrarun figure` writes into
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
-# An SVG larger than this is passed over for the PNG of the same name, if there is one.
+# If an SVG is larger than this, the page shows the PNG of the same name, if there is one.
 COMFORTABLE = 300_000
 LARGEST = 4_000_000
 TITLES = {
@@ -30,7 +31,7 @@ class Picture:
     Attributes:
         name: its file's name, without the ending.
         type: its MIME type.
-        content: its bytes; empty if it is too large to be carried.
+        content: its bytes; empty if it is too large for the page.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Picture:
 
 
 def read_pictures(folder: Path) -> list[Picture]:
-    """The PNG and SVG files in a folder, by name, one of each.
+    """Return the PNG and SVG files in a folder, by name, one of each.
 
     Raises:
         UsageError: the folder, or a file in it, cannot be read.
@@ -52,7 +53,7 @@ def read_pictures(folder: Path) -> list[Picture]:
 
 
 def by_name(files: Iterable[Path]) -> list[list[Path]]:
-    """Files that differ in the ending alone, together."""
+    """Group files that differ only in the ending."""
     groups: dict[str, list[Path]] = {}
     for path in files:
         groups.setdefault(path.stem, []).append(path)
@@ -60,7 +61,7 @@ def by_name(files: Iterable[Path]) -> list[list[Path]]:
 
 
 def picture(files: Sequence[Path]) -> Picture:
-    """One of the files of a name: the SVG unless it is large, else the smallest."""
+    """Return one of the files of a name: the SVG unless it is large, else the smallest."""
     sizes = {path: path.stat().st_size for path in files}
     vector = [path for path in files if path.suffix.lower() == ".svg" and sizes[path] <= COMFORTABLE]
     path = vector[0] if vector else min(files, key=lambda path: sizes[path])
@@ -69,7 +70,7 @@ def picture(files: Sequence[Path]) -> Picture:
 
 
 def pictures_section(pictures: Sequence[Picture]) -> Html:
-    """The pictures, one below the other, or how to draw some."""
+    """Return the pictures, one below the other, or how to draw some."""
     if not pictures:
         hint = ["None were given. ", tag("code", "lrarun figure 1a"), " draws one; ",
                 tag("code", "--figures"), " names the folder that they are in."]  # fmt: skip
@@ -78,7 +79,7 @@ def pictures_section(pictures: Sequence[Picture]) -> Html:
 
 
 def figure(picture: Picture) -> Html:
-    """A picture with its title."""
+    """Return a picture with its title."""
     number = re.search(r"\d+[a-z]?", picture.name)
     known = TITLES.get(number[0]) if number and picture.name.lower().startswith("fig") else None
     title = f"Figure {number[0]}. {known}" if number and known else picture.name

@@ -10,19 +10,20 @@ from typing import Any
 from lrarun.paper import Key
 from lrarun.report.cells import Wanted, left_out, settings
 from lrarun.report.web.curves import place_name, place_order
-from lrarun.report.web.markup import Html, caption, hidden, plural, tag
+from lrarun.report.web.markup import Html, caption, hidden, tag
+from lrarun.report.wording import plural, shortened
 from lrarun.results.read import STATES, Result
 from lrarun.results.settings import flatten
 
-# More would make a page that telephones cannot hold.
+# More would make the page too large for a phone.
 RUNS = 500
-# One value of a record, such as the reason of a failure, is cut after so many characters.
+# A value of a record, such as the reason of a failure, is cut to this many characters.
 LONGEST = 1000
 EXAMPLES = 5
 
 
 def runs_section(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> Html:
-    """The runs by data set and depth, those of the tables first if there are too many."""
+    """Return the runs by data set and depth, those of the tables first if there are too many."""
     if not runs:
         return tag("p", "There are no runs.", class_="empty")
     expected = {settings(want.spec) for want in wanted.values() if want.spec}
@@ -36,7 +37,7 @@ def runs_section(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: M
 
 
 def tally(runs: Iterable[Result]) -> str:
-    """``40 runs: 38 finished, 2 diverged``; ``1 run, finished``; ``2 runs, all finished``."""
+    """Return ``40 runs: 38 finished, 2 diverged``; ``1 run, finished``; ``2 runs, all finished``."""
     counts = Counter(run.state for run in runs)
     if len(counts) == 1:
         return f"{plural(counts.total(), 'run')}, {'all ' * (counts.total() > 1)}{next(iter(counts))}"
@@ -45,7 +46,7 @@ def tally(runs: Iterable[Result]) -> str:
 
 
 def cut(runs: Sequence[Result]) -> list[Html]:
-    """That not all runs are listed, if so."""
+    """Return a note if not all runs are listed."""
     if len(runs) <= RUNS:
         return []
     words = f"Listed are {RUNS} of them, those of the tables first; {len(runs) - RUNS:,} more are not."
@@ -53,12 +54,12 @@ def cut(runs: Sequence[Result]) -> list[Html]:
 
 
 def departing(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> list[Html]:
-    """Which runs are in no cell although they are of its experiment, and how they differ."""
+    """Return which runs of the tables' experiments are in no cell, and how they differ."""
     counts = left_out(runs, wanted, titles)
     if not counts:
         return []
     common = counts.most_common(EXAMPLES)
-    items = [tag("li", f"{plural(count, 'run')}: {shortened(words)}") for words, count in common]
+    items = [tag("li", f"{plural(count, 'run')}: {shortened(words, LONGEST)}") for words, count in common]
     rest = len(counts) - len(common)
     if rest > 0:
         items.append(tag("li", f"and {plural(rest, 'more setting')}"))
@@ -67,16 +68,16 @@ def departing(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: Mapp
 
 
 def group(place: tuple[str, int], runs: Sequence[Result]) -> Html:
-    """The runs of one data set and depth."""
+    """Return the runs of one data set and depth."""
     summary = tag("summary", f"{place_name(*place)}: {tally(runs)}")
     return tag("details", summary, *(run_details(run) for run in runs), class_="runs")
 
 
 def run_details(run: Result) -> Html:
-    """One run, as a table to be opened."""
+    """Return one run as a table to be unfolded."""
     summary = tag("summary", tag("code", run.run_id), " ", tag("small", headline(run)))
     rows = [
-        tag("tr", tag("th", name, scope="row"), tag("td", shortened(value)))
+        tag("tr", tag("th", name, scope="row"), tag("td", shortened(value, LONGEST)))
         for name, value in facts(run).items()
         if value
     ]
@@ -85,13 +86,13 @@ def run_details(run: Result) -> Html:
 
 
 def headline(run: Result) -> str:
-    """The state, and the test error of a finished run."""
+    """Return the state, and the test error of a finished run."""
     error = percent(run.test_error)
     return f"{run.state}, test error {error}" if run.finished and error else str(run.state)
 
 
 def facts(run: Result) -> dict[str, str]:
-    """What is known of a run, in words; empty where nothing is."""
+    """Return what is known of a run, in words; empty where nothing is."""
     provenance = run.provenance
     return {
         "State": f"{run.state}, {how_far(run)}",
@@ -108,13 +109,13 @@ def facts(run: Result) -> dict[str, str]:
 
 
 def how_far(run: Result) -> str:
-    """``100 of 100 epochs in 339 s``."""
+    """Return ``100 of 100 epochs in 339 s``."""
     took = f" in {run.seconds:,.0f} s" if is_number(run.seconds) else ""
     return f"{run.epoch} of {run.epochs or '?'} epochs{took}"
 
 
 def errors(run: Result) -> str:
-    """The scores, and at which epoch they were taken."""
+    """Return the scores, and at which epoch they were taken."""
     known = {
         "train": percent(run.train_error),
         "test": percent(run.test_error),
@@ -126,22 +127,22 @@ def errors(run: Result) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a record's value is a finite number."""
+    """Return whether a record's value is a finite number."""
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def percent(value: Any) -> str:
-    """``2.11 %``, or nothing where there is no number."""
+    """Return ``2.11 %``, or nothing where there is no number."""
     return f"{value:.2f} %" if is_number(value) else ""
 
 
 def pairs(values: Mapping[str, Any]) -> str:
-    """``depth 3, width 256``; what is empty is left out."""
+    """Return ``depth 3, width 256``; what is empty is left out."""
     return ", ".join(f"{name} {value}" for name, value in values.items() if value not in (None, "", ()))
 
 
 def setting(value: Any) -> str:
-    """A setting's value: ``0.1``, ``sgd (learning_rate 0.01)``, ``angle discrepancy``."""
+    """Return a setting's value: ``0.1``, ``sgd (learning_rate 0.01)``, ``angle discrepancy``."""
     if isinstance(value, Mapping):
         rest = pairs({name: part for name, part in value.items() if name != "name"})
         return f"{value.get('name', '')} ({rest})" if rest else str(value.get("name", ""))
@@ -149,14 +150,14 @@ def setting(value: Any) -> str:
 
 
 def versions(provenance: Mapping[str, Any]) -> str:
-    """lrarun, Python, NumPy and what it multiplies with."""
+    """Return the versions of lrarun, Python, NumPy and BLAS."""
     blas = provenance.get("blas")
     named = pairs({name: provenance.get(name) for name in ("lrarun", "python", "numpy")})
     return ", ".join(filter(None, (named, f"BLAS {pairs(blas)}" if isinstance(blas, Mapping) else "")))
 
 
 def commit(provenance: Mapping[str, Any]) -> str:
-    """The git commit that trained it."""
+    """Return the git commit that trained it."""
     name = provenance.get("git_commit")
     if not name:
         return ""
@@ -164,10 +165,5 @@ def commit(provenance: Mapping[str, Any]) -> str:
 
 
 def resumed(later: Sequence[Any]) -> str:
-    """On what else a run went on, if on anything."""
+    """Return the machines and versions that resumed a run, if any."""
     return "; ".join(pairs(flatten(entry)) for entry in later if isinstance(entry, Mapping))
-
-
-def shortened(value: str) -> str:
-    """A text, or its beginning."""
-    return value if len(value) <= LONGEST else f"{value[:LONGEST]}… ({len(value):,} characters)"

@@ -8,9 +8,9 @@ import pandas as pd
 
 from lrarun.paper import DATASETS, OPTIMIZERS
 from lrarun.report import comparison
-from lrarun.report.figures.series import layers
 from lrarun.report.tables import corner, fixed, labels, legend, marks, subject
 from lrarun.report.web.markup import Html, badge, caption, heads, hidden, scrolled, tag
+from lrarun.report.wording import plural
 
 NOTHING = "–"
 MEANINGS = {
@@ -28,18 +28,18 @@ RULE = (
 
 
 def tables_section(cells: pd.DataFrame) -> Html:
-    """Each table that has cells asked for, and below it the verdicts' arithmetic."""
+    """Return each table that has cells asked for, and below it the verdicts' arithmetic."""
     numbers = [number for number, table in cells.groupby("table") if table["expected"].any()]
     parts = [part for number in numbers for part in one_table(number, cells[cells["table"] == number])]
     return tag("div", *parts, meanings(), tag("p", RULE, class_="rule"))
 
 
 def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
-    """One table as the paper lays it out, and its comparison in a list."""
+    """Return one table as the paper lays it out, and its comparison in a list."""
     by_optimizer = number == 3
     rows = cells["dataset"].map(DATASETS) if by_optimizer else labels(cells)
     groups = cells["optimizer"] if by_optimizer else cells["depth"]
-    titles = OPTIMIZERS if by_optimizer else {depth: layers(depth) for depth in sorted(groups.unique())}
+    titles = OPTIMIZERS if by_optimizer else {depth: plural(depth, "layer") for depth in sorted(groups.unique())}
     found = {place: cell for place, (_, cell) in zip(zip(rows, groups), cells.iterrows())}
     body = [
         tag("tr", tag("th", model_name(row), scope="row"),
@@ -54,12 +54,12 @@ def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
 
 
 def note(cells: pd.DataFrame) -> str:
-    """What a table's numbers are."""
+    """Return the legend of a table's numbers."""
     return legend(cells).replace("Ours, with the paper's in parentheses.", "Ours, and below each the paper's.", 1)
 
 
 def head(number: int, groups: list[str]) -> Html:
-    """Two rows: depths or optimizers, and under each Train and Test."""
+    """Return two rows: depths or optimizers, and under each Train and Test."""
     first = [tag("th", corner(number), scope="col", rowspan=2)]
     first += [tag("th", group, scope="colgroup", colspan=2) for group in groups]
     second = [tag("th", name, scope="col") for _ in groups for name in ("Train", "Test")]
@@ -67,12 +67,12 @@ def head(number: int, groups: list[str]) -> Html:
 
 
 def model_name(name: str) -> str:
-    """A row's name as the paper's text writes it."""
+    """Return a row's name as the paper's text writes it."""
     return name.replace("DTP-sigma", "DTP-σ")
 
 
 def cell_parts(cell: pd.Series | None) -> list[Html]:
-    """A cell's train and test error, each with the printed one, and its verdict."""
+    """Return a cell's train and test error, each with the printed one, and its verdict."""
     if cell is None or not cell.expected:
         printed = (None, None) if cell is None else (cell.paper_train, cell.paper_test)
         return [number_cell(hidden("not asked for"), paper) for paper in printed]
@@ -84,13 +84,13 @@ def cell_parts(cell: pd.Series | None) -> list[Html]:
 
 
 def number_cell(ours: Html, paper: str | None, verdict: Html | None = None) -> Html:
-    """One number of a table."""
+    """Return one number of a table."""
     printed = tag("span", f"paper {paper}", class_="printed") if paper else ""
     return tag("td", ours, " ", printed, " " if verdict else "", verdict or "", class_="number")
 
 
 def test_error(cell: pd.Series) -> Html:
-    """Our test error with its spread and number of seeds, or how far the runs are."""
+    """Return our test error with its spread and number of seeds, or how far the runs are."""
     if math.isnan(cell.test_error):
         state = cell.state if cell.state not in ("", cell.verdict) else NOTHING
         return tag("b", state)
@@ -101,7 +101,7 @@ def test_error(cell: pd.Series) -> Html:
 
 
 def details(number: int, cells: pd.DataFrame) -> Html:
-    """Every difference from the paper, what it may be, and why the verdict is what it is."""
+    """Return every difference from the paper with its tolerance, verdict and reason."""
     wanted = cells[cells["expected"]]
     names = [*(("Data set", "Optimizer") if number == 3 else ("Model", "Layers")), *comparison.HEADS]
     body = [
@@ -117,11 +117,11 @@ def details(number: int, cells: pd.DataFrame) -> Html:
 
 
 def badge_or_dash(verdict: str) -> Html | str:
-    """A verdict, or a dash where the paper prints nothing to compare with."""
+    """Return a verdict, or a dash where the paper prints nothing to compare with."""
     return badge(verdict) if verdict in MEANINGS else NOTHING
 
 
 def meanings() -> Html:
-    """What each verdict means."""
+    """Return what each verdict means."""
     items = [part for name, words in MEANINGS.items() for part in (tag("dt", badge(name)), tag("dd", words))]
     return tag("dl", *items, class_="meanings")

@@ -1,0 +1,180 @@
+"""The kinds of claims: how each kind is tested on runs, by the rules of ``docs/verdicts.md``."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lrarun.paper import DATASETS, Key, printed_cells
+from lrarun.report.claims.claim import Claim, Comparison
+from lrarun.report.claims.evidence import Evidence, Row
+from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare
+from lrarun.report.statistics import binomial_variance, two_sided
+from lrarun.results.read import DIVERGED, Result
+
+# `spread` averages the validation error over that many epochs: DTP's goes up and down from one to the next.
+TAIL = 10
+
+# (model, hidden layers) -> matrix products that finding one mini-batch's targets takes.
+Products = Callable[[str, int], int]
+
+
+def lower(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comparison]:
+    """Compare the model's test error with each of the others'; the claim is that it is lower."""
+    for dataset, depth, other in itertools.product(claim.datasets, claim.depths, claim.than):
+        first = experiment(dataset, claim.model, depth, claim.optimizer)
+        second = experiment(dataset, other, depth, claim.than_optimizer)
+        what = f"{short(first, claim.optimizer)} below {short(second, claim.than_optimizer)}, {place(dataset, depth)}"
+        part = beside_paper(Comparison(what), first, second, lambda ours, theirs: ours < theirs)
+        yield attempt(paired, part, evidence, first, second, 0.0, -1)
+
+
+def breakdown(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comparison]:
+    """Compare shallow with deep networks; the claim is that the test error rises by more than a bound, or by less."""
+    shallow, deep = claim.depths
+    sign = 1 if claim.happens else -1
+    for dataset in claim.datasets:
+        first, second = (experiment(dataset, claim.model, depth, claim.optimizer) for depth in (deep, shallow))
+        rise = f"{'more' if claim.happens else 'less'} than {claim.points:g} points"
+        part = Comparison(f"{claim.model} {rise} from {shallow} to {deep} layers, {DATASETS[dataset]}")
+        part = beside_paper(part, first, second, lambda ours, theirs: sign * (ours - theirs - claim.points) > 0)
+        yield attempt(paired, part, evidence, first, second, claim.points, sign)
+
+
+def paired(part: Comparison, evidence: Evidence, first: Key, second: Key, margin: float, sign: int) -> Comparison:
+    """Compare two test errors, in favour of the claim where sign * (first - second - margin) > 0."""
+    ours, theirs = evidence.test(first), evidence.test(second)
+    difference, p = compare(ours, theirs, margin)
+    numbers = f"{with_runs(ours)} vs {with_runs(theirs)}"
+    return replace(part, numbers=numbers, favour=sign * (difference - margin), p=p)
+
+
+def spread(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comparison]:
+    """Compare final validation errors over settings; the claim is that they vary, or vary more than another model's."""
+    for dataset, depth in itertools.product(claim.datasets, claim.depths):
+        other = f" more than {claim.than[0]}" if claim.than else ""
+        part = Comparison(f"{claim.model} varies{other}, {place(dataset, depth)}")
+        keys = [experiment(dataset, model, depth, "") for model in (claim.model, *claim.than)]
+        yield attempt(varied, part, claim, evidence, keys)
+
+
+def varied(part: Comparison, claim: Claim, evidence: Evidence, keys: Sequence[Key]) -> Comparison:
+    """Make one comparison of :func:`spread`."""
+    logs = [[evidence.curves(key, s, ["validation_error"], claim.epochs) for s in claim.settings] for key in keys]
+    curves = itertools.chain(*itertools.chain(*logs))
+    last = min((len(rows) for run, rows in curves if run.state != DIVERGED), default=claim.epochs)
+    ranges, parts = [], []
+    for of_model in logs:
+        finals = sorted(late_error(curves, last) for curves in of_model)
+        ranges.append(finals[-1][0] - finals[0][0])
+        parts += [finals[-1][1], finals[0][1]]
+    favour = ranges[0] - sum(ranges[1:])
+    p = two_sided(favour, parts)
+    if len(keys) == 1:
+        # The largest of all differences between two settings was picked.
+        p = min(1.0, p * math.comb(len(claim.settings), 2))
+    sizes = " vs ".join(f"{size:.2f}" for size in ranges)
+    epochs = f"epochs {max(last - TAIL, 0) + 1} to {last}"
+    return replace(part, numbers=f"{sizes} points over {epochs}", favour=favour, p=p)
+
+
+def late_error(curves: Sequence[tuple[Result, Sequence[Row]]], last: int) -> tuple[float, tuple[float, float]]:
+    """Return the mean validation error over the ten epochs up to the last, and its (variance, degrees of freedom).
+
+    The epochs share their validation images, so the variance over images is that of one of them.
+    """
+    errors = [100.0 if run.state == DIVERGED else late_mean(rows[:last]) for run, rows in curves]
+    mean = math.fsum(errors) / len(errors)
+    if len(errors) > 1:
+        variance = math.fsum((error - mean) ** 2 for error in errors) / (len(errors) - 1)
+        return mean, (variance / len(errors), len(errors) - 1)
+    return mean, (binomial_variance(mean, curves[0][0].spec["validation"]), math.inf)
+
+
+def late_mean(rows: Sequence[Row]) -> float:
+    """Return the mean validation error of the last ten epochs."""
+    errors = [row["validation_error"] for row in rows[-TAIL:]]
+    return math.fsum(errors) / len(errors)
+
+
+def angle(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comparison]:
+    """Look for the largest angle to backprop's update; the claim is that it stays within a bound."""
+    for dataset, depth in itertools.product(claim.datasets, claim.depths):
+        part = Comparison(f"{claim.model} at most {claim.at_most:g} degrees, {place(dataset, depth)}")
+        key = experiment(dataset, claim.model, depth, claim.optimizer)
+        yield attempt(widest, part, claim, evidence, key)
+
+
+def widest(part: Comparison, claim: Claim, evidence: Evidence, key: Key) -> Comparison:
+    """Make one comparison of :func:`angle`; raises ``MissingEvidence`` if an epoch has no finite angle."""
+    curves = evidence.curves(key, {}, ["angle_mean", "angle_max"], claim.epochs)
+    rows = [row for _, rows in curves for row in rows[: claim.epochs]]
+    most = max(row["angle_max"] for row in rows)
+    mean = math.fsum(row["angle_mean"] for row in rows) / len(rows)
+    if not math.isfinite(mean + most):
+        raise MissingEvidence(f"finite angles of {key}")
+    # An angle of exactly the bound is within it.
+    favour = 1.0 if most <= claim.at_most else -1.0
+    return replace(part, numbers=f"largest {most:.1f}, mean {mean:.1f} degrees", favour=favour)
+
+
+def products(claim: Claim, _: Evidence, count: Products | None) -> Iterator[Comparison]:
+    """Count matrix products for the targets; the claim is that the model takes fewer than each of the others."""
+    for depth, other in itertools.product(claim.depths, claim.than):
+        part = Comparison(f"{claim.model} fewer than {other}, {depth} layers")
+        if count is None:
+            yield replace(part, lacking="counts of the matrix products")
+            continue
+        ours, theirs = count(claim.model, depth), count(other, depth)
+        yield replace(part, numbers=f"{ours} vs {theirs}", favour=float(theirs - ours))
+
+
+KINDS: dict[str, Callable[[Claim, Evidence, Products | None], Iterator[Comparison]]] = {
+    "lower": lower,
+    "breakdown": breakdown,
+    "spread": spread,
+    "angle": angle,
+    "products": products,
+}
+
+
+def attempt(make: Callable[..., Comparison], part: Comparison, *arguments: Any) -> Comparison:
+    """Return the comparison, or if results are missing, the part with what it lacks."""
+    try:
+        return make(part, *arguments)
+    except MissingEvidence as error:
+        return replace(part, lacking=str(error))
+
+
+def experiment(dataset: str, model: str, depth: int, optimizer: str) -> Key:
+    """Return a model's experiment, with the paper's optimizer for it unless another is named."""
+    usual = {cell.key.model: cell.key.optimizer for cell in printed_cells() if cell.table == 1}
+    return Key(dataset, model, depth, optimizer or usual[model])
+
+
+def beside_paper(part: Comparison, first: Key, second: Key, agrees: Callable[[float, float], bool]) -> Comparison:
+    """Add the paper's own numbers to a comparison, if it prints both."""
+    printed = {cell.key: cell.test_error for cell in printed_cells()}
+    if first not in printed or second not in printed:
+        return part
+    ours, theirs = printed[first], printed[second]
+    return replace(part, paper=f"{ours} vs {theirs}", paper_agrees=agrees(float(ours), float(theirs)))
+
+
+def short(key: Key, optimizer: str) -> str:
+    """Return a model's name, with the optimizer if the claim names one."""
+    return f"{key.model} {optimizer}" if optimizer else key.model
+
+
+def place(dataset: str, depth: int) -> str:
+    """Return where a comparison is made: ``3 layers, MNIST``."""
+    return f"{depth} layers, {DATASETS[dataset]}"
+
+
+def with_runs(mistakes: Mistakes) -> str:
+    """Return a mean test error, with the number of runs if there are several."""
+    runs = len(mistakes.wrong)
+    return f"{mistakes.error:.2f}" + (f" [{runs}]" if runs > 1 else "")

@@ -1,0 +1,16 @@
+"""Words that pages, tables and messages share."""
+
+from __future__ import annotations
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 run``, ``2 runs``, ``10,000 runs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return a text on one line of at most ``most`` characters, cut between words where it has any."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    return (line[: most - 3].rpartition(" ")[0] or line[: most - 4]) + " ..."
