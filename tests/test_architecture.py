@@ -203,7 +203,8 @@ def test_nothing_but_the_entry_point_imports_the_command_line(module):
 
 def test_every_module_is_on_the_map():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    top = {path.name if path.is_file() else f"{path.name}/" for path in PACKAGE.iterdir() if path.name[0] != "_"}
+    names = {path.name if path.is_file() else f"{path.name}/" for path in PACKAGE.iterdir()}
+    top = {name for name in names if name[0] != "_" and name != "py.typed"}
     assert not {name for name in top if f"`{name}`" not in page}
 
 
