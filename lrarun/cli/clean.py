@@ -67,7 +67,8 @@ def mention_unsure(runs: Mapping[str, str]) -> None:
     """Say which runs stay because nobody can tell whether they are stale."""
     from lrarun.report.wording import plural
     from lrarun.results.read import indented
+    from lrarun.runs.staleness import UNSURE
 
     if runs:
         head = f"{plural(len(runs), 'run')} kept, of which nobody can tell whether the data have changed:"
-        say("\n".join([head, *indented([f"{run_id}: {why}" for run_id, why in runs.items()])]))
+        say("\n".join([head, *indented([f"{run_id}: {why.removeprefix(f'{UNSURE}: ')}" for run_id, why in runs.items()])]))

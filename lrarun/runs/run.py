@@ -65,8 +65,11 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
     folder = results / spec.run_id
     with locked(folder):
         remove_temporaries(folder)
-        if force or retraining.is_damaged(folder):
+        damaged = retraining.is_damaged(folder)
+        if force or damaged:
             retraining.begin(folder)
+        if damaged and not force:
+            hooks.emit(CheckpointLost(f"its {RUN} is damaged"))
         retraining.settle(folder)
         before = retraining.newest(folder)
         if not force:

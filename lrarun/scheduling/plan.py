@@ -20,7 +20,7 @@ from lrarun.results.read import (
     Result,
     contents_of,
     is_locked,
-    warn_of_misplaced,
+    warn_of,
 )
 from lrarun.results.timing import Estimates, Work
 from lrarun.runs import checkpoint, retraining
@@ -81,11 +81,12 @@ def plan(specs: Iterable[Spec], results: Path, force: bool = False) -> list[Job]
             leads to here.
     """
     found = contents_of(results)
-    warn_of_misplaced(found.misplaced)
     present = {result.run_id: result for result in found.results}
     staleness = Staleness()
     replaced, estimates = staleness.by_new_id(found.results), Estimates(found.results, cpu_model())
     wanted = {spec.run_id: spec for spec in specs}
+    others = {folder: damage for folder, damage in found.damaged.items() if folder.name not in wanted}
+    warn_of(replace(found, damaged=others))  # a job's reason says it of those wanted
     _refuse_other_data([present[run_id] for run_id in wanted if run_id in present], results, force, staleness)
     differences = differences_of_similar({run_id: spec.to_dict() for run_id, spec in wanted.items()})
     jobs = []
