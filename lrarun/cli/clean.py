@@ -71,4 +71,8 @@ def mention_unsure(runs: Mapping[str, str]) -> None:
 
     if runs:
         head = f"{plural(len(runs), 'run')} kept, of which nobody can tell whether the data have changed:"
-        say("\n".join([head, *indented([f"{run_id}: {why.removeprefix(f'{UNSURE}: ')}" for run_id, why in runs.items()])]))
+        say(
+            "\n".join(
+                [head, *indented([f"{run_id}: {why.removeprefix(f'{UNSURE}: ')}" for run_id, why in runs.items()])]
+            )
+        )

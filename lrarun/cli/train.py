@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,8 @@ def train(
             )
     except KeyboardInterrupt:
         command = "the command without --force" if force else "the same command"
-        click.echo(f"lrarun: interrupted; progress is stored, and {command} goes on from there.", err=True)
+        with suppress(OSError):  # the terminal may be gone
+            click.echo(f"lrarun: interrupted; progress is stored, and {command} goes on from there.", err=True)
         sys.exit(INTERRUPTED)
     raise_for_failures(outcomes)
 
