@@ -6,7 +6,7 @@
   run id that its own spec gets now is then not its folder's name;
 - its data set is the user's own, and the content of the file that it was trained on has changed. A file elsewhere says
   nothing about the run, even if the spec's relative path leads to it here: then nobody can tell; or
-- its learning rule is in a plugin file, and that file has changed.
+- its learning rule is in a plugin file, and that file or one beside it that it imports has changed.
 
 A stale run stays where it is and is never taken for a current one; ``lrarun clean`` removes it.
 """
@@ -170,13 +170,13 @@ def superseded(results: Iterable[Result]) -> dict[str, str]:
 
 
 def rule_changed(result: Result) -> bool:
-    """Return whether a run's rule is in a plugin file that has changed since."""
+    """Return whether a run's rule is in a plugin file that has changed since, or imports a file beside it that has."""
     kind = algorithms().get(_rule_name(result) or "")
     file = plugins.file_of(kind) if kind else None
     if file is None:
         return False
     digests = result.provenance.get("plugins", {})
-    return file in digests and digests[file] != plugins.digests()[file]
+    return plugins.changed(file, digests)
 
 
 def _rule_is_known(result: Result) -> bool:

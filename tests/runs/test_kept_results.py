@@ -231,7 +231,7 @@ def test_a_forced_training_that_diverges_or_fails_does_not_replace_the_result(tm
     def diverge(self):
         from lrarun.engine.training import Diverged
 
-        raise Diverged({"epoch": 1, "train_nll": float("nan"), "seconds": 0.1}, "the loss is not finite")
+        raise Diverged({"epoch": 1, "train_nll": float("nan"), "seconds": 0.1})
 
     from lrarun.runs.run import _Session
 
@@ -272,7 +272,7 @@ def test_the_command_keeps_results_through_ctrl_c_and_says_what_goes_on(call, tm
     (folder,) = results.iterdir()
     before = scores(results)
     command = lrarun("train", file, "--results", results, "--jobs", 1, "--force", start_new_session=True)
-    while retraining.newest(folder) is None or not retraining.newest(folder).epoch:
+    while retraining.place(folder) == folder or not (new := retraining.newest(folder)) or not new.epoch:
         time.sleep(0.01)
     (row,) = json.loads(call("status", "--results", results, "--json").out)
     assert row["state"] == "running" and row["test_error"] == before[1][0] and row["epoch"] < 400
@@ -287,6 +287,11 @@ def test_the_command_keeps_results_through_ctrl_c_and_says_what_goes_on(call, tm
     assert "resume: trained again, as --force asked for; goes on after epoch" in planned
     done = call("train", file, "--results", results, "--jobs", "1")
     assert done.code == 0 and "goes on after epoch" in done.err and not (folder / ".new").exists()
+
+
+def test_equal_zeros_are_one_run():
+    pair = [make_spec({"algorithm": {"name": "lra-e", "gamma": zero}}) for zero in (0.0, -0.0)]
+    assert pair[0].run_id == pair[1].run_id and pair[0].to_yaml() == pair[1].to_yaml()
 
 
 # --- damage
@@ -375,25 +380,25 @@ READING_LOGS = [["export"], ["show", "d.npz"], ["report", "--out", "r.html"]]
 def test_every_reader_of_logs_says_which_epochs_are_lost(call, two_folders, lost, command):
     call("train", "s.yaml", "--quiet")
     (log,) = Path("results").glob("*/log.csv")
-    assert "log.csv" not in call(*command).err
+    whole = call(*command)
+    assert "log.csv" not in whole.err
     damage, said = LOST[lost]
     damage(log)
     code, out, err = call(*command)
     assert err.count(said) == 1 and "lrarun train --force" in err, err
-    assert code == (4 if command == ["export"] else 0)
+    assert code == (4 if command == ["export"] else whole.code)
     with locked(log.parent):
         assert said not in call(*command).err, "whoever trains it is still writing"
 
 
-def test_python_warns_of_lost_epochs_too(call, two_folders, caplog):
+def test_python_warns_of_lost_epochs_too(call, two_folders, capsys):
     from lrarun.results.frames import load_epochs
 
-    call("train", "s.yaml", "--quiet")
+    call("train", "s.yaml")
     (log,) = Path("results").glob("*/log.csv")
     cut(log)
-    caplog.clear()
     assert len(load_epochs("results")) == 1
-    assert "lacks epoch 2" in caplog.text
+    assert "lacks epoch 2" in capsys.readouterr().err
 
 
 def test_an_interrupted_run_lacks_nothing(call, two_folders):
