@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,9 @@ def publish(results: Path, target: Path) -> list[Result]:
         for name in PUBLISHED:
             if (result.folder / name).exists():
                 shutil.copyfile(result.folder / name, folder / name)
+        if result.dataset_path is not None:  # a place on this machine
+            record = {key: value for key, value in result.record.items() if key != "dataset_path"}
+            (folder / layout.RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return chosen
 
 

@@ -71,7 +71,7 @@ def train(
     dataset = load_to_train(made.dataset, data_dir)
     with threadpool_limits(1, user_api="blas"):
         result = run(made, dataset, Path(results), hooks, force)
-    changed = Staleness(fingerprints={made.dataset: dataset.fingerprint}).what_changed(result)
+    changed = Staleness({dataset.path: dataset.fingerprint} if dataset.path else {}).what_changed(result)
     if changed:
         LOG.warning("lrarun: %s: finished, but stale: %s; force=True trains it again", result.run_id, changed)
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -25,12 +26,13 @@ from lrarun.cli.support.options import (
 @set_option
 @click.option("--yes", "-y", is_flag=True, help="Remove without asking.")
 def clean(specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], yes: bool) -> None:
-    """Remove runs that failed or are stale.
+    """Remove runs that failed, are stale or are damaged.
 
     Lists them first. On a terminal, asks before it removes them; elsewhere, removes nothing
     without --yes. With specs, looks only at their runs. A run is stale if this version
     would not compute the same from its spec, or if its data set or its rule's file has
-    changed; lrarun train then trains it again.
+    changed; lrarun train then trains it again. A run stays if its data set is not where
+    it was, as nobody can tell then. A run is damaged if its run.json cannot be read.
 
     \b
     Examples:
@@ -38,16 +40,19 @@ def clean(specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrid
       lrarun clean experiments/table1.yaml --yes
     """
     from lrarun.report.wording import plural, shortened
-    from lrarun.runs.status import removable, remove
+    from lrarun.runs.staleness import Staleness
+    from lrarun.runs.status import removable, remove, unsure
 
     wanted = specs_in(specs, overrides)
     check_results(results)
-    found = removable(wanted, results, data_dir)
+    staleness = Staleness()
+    found = removable(wanted, results, staleness)
+    mention_unsure(unsure(wanted, results, staleness))
     if not found:
         say("nothing to remove")
         return
     for run in found:
-        click.echo(f"{run.folder.name}  {run.size / 1e6:.1f} MB  {shortened(run.reason)}")
+        click.echo(f"{run.run_id}  {run.size / 1e6:.1f} MB  {shortened(run.reason)}")
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             say("nothing was removed; add --yes to remove these runs")
@@ -56,3 +61,18 @@ def clean(specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrid
             return
     remove(found)
     say(f"removed {plural(len(found), 'run')}, {sum(run.size for run in found) / 1e6:.1f} MB")
+
+
+def mention_unsure(runs: Mapping[str, str]) -> None:
+    """Say which runs stay because nobody can tell whether they are stale."""
+    from lrarun.report.wording import plural
+    from lrarun.results.read import indented
+    from lrarun.runs.staleness import UNSURE
+
+    if runs:
+        head = f"{plural(len(runs), 'run')} kept, of which nobody can tell whether the data have changed:"
+        say(
+            "\n".join(
+                [head, *indented([f"{run_id}: {why.removeprefix(f'{UNSURE}: ')}" for run_id, why in runs.items()])]
+            )
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
 
     Columns: run id, state, the spec's keys (algorithm, algorithm.beta, ...), epoch, and
     the log's columns. Errors are in percent, losses in nats, times in seconds. Exits
-    with 4 if there are no runs.
+    with 4 if there are no runs, or if a damaged log lacks epochs that its run has done;
+    the others are written all the same.
 
     \b
     Examples:
@@ -41,12 +43,24 @@ def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
       lrarun export --format parquet --out epochs.parquet
     """
     from lrarun.cli.support.printing import write
-    from lrarun.results.frames import load_epochs, load_results
+    from lrarun.results.frames import epochs_and_gaps, load_results
 
     if layout == "parquet" and out is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is binary and can't be shown on a terminal; add --out FILE.")
-    frame = (load_results if by_run else load_epochs)(results)
+    frame, gaps = (load_results(results), []) if by_run else epochs_and_gaps(results)
     write(encoded(frame, layout), out)
+    check_whole(gaps)
+
+
+def check_whole(gaps: Sequence[str]) -> None:
+    """Raise ``Incomplete`` if logs lack epochs that their runs have done."""
+    if gaps:
+        from lrarun.errors import Incomplete
+        from lrarun.report.wording import plural
+        from lrarun.results.read import indented
+
+        head = f"written without the epochs that {plural(len(gaps), 'damaged log')} lack:"
+        raise Incomplete("\n".join([head, *indented(gaps)]))
 
 
 def encoded(frame: pd.DataFrame, layout: str) -> bytes:

@@ -52,7 +52,7 @@ def status(
     wanted = specs_in(specs, overrides)
     if wanted is None:
         check_results(results)
-    rows = statuses(wanted, results, data_dir)
+    rows = statuses(wanted, results)
     if as_json:
         print_json(rows)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,11 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
 )
-@click.option("--force", is_flag=True, help="Train finished runs again, from the start.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Train from the first epoch, finished runs too. A finished run's result stays until the new one is finished.",
+)
 @click.option("--dry-run", is_flag=True, help="List what would be trained, why, and the estimated time; train nothing.")
 @quiet_option
 def train(
@@ -62,7 +67,8 @@ def train(
     """Train every run of the given specs.
 
     Resumes runs that were interrupted and skips runs that have finished. Ctrl-C stops
-    cleanly. Exits with 3 if a run failed, diverged or was killed.
+    cleanly. If it stops --force, the command without --force goes on with the runs that
+    were stopped. Exits with 3 if a run failed, diverged or was killed.
 
     \b
     Examples:
@@ -82,7 +88,7 @@ def train(
     from lrarun.specs.dataset_check import check_datasets
 
     files = [read_specs(path, overrides) for path in specs]  # once: a pipe can't be read twice
-    jobs = plan([spec for file in files for spec in file.specs()], results, force, data_dir)
+    jobs = plan([spec for file in files for spec in file.specs()], results, force)
     refuse_unwritable(jobs, results)
     if not scheduler:  # a cluster's workers may have data sets that this machine lacks
         needed = {job.spec.dataset for job in jobs if job.action != SKIP}
@@ -103,7 +109,9 @@ def train(
                 progress=download_progress(quiet),
             )
     except KeyboardInterrupt:
-        click.echo("lrarun: interrupted; progress is stored, and the same command goes on from there.", err=True)
+        command = "the command without --force" if force else "the same command"
+        with suppress(OSError):  # the terminal may be gone
+            click.echo(f"lrarun: interrupted; progress is stored, and {command} goes on from there.", err=True)
         sys.exit(INTERRUPTED)
     raise_for_failures(outcomes)
 

@@ -25,6 +25,7 @@ class Dataset:
         train_labels, test_labels: shape ``(n,)``, unsigned bytes, from 0.
         classes: 1 + the largest training label.
         fingerprint: SHA-256 of the content, in hexadecimal.
+        path: where a data set of the user's own is, absolute; None for a published one, or one without files.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Dataset:
     test_labels: np.ndarray
     classes: int
     fingerprint: str
+    path: str | None = None
 
 
 def split(n: int, validation: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,9 +50,13 @@ def load(name: str, data_dir: str | Path | None = None, progress: Progress | Non
         files = _obtain(PUBLISHED[name], data_dir, progress)
         return _from_idx(name, files[TRAIN_IMAGES][0].parent, files)
     path = _own(name)
-    if path.is_dir():
-        return _from_idx(path.resolve().name, path, locate.own(path))
-    return _from_npz(path)
+    found = _from_idx(path.resolve().name, path, locate.own(path)) if path.is_dir() else _from_npz(path)
+    return replace(found, path=absolute(name))
+
+
+def absolute(name: str) -> str:
+    """Return the absolute path that the name of a data set of the user's own has in the working folder."""
+    return os.path.abspath(os.path.expanduser(name))
 
 
 def load_to_train(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Dataset:

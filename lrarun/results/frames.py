@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from lrarun.errors import Incomplete
-from lrarun.results.read import Result, read_log, read_results, without_rounding_noise
+from lrarun.results.read import Result, read_log_and_gaps, read_results, without_rounding_noise
 from lrarun.results.settings import by_sweep_key
 
+LOG = logging.getLogger(__name__)
 SCORES = (
     "epoch", "best_epoch", "validation_error", "train_error", "test_error", "train_nll", "test_nll", "seconds", "reason"
 )  # fmt: skip
@@ -41,14 +43,25 @@ def load_epochs(path: str | Path = "results") -> pd.DataFrame:
 
     Columns: ``run_id``, ``state``, the settings as in :func:`load_results`, then the log's:
     ``epoch, train_nll, validation_nll`` (nats), ``validation_error`` (percent), ``seconds``
-    (of this epoch), and those of probes.
+    (of this epoch), and those of probes. Warns of epochs that a damaged log lacks.
 
     Raises:
         Incomplete: the folder holds no runs.
     """
-    logs = [(_id_and_settings(run), read_log(run.folder)) for run in _runs(path)]
+    table, gaps = epochs_and_gaps(path)
+    for gap in gaps:
+        LOG.warning("lrarun: %s", gap)
+    return table
+
+
+def epochs_and_gaps(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table of :func:`load_epochs`, and for each run whose log is damaged which epochs it lacks."""
+    runs = _runs(path)
+    read = [read_log_and_gaps(run.folder) for run in runs]
+    logs = [(_id_and_settings(run), log) for run, (log, _) in zip(runs, read)]
     rows = [own | without_rounding_noise(record) for own, log in logs for record in log]
-    return _table(rows, _columns((own for own, _ in logs), [("epoch",), *(log[0] for _, log in logs if log)]))
+    table = _table(rows, _columns((own for own, _ in logs), [("epoch",), *(log[0] for _, log in logs if log)]))
+    return table, [gap for _, gap in read if gap]
 
 
 def _runs(path: str | Path) -> list[Result]:

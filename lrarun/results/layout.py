@@ -7,6 +7,8 @@ RESULTS/<run id>/
     checkpoint.npz         the whole state of training; gone once the run is finished
     parameters.npz         the parameters of the epoch with the lowest validation error
     test_predictions.npz   `predicted` and `label`, one uint8 per test image
+    .new/                  the same files of a training that --force began; they replace those above once it is finished
+    .done/                 what .new is called while its files move there
     .lock                  locked while a process trains the run; names that process
 """
 
@@ -23,6 +25,8 @@ CHECKPOINT = "checkpoint.npz"
 PARAMETERS = "parameters.npz"
 PREDICTIONS = "test_predictions.npz"
 LOCK = ".lock"
+NEW = ".new"
+DONE = ".done"  # what NEW is called while its files move into the run's folder
 
 # A results folder that holds this file is published, and so is every folder below it. No run is written there.
 REFERENCE = "REFERENCE-RESULTS.md"

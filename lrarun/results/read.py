@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import json
 import logging
 import math
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +127,12 @@ class Result:
         return self.record.get("dataset_sha256")
 
     @property
+    def dataset_path(self) -> str | None:
+        """Where a data set of the user's own was, absolute; None for a published one, and if it is not recorded."""
+        path = self.record.get("dataset_path")
+        return path if isinstance(path, str) else None
+
+    @property
     def numbers_version(self) -> int | None:
         """The version of the engine's numbers, see ``lrarun.specs.spec.NUMBERS_VERSION``."""
         return self.record.get("numbers_version")
@@ -148,6 +156,74 @@ class Result:
         return value if isinstance(value, int) else None
 
 
+class Damaged(Exception):
+    """A run's ``run.json`` is there and holds no run; the message says how it is."""
+
+
+class Unreadable(Damaged):
+    """A run's ``run.json`` is there and may be sound, but this process can't read it."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a results folder.
+
+    Attributes:
+        results: every run, ordered by its folder's name.
+        damaged: the folders whose ``run.json`` can't be used, each with how it is.
+        misplaced: runs whose id is not their folder's name, such as copies; they must not count beside the run itself.
+    """
+
+    results: list[Result]
+    damaged: dict[Path, Damaged]
+    misplaced: list[Result]
+
+
+def contents_of(results: Path) -> Contents:
+    """Return what is directly under a results folder, without a warning; nothing if the folder is absent.
+
+    Raises:
+        UsageError: the folder can't be read.
+    """
+    found = Contents([], {}, [])
+    try:
+        with os.scandir(results) as entries:
+            folders = sorted(entry.path for entry in entries if os.path.isdir(entry.path))
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    except OSError as error:
+        raise UsageError(f"{results.absolute()}: cannot be read: {error.strerror or error}") from error
+    for folder in map(Path, folders):
+        try:
+            result = load_result(folder)
+        except Damaged as damage:
+            found.damaged[folder] = damage
+            continue
+        if result is not None:
+            (found.results if result.run_id == folder.name else found.misplaced).append(result)
+    return found
+
+
+def read_results(results: Path) -> list[Result]:
+    """Return every run directly under a results folder, ordered by folder name; none if the folder is absent.
+
+    Warns of damaged ones, and leaves out runs whose id is not their folder's name, such as copies, with one warning.
+
+    Raises:
+        UsageError: the folder can't be read.
+    """
+    found = contents_of(results)
+    warn_of(found)
+    return found.results
+
+
+def warn_of(found: Contents) -> None:
+    """Warn of the runs of a results folder that count as missing."""
+    for folder, damage in found.damaged.items():
+        _warn_of_damage(folder, damage)
+    warn_of_misplaced(found.misplaced)
+
+
 def read_result(folder: Path) -> Result | None:
     """Return the run in a folder, or None where there is no readable ``run.json``.
 
@@ -157,55 +233,60 @@ def read_result(folder: Path) -> Result | None:
     result = read_any_name(folder)
     if result is None or result.run_id == folder.name:
         return result
-    LOG.warning("lrarun: %s", _misplaced([result]))
+    warn_of_misplaced([result])
     return None
-
-
-def read_results(results: Path) -> list[Result]:
-    """Return every run directly under a results folder, ordered by folder name; none if the folder is absent.
-
-    Leaves out runs whose id is not their folder's name, such as copies, with one warning.
-
-    Raises:
-        UsageError: the folder can't be read.
-    """
-    try:
-        with os.scandir(results) as entries:
-            folders = sorted(entry.path for entry in entries if os.path.isdir(entry.path))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise UsageError(f"{results.absolute()}: cannot be read: {error.strerror or error}") from error
-    every = [result for result in map(read_any_name, map(Path, folders)) if result is not None]
-    misplaced = [result for result in every if result.run_id != result.folder.name]
-    if misplaced:
-        LOG.warning("lrarun: %s", _misplaced(misplaced))
-    return [result for result in every if result.run_id == result.folder.name]
 
 
 def read_any_name(folder: Path) -> Result | None:
     """Return the run in a folder, whatever the folder's name; else as :func:`read_result`."""
     try:
+        return load_result(folder)
+    except Damaged as damage:
+        _warn_of_damage(folder, damage)
+        return None
+
+
+def load_result(folder: Path) -> Result | None:
+    """Return the run in a folder, whatever the folder's name, without a warning; None without a ``run.json``.
+
+    Raises:
+        Damaged: its ``run.json`` holds no run.
+        Unreadable: this process can't read it.
+    """
+    try:
         return _from_record(folder, json.loads((folder / layout.RUN).read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except IsADirectoryError as error:
+        raise Damaged("is a folder") from error
     except OSError as error:
-        LOG.warning(
-            "lrarun: %s: %s cannot be read (%s); the run counts as missing", folder.name, layout.RUN, error.strerror
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        LOG.warning("lrarun: %s: %s is damaged; the run counts as missing", folder.name, layout.RUN)
-    return None
+        raise Unreadable(f"cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged("is damaged") from error
+
+
+def _warn_of_damage(folder: Path, damage: Damaged) -> None:
+    removal = f"; to remove it: {shlex.join(['lrarun', 'clean', '--results', str(folder.parent)])}"
+    if isinstance(damage, Unreadable) or layout.is_reference(folder):
+        removal = ""
+    LOG.warning("lrarun: %s: %s %s; the run counts as missing%s", folder.name, layout.RUN, damage, removal)
 
 
 def _from_record(folder: Path, record: Any) -> Result:
     if not isinstance(record["spec"], Mapping):
         raise TypeError("a spec is a mapping")
+    if record["state"] not in STATES:
+        raise ValueError("no state of a run")
     return Result(record.get("run_id", folder.name), folder, record["state"], record["spec"], record)
 
 
+def warn_of_misplaced(results: Sequence[Result]) -> None:
+    """Warn of runs whose ids are not their folders' names, with one warning for all."""
+    if results:
+        LOG.warning("lrarun: %s", _misplaced(results))
+
+
 def _misplaced(results: Sequence[Result]) -> str:
-    """Return the warning about runs whose ids are not their folders' names."""
     lines = [f"{result.folder} holds the run {result.run_id}" for result in results]
     if len(lines) == 1:
         return f"left out: {lines[0]}; {RENAME}"
@@ -219,25 +300,70 @@ def indented(lines: Sequence[str], most: int = 8) -> list[str]:
     return [*shown, f"  and {len(lines) - most} more"] if len(lines) > most else shown
 
 
+def is_locked(folder: Path) -> bool:
+    """Return whether a living process trains the run in a folder, and so holds its lock. Writes nothing."""
+    try:
+        with open(folder / layout.LOCK, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def read_log(folder: Path) -> list[dict[str, float]]:
     """Return a run's epochs, one mapping per row of ``log.csv``: ``epoch`` is an int, all else a float.
 
-    Leaves out rows that are not whole. The last row may be torn, if a process was killed while it wrote it;
-    warns if more than that is damaged. An absent file, or one that is no log, has no rows.
+    Leaves out rows that are not whole. The last row may be torn, if a process was killed while it wrote it. Warns of
+    rows that can't be read, and of what :func:`read_log_and_gaps` finds. An absent file, or one that is no log, has no
+    rows.
     """
+    log, lacking = read_log_and_gaps(folder)
+    if lacking:
+        LOG.warning("lrarun: %s", lacking)
+    return log
+
+
+def read_log_and_gaps(folder: Path) -> tuple[list[dict[str, float]], str]:
+    """Return a run's epochs as :func:`read_log`, and what the log lacks of the epochs that ``run.json`` states.
+
+    Nothing lacks while a process is training the run: ``run.json`` and the log change one after the other.
+    """
+    stated = _stated_epochs(folder)  # first: an epoch is in the log before it is in run.json
     try:
         lines = (folder / layout.LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
+    except (FileNotFoundError, NotADirectoryError):
+        lines = []
     rows = list(csv.reader(lines))
     records = []
     for row in rows[1:]:
         with contextlib.suppress(ValueError, KeyError):
             record = {name: float(value) for name, value in zip(rows[0], row, strict=True)}
             records.append(record | {"epoch": int(record["epoch"])})
+    present = {record["epoch"] for record in records}
+    absent = [epoch for epoch in range(1, stated + 1) if epoch not in present]
+    if absent and not is_locked(folder):
+        return records, _what_lacks(folder, absent, stated)
     if len(records) < len(rows) - 2:
         LOG.warning("lrarun: %s: %s is damaged; %d of its rows can be read", folder.name, layout.LOG, len(records))
-    return records
+    return records, ""
+
+
+def _stated_epochs(folder: Path) -> int:
+    """Return how many epochs a run has done by its ``run.json``; 0 without a sound one."""
+    try:
+        result = load_result(folder)
+    except Damaged:
+        return 0
+    return result.epoch if result else 0
+
+
+def _what_lacks(folder: Path, absent: Sequence[int], stated: int) -> str:
+    which = f"epoch {absent[0]}" if len(absent) == 1 else f"{len(absent)} of {stated} epochs"
+    how = f"{layout.LOG} lacks {which}" if (folder / layout.LOG).exists() else f"{layout.LOG} is missing"
+    again = "" if layout.is_reference(folder) else "; lrarun train --force trains the run again"
+    return f"{folder.name}: {how}{again}"
 
 
 def without_rounding_noise(measures: Mapping[str, Any]) -> dict[str, Any]:

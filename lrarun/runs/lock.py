@@ -15,8 +15,9 @@ from typing import IO
 
 from lrarun.errors import LrarunError
 from lrarun.results.layout import LOCK
+from lrarun.results.read import is_locked
 
-PATIENCE = 0.2  # seconds; `is_locked` holds the lock too, but for less than that
+PATIENCE = 0.2  # seconds; `lrarun.results.read.is_locked` holds the lock too, but for less than that
 
 
 class Locked(LrarunError):
@@ -39,18 +40,6 @@ def locked(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
             # A full disk or a read-only folder must not hide the error that ended the block.
             with suppress(OSError):
                 file.truncate(0)
-
-
-def is_locked(folder: Path) -> bool:
-    """Return whether a living process holds the folder's lock. Writes nothing."""
-    try:
-        with open(folder / LOCK, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def holder(folder: Path) -> str:

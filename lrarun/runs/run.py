@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,15 @@ from lrarun.data.dataset import Dataset
 from lrarun.engine.training import Diverged, Training
 from lrarun.errors import UsageError
 from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, write_atomic
-from lrarun.results.layout import CHECKPOINT, LOCK, LOG, PARAMETERS, PREDICTIONS, RUN, SPEC
-from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result, read_result
-from lrarun.runs import checkpoint
+from lrarun.results.layout import CHECKPOINT, DONE, LOG, NEW, PARAMETERS, PREDICTIONS, RUN, SPEC
+from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result
+from lrarun.runs import checkpoint, retraining
 from lrarun.runs.checkpoint import Unreadable
 from lrarun.runs.events import CheckpointLost, CheckpointSaved, EpochDone, Hooks, Started
 from lrarun.runs.failures import reason_of, traceback_of
 from lrarun.runs.lock import Locked, locked
 from lrarun.runs.provenance import provenance
-from lrarun.runs.staleness import rule_changed
+from lrarun.runs.staleness import of_other_data, refuse_other_data, rule_changed
 from lrarun.specs.spec import NUMBERS_VERSION, Spec
 
 
@@ -44,33 +44,71 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
 
     A finished run is returned as it is; so is a diverged one, which would diverge again.
     A run that is not finished starts again from its first epoch if its data set's content or its
-    rule's file has changed.
+    rule's file has changed. With ``force``, a finished result stays until the new one is finished; a training
+    that was stopped before that goes on with the next call.
 
     Args:
         spec: what to train.
         dataset: the spec's data set.
         results: the folder that holds the runs' folders.
         hooks: how to follow the run and stop it.
-        force: forget what the run's folder holds, and train from the first epoch.
+        force: train from the first epoch, whatever the run's folder holds.
 
     Raises:
         Locked: another process is training it.
         Stopped: ``hooks.stop`` asked for it; the checkpoint is stored.
+        LrarunError: ``run.json`` can't be read.
+        UsageError: without ``force``, if the run was trained on other data at another place.
         OSError: the folder can't be written; every file in it is whole.
     """
     hooks = hooks or Hooks()
     folder = results / spec.run_id
     with locked(folder):
         remove_temporaries(folder)
-        before = read_result(folder)
+        damaged = retraining.is_damaged(folder)
+        if force or damaged:
+            retraining.begin(folder)
+        if damaged and not force:
+            hooks.emit(CheckpointLost(f"its {RUN} is damaged"))
+        retraining.settle(folder)
+        before = retraining.newest(folder)
+        if not force:
+            _refuse_other_data(before or retraining.quietly(folder), dataset, results)
         changed = before is not None and _trained_on_something_else(before, dataset)
         final = (FINISHED,) if changed else (FINISHED, DIVERGED)
-        if before is not None and before.state in final and not force:
+        if before is not None and before.state in final:
             (folder / CHECKPOINT).unlink(missing_ok=True)  # left by a process that was killed at the very end
             return before
-        if force or changed:
-            _clear(folder)
-        return _Session(spec, dataset, folder, hooks).run()
+        if changed:
+            retraining.begin(folder)
+        return _train_and_settle(spec, dataset, folder, hooks)
+
+
+def _train_and_settle(spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks) -> Result:
+    place = retraining.place(folder)
+    remove_temporaries(place)
+    result = replace(_Session(spec, dataset, place, hooks).run(), folder=folder)
+    retraining.settle(folder)
+    kept = retraining.quietly(folder)
+    if result.finished or kept is None or not kept.finished:
+        return result
+    return replace(result, record={**result.record, "reason": f"{result.reason}; the earlier result stays"})
+
+
+def begin_anew(folder: Path) -> None:
+    """Let the next training of a run start from its first epoch; a finished result stays until then.
+
+    Raises:
+        Locked: another process is training the run.
+    """
+    with locked(folder):
+        retraining.begin(folder)
+
+
+def _refuse_other_data(before: Result | None, dataset: Dataset, results: Path) -> None:
+    other = of_other_data(before, dataset.path, dataset.fingerprint) if before and dataset.path else ""
+    if before and other:
+        refuse_other_data([before.run_id], other, str(dataset.path), results)
 
 
 def _trained_on_something_else(before: Result, dataset: Dataset) -> bool:
@@ -78,42 +116,31 @@ def _trained_on_something_else(before: Result, dataset: Dataset) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove from a finished run's folder what a process left there that was killed at the very end."""
-    if (folder / CHECKPOINT).exists() or any(folder.glob(f"{TEMPORARY}*")):
+    """Tidy a finished run's folder after a process that was killed at the very end."""
+    if (
+        (folder / CHECKPOINT).exists()
+        or any(folder.glob(f"{TEMPORARY}*"))
+        or any((folder / name).exists() for name in (NEW, DONE))
+    ):
         with suppress(OSError, Locked), locked(folder):
             remove_temporaries(folder)
+            retraining.settle(folder)
             (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def mark_interrupted(folder: Path, reason: str) -> None:
     """Mark a run interrupted if it claims to be running and no process holds its lock."""
-    if not _claims_to_run(read_result(folder)):
+    if not _claims_to_run(retraining.newest(folder)):
         return
     with suppress(OSError, Locked), locked(folder):
-        before = read_result(folder)
+        before = retraining.newest(folder)
         if before is not None and _claims_to_run(before):
             record = {**before.record, "state": INTERRUPTED, "reason": reason}
-            write_atomic(folder / RUN, json.dumps(record, indent=2) + "\n")
+            write_atomic(before.folder / RUN, json.dumps(record, indent=2) + "\n")
 
 
 def _claims_to_run(result: Result | None) -> bool:
     return result is not None and result.state == RUNNING
-
-
-def clear(folder: Path) -> None:
-    """Empty a run's folder.
-
-    Raises:
-        Locked: another process is training the run.
-    """
-    with locked(folder):
-        _clear(folder)
-
-
-def _clear(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.name != LOCK:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 class _Session:
@@ -123,13 +150,14 @@ class _Session:
         self.spec, self.folder, self.hooks = spec, folder, hooks
         self.dataset = dataset
         self.record = {
-            "run_id": folder.name,
+            "run_id": spec.run_id,
             "state": RUNNING,
             "spec": spec.to_dict(),
             "epoch": 0,
             "started": _now(),
             "numbers_version": NUMBERS_VERSION,
             "dataset_sha256": dataset.fingerprint,
+            **({"dataset_path": dataset.path} if dataset.path else {}),
             "provenance": provenance(),
         }
 
@@ -157,11 +185,11 @@ class _Session:
         return self._result()
 
     def _result(self) -> Result:
-        return Result(self.folder.name, self.folder, str(self.record["state"]), self.spec.to_dict(), self.record)
+        return Result(self.spec.run_id, self.folder, str(self.record["state"]), self.spec.to_dict(), self.record)
 
     def _resume(self) -> None:
         """Restore the checkpoint, if there is a sound one of this spec, and rewrite the log from it."""
-        before = read_result(self.folder)
+        before = retraining.quietly(self.folder)
         if self._restore_checkpoint(before) and before is not None:
             if before.provenance != self.record["provenance"]:
                 # The first process's provenance stays; later ones are listed beside it.

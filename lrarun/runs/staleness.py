@@ -4,23 +4,25 @@
 
 - the engine's numbers have changed since (``NUMBERS_VERSION``), or a setting was added, removed or restricted: the
   run id that its own spec gets now is then not its folder's name;
-- its data set is the user's own, and that data set's content has changed; or
-- its learning rule is in a plugin file, and that file has changed.
+- its data set is the user's own, and the content of the file that it was trained on has changed. A file elsewhere says
+  nothing about the run, even if the spec's relative path leads to it here: then nobody can tell; or
+- its learning rule is in a plugin file, and that file or one beside it that it imports has changed.
 
 A stale run stays where it is and is never taken for a current one; ``lrarun clean`` removes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
-from lrarun.data.load import load
+from lrarun.data.load import absolute, load
 from lrarun.data.published import PUBLISHED
-from lrarun.errors import LrarunError, SpecError
+from lrarun.errors import LrarunError, SpecError, UsageError
 from lrarun.results.read import Result
 from lrarun.results.settings import flatten
 from lrarun.specs.build import make_spec
@@ -28,6 +30,7 @@ from lrarun.specs.spec import NUMBERS_VERSION, run_id_of
 
 RULE_CHANGED = "its rule's file has changed since"
 DATA_CHANGED = "its data set has changed since"
+UNSURE = "cannot tell whether its data set has changed"
 
 SettingNames = frozenset[tuple[str, Any]]  # every setting's dotted name, with the values of those called "name"
 
@@ -36,12 +39,10 @@ class Staleness:
     """Judges whether runs are stale, and remembers what it found out about specs and data sets.
 
     Args:
-        data_dir: where to look for data sets, as for :func:`lrarun.data.load.load`.
-        fingerprints: of data sets that are loaded already, by the name that a spec has for them.
+        fingerprints: of data sets of the user's own that are loaded already, by their absolute paths.
     """
 
-    def __init__(self, data_dir: Path | None = None, fingerprints: Mapping[str, str] | None = None):
-        self.data_dir = data_dir
+    def __init__(self, fingerprints: Mapping[str, str] | None = None):
         self._is_complete: dict[SettingNames, bool] = {}
         self._fingerprints: dict[str, str | None] = dict(fingerprints or {})
 
@@ -71,24 +72,96 @@ class Staleness:
         return DATA_CHANGED if self.data_changed(result) else None
 
     def data_changed(self, result: Result) -> bool:
-        """Return whether a run's data set is the user's own and its content has changed since."""
-        name = result.spec["dataset"]
-        if name in PUBLISHED:
-            return False
-        if name not in self._fingerprints:
-            self._fingerprints[name] = self._fingerprint(name)
-        return self._fingerprints[name] not in (None, result.dataset_sha256)
+        """Return whether a run's data set is the user's own and its content has changed since, where it was."""
+        return self._verdict_on_data(result) == DATA_CHANGED
 
-    def _fingerprint(self, name: str) -> str | None:
-        try:
-            return load(name, self.data_dir).fingerprint
-        except LrarunError:
-            return None  # a data set that is not here can't be compared
+    def why_unsure(self, result: Result) -> str:
+        """Return why nobody can tell whether a run's data set has changed since; empty if that is known."""
+        verdict = self._verdict_on_data(result)
+        return "" if verdict == DATA_CHANGED else verdict
+
+    def of_other_data(self, result: Result) -> str:
+        """Return which other data a run was trained on than its spec's path leads to here; empty if on these.
+
+        A file that has changed where it was is no other data set: the run is then stale.
+        """
+        name = _own_dataset(result)
+        here = absolute(name) if name else ""
+        return of_other_data(result, here, self._fingerprint(here)) if here else ""
+
+    def _verdict_on_data(self, result: Result) -> str:
+        """Return :data:`DATA_CHANGED`, why that can't be told, or nothing if the data are the same.
+
+        Only the file that the run was trained on counts against it, as a relative path may lead to another one here.
+        """
+        name, digest = _own_dataset(result), result.dataset_sha256
+        if name is None:
+            return ""
+        here, there = absolute(name), place_of(result)
+        if digest and digest in (self._fingerprint(there), self._fingerprint(here)):
+            return ""
+        if digest and self._fingerprint(there):
+            return DATA_CHANGED
+        why = f"it was {there}, where there is none now" if there else f"where {name} was is not recorded"
+        return f"{UNSURE}: {why if digest else 'its digest is not recorded'}"
+
+    def _fingerprint(self, path: str) -> str | None:
+        """Return the fingerprint of the data set at an absolute path; None without a sound one, and without a path."""
+        if path and path not in self._fingerprints:
+            try:
+                self._fingerprints[path] = load(path).fingerprint
+            except LrarunError:
+                self._fingerprints[path] = None
+        return self._fingerprints.get(path)
 
     def by_new_id(self, results: Iterable[Result]) -> dict[str, Result]:
         """Return the runs whose spec gets another run id now, by that new id."""
         new_ids = {self.current_id(result): result for result in results}
         return {run_id: result for run_id, result in new_ids.items() if run_id and run_id != result.run_id}
+
+
+def place_of(result: Result) -> str:
+    """Return where a run's data set was, absolute; empty if that is neither recorded nor in its spec."""
+    name = os.path.expanduser(_own_dataset(result) or "")
+    return result.dataset_path or (os.path.abspath(name) if os.path.isabs(name) else "")
+
+
+def of_other_data(result: Result, here: str, fingerprint: str | None) -> str:
+    """Return which other data a run was trained on than those here; empty if on these, or on what these were.
+
+    Args:
+        result: the run.
+        here: the absolute path that its spec's data set has in the working folder.
+        fingerprint: of the data set there; None without one.
+    """
+    there = place_of(result)
+    if fingerprint in (None, result.dataset_sha256) or _same_place(there, here):
+        return ""
+    return f"the data of {there}" if there else "other data, at a place that is not recorded"
+
+
+def refuse_other_data(run_ids: Sequence[str], trained_on: str, here: str, results: Path) -> None:
+    """Refuse to train runs whose folders hold results of other data.
+
+    Raises:
+        UsageError: always; it says what to do.
+    """
+    runs = f"{run_ids[0]} in {results} was" if len(run_ids) == 1 else f"{len(run_ids)} runs in {results} were"
+    raise UsageError(
+        f"{runs} trained on {trained_on}, which differ from {here}, where the spec's path leads now."
+        " Nothing was changed. To train on the data here, name another folder with --results, or give the data set"
+        " by its absolute path, which makes it another run; --force trains the same run on the data here"
+    )
+
+
+def _same_place(one: str, other: str) -> bool:
+    return one == other or (bool(one and other) and os.path.realpath(one) == os.path.realpath(other))
+
+
+def _own_dataset(result: Result) -> str | None:
+    """Return the path of a run's data set as its spec has it; None for a published one."""
+    name = result.spec.get("dataset")
+    return name if isinstance(name, str) and name not in PUBLISHED else None
 
 
 def superseded(results: Iterable[Result]) -> dict[str, str]:
@@ -97,13 +170,13 @@ def superseded(results: Iterable[Result]) -> dict[str, str]:
 
 
 def rule_changed(result: Result) -> bool:
-    """Return whether a run's rule is in a plugin file that has changed since."""
+    """Return whether a run's rule is in a plugin file that has changed since, or imports a file beside it that has."""
     kind = algorithms().get(_rule_name(result) or "")
     file = plugins.file_of(kind) if kind else None
     if file is None:
         return False
     digests = result.provenance.get("plugins", {})
-    return file in digests and digests[file] != plugins.digests()[file]
+    return plugins.changed(file, digests)
 
 
 def _rule_is_known(result: Result) -> bool:

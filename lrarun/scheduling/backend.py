@@ -55,7 +55,7 @@ def train(
 
     Args:
         spec: what to train.
-        anew: forget what the run's folder holds.
+        anew: train from the first epoch, whatever the run's folder holds.
         dataset: the spec's data set.
         results: the folder that holds the runs' folders.
         emit: called with each event but the last, which is returned.

@@ -10,7 +10,6 @@ Dask itself gives a dead worker's task to another worker, a few times
 
 from __future__ import annotations
 
-import os
 import pickle
 import queue
 import uuid
@@ -18,16 +17,18 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from lrarun.data.load import absolute
 from lrarun.data.published import PUBLISHED
 from lrarun.data.sources import Progress
 from lrarun.errors import LrarunError, UsageError, how_to_install
 from lrarun.files import write_atomic
 from lrarun.results.layout import RUN
 from lrarun.results.read import FAILED
+from lrarun.runs import retraining
 from lrarun.runs.events import Busy, Ended, Event
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked, locked
-from lrarun.runs.run import clear
+from lrarun.runs.run import begin_anew
 from lrarun.scheduling import cluster_task as task
 from lrarun.scheduling.backend import STOPPED, Backend, Deliver
 from lrarun.scheduling.outcome import KILLED
@@ -82,7 +83,7 @@ class Cluster(Backend):
     def submit(self, job: Job) -> None:
         try:
             if job.anew:
-                clear(self.results / job.run_id)  # here and once: a second attempt resumes
+                begin_anew(self.results / job.run_id)  # here and once: a second attempt resumes
             if not self.shared:
                 self._locks[job.run_id] = ExitStack()
                 self._locks[job.run_id].enter_context(locked(self.results / job.run_id))
@@ -95,7 +96,7 @@ class Cluster(Backend):
         order = task.Order(
             spec=job.spec.to_dict(),
             run_id=job.run_id,
-            dataset=name if name in PUBLISHED else str(Path(os.path.expanduser(name)).resolve()),
+            dataset=name if name in PUBLISHED else absolute(name),
             data_dir=self.data_dir,
             results=str(self.results) if self.shared else None,
             marker=str(self._marker),
@@ -170,4 +171,5 @@ def _connect(address: str) -> Any:
 def _install(folder: Path, files: dict[str, bytes]) -> None:
     """Write a run's files into its folder, which is locked; ``run.json``, which says it is finished, comes last."""
     for name in sorted(files, key=lambda name: name == RUN):
-        write_atomic(folder / name, files[name])
+        write_atomic(retraining.place(folder) / name, files[name])
+    retraining.settle(folder)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lrarun.data.load import absolute
 from lrarun.errors import LrarunError, UsageError
-from lrarun.results.layout import CHECKPOINT, refuse_reference
+from lrarun.results.layout import CHECKPOINT, RUN, refuse_reference
 from lrarun.results.names import differences_of_similar
 from lrarun.results.read import (
     DIVERGED,
@@ -17,15 +18,16 @@ from lrarun.results.read import (
     INTERRUPTED,
     RUNNING,
     Result,
-    read_result,
-    read_results,
+    contents_of,
+    is_locked,
+    warn_of,
 )
 from lrarun.results.timing import Estimates, Work
-from lrarun.runs import checkpoint
+from lrarun.runs import checkpoint, retraining
 from lrarun.runs.checkpoint import Unreadable
-from lrarun.runs.lock import existing_part, is_locked, try_folder
+from lrarun.runs.lock import existing_part, try_folder
 from lrarun.runs.provenance import cpu_model
-from lrarun.runs.staleness import Staleness
+from lrarun.runs.staleness import Staleness, refuse_other_data
 from lrarun.specs.spec import Spec
 
 TRAIN, RESUME, SKIP, WAIT = "train", "resume", "skip", "wait"
@@ -45,7 +47,7 @@ class Job:
             another process that is training it.
         reason: why, in a few words.
         epoch: epochs done.
-        anew: forget what the run's folder holds.
+        anew: train from the first epoch, whatever the run's folder holds.
         seconds: estimate of the time left; None if unknown.
         work: the work left, in the unit of :attr:`lrarun.results.timing.Work.cost`.
         differs: the settings in which it differs from other runs of the plan with similar ids.
@@ -66,28 +68,52 @@ class Job:
         return self.spec.run_id
 
 
-def plan(specs: Iterable[Spec], results: Path, force: bool = False, data_dir: Path | None = None) -> list[Job]:
+def plan(specs: Iterable[Spec], results: Path, force: bool = False) -> list[Job]:
     """Return what to do with each run, in the order given; equal runs once.
 
     Args:
         specs: the runs that are wanted.
         results: the folder that holds the runs' folders; need not exist.
-        force: train finished runs too, from the start.
-        data_dir: where to look for data sets, see :func:`lrarun.data.load.load`.
+        force: train finished runs too, all from the first epoch.
+
+    Raises:
+        UsageError: without ``force``, if a run was trained on other data at another place than its spec's path
+            leads to here.
     """
-    present = read_results(results)
-    staleness = Staleness(data_dir)
-    replaced, estimates = staleness.by_new_id(present), Estimates(present, cpu_model())
+    found = contents_of(results)
+    present = {result.run_id: result for result in found.results}
+    staleness = Staleness()
+    replaced, estimates = staleness.by_new_id(found.results), Estimates(found.results, cpu_model())
     wanted = {spec.run_id: spec for spec in specs}
+    others = {folder: damage for folder, damage in found.damaged.items() if folder.name not in wanted}
+    warn_of(replace(found, damaged=others))  # a job's reason says it of those wanted
+    _refuse_other_data([present[run_id] for run_id in wanted if run_id in present], results, force, staleness)
     differences = differences_of_similar({run_id: spec.to_dict() for run_id, spec in wanted.items()})
     jobs = []
     for run_id, spec in wanted.items():
-        job = replace(_job(spec, results / run_id, force, staleness), differs=differences[run_id])
+        folder = results / run_id
+        job = _job(spec, folder, present.get(run_id), force, staleness)
+        if folder in found.damaged and job.action != WAIT:
+            job = Job(spec, TRAIN, f"starts anew: its {RUN} {found.damaged[folder]}", anew=force)
         if job.reason == NEW and run_id in replaced:
             old = replaced[run_id]
             job = replace(job, reason=f"stale: {staleness.why_stale(old)} ({old.run_id})")
-        jobs.append(_with_estimate(job, estimates))
+        jobs.append(_with_estimate(replace(job, differs=differences[run_id]), estimates))
     return jobs
+
+
+def _refuse_other_data(wanted: Sequence[Result], results: Path, force: bool, staleness: Staleness) -> None:
+    """Raise a UsageError if runs were trained on other data, at another place than the spec's path leads to here."""
+    by_data: dict[tuple[str, str], list[str]] = {}
+    for result in wanted:
+        if force and not is_locked(result.folder):
+            continue
+        newest = retraining.newest(result.folder) or result
+        other = staleness.of_other_data(newest)
+        if other:
+            by_data.setdefault((other, absolute(newest.spec["dataset"])), []).append(result.run_id)
+    for (other, here), run_ids in by_data.items():
+        refuse_other_data(run_ids, other, here, results)
 
 
 def longest_first(jobs: Iterable[Job]) -> list[Job]:
@@ -109,14 +135,15 @@ def _with_estimate(job: Job, estimates: Estimates) -> Job:
     return replace(job, seconds=estimates.seconds(resolved, left), work=left * Work.of(resolved).cost)
 
 
-def _job(spec: Spec, folder: Path, force: bool, staleness: Staleness) -> Job:
-    result = read_result(folder)
+def _job(spec: Spec, folder: Path, result: Result | None, force: bool, staleness: Staleness) -> Job:
     if is_locked(folder):
         return Job(spec, WAIT, "being trained by another process", result.epoch if result else 0)
     if result is None:
         return Job(spec, TRAIN, NEW)
     if force:
         return Job(spec, TRAIN, f"was {result.state}, --force", anew=True)
+    if retraining.place(folder) != folder:
+        return _job_of_retraining(spec, retraining.newest(folder))
     return _job_with_result(spec, result, staleness.what_changed(result))
 
 
@@ -132,6 +159,14 @@ def _job_with_result(spec: Spec, result: Result, changed: str | None) -> Job:
     if result.state in (FINISHED, DIVERGED):
         return Job(spec, SKIP, reason or result.state, epoch)
     return _job_of_unfinished(spec, result, ending)
+
+
+def _job_of_retraining(spec: Spec, new: Result | None) -> Job:
+    """Return the job that goes on with a training that --force began; ``new`` is what it has left so far."""
+    if new is None or new.state in retraining.SETTLED:
+        return Job(spec, TRAIN, "trained again, as --force asked for")
+    job = _job_of_unfinished(spec, new, ENDINGS.get(new.state, new.state))
+    return replace(job, reason=f"trained again, as --force asked for; {job.reason}")
 
 
 def _job_of_unfinished(spec: Spec, result: Result, ending: str) -> Job:

@@ -142,10 +142,10 @@ def _how_it_ended(process: BaseProcess) -> str:
 
 @contextmanager
 def _environment_of_a_worker() -> Iterator[None]:
-    """Let processes that start in this block use one BLAS thread and ignore Ctrl-C from their first moment."""
+    """Let processes that start in this block use one BLAS thread and ignore Ctrl-C and SIGHUP from the first."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGHUP])
     try:
         yield
     finally:

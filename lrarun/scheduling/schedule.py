@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lrarun.results.read import DIVERGED, FINISHED, read_result
+from lrarun.results.read import DIVERGED, FINISHED, is_locked
 from lrarun.runs.events import Busy, Ended, Event
-from lrarun.runs.lock import is_locked
+from lrarun.runs.retraining import newest
 from lrarun.runs.run import remove_leftovers
 from lrarun.scheduling.backend import Backend
 from lrarun.scheduling.outcome import KILLED, Outcome
@@ -84,7 +84,7 @@ class Schedule:
             if is_locked(self.results / run_id):
                 continue
             del self.elsewhere[run_id]
-            result = read_result(self.results / run_id)
+            result = newest(self.results / run_id)
             if result is not None and result.state in (FINISHED, DIVERGED):
                 self._end(job, Ended(result.state, result.reason or ""))
             else:  # stopped or killed there; that process has forgotten what was to be forgotten
@@ -102,17 +102,19 @@ class Schedule:
                 self.watcher.event(job, event)
 
     def _end(self, job: Job, event: Ended) -> None:
-        result = read_result(self.results / job.run_id)
+        folder = self.results / job.run_id
+        result = newest(folder)
         if event.state == KILLED and result is not None and result.finished:
             event = Ended(FINISHED)  # killed after its last write
         if event.state == FINISHED:
-            remove_leftovers(self.results / job.run_id)
+            remove_leftovers(folder)
+            result = newest(folder)
         outcome = Outcome(job.spec, event.state, event.reason, result)
         self.outcomes[job.run_id] = outcome
         self.watcher.ended(job, outcome)
 
     def _skipped(self, job: Job) -> Outcome:
-        result = read_result(self.results / job.run_id)
+        result = newest(self.results / job.run_id)
         state = result.state if result is not None else FINISHED
         if state == FINISHED:
             remove_leftovers(self.results / job.run_id)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 GRACE = 1.0  # seconds that a run may take to store its state once it is asked to stop
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# SIGHUP comes when the terminal is closed; `nohup` has it ignored, and then it stays so.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequest:
@@ -40,7 +41,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests(grace: float | None = None) -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM in this block into a request.
+    """Turn the first SIGINT, SIGTERM or SIGHUP in this block into a request.
 
     Only the main thread gets signals; in any other, this changes nothing.
 
@@ -51,7 +52,8 @@ def stop_requests(grace: float | None = None) -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.signal(number, request.handle) for number in SIGNALS}
+    heard = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, request.handle) for number in heard}
     try:
         yield request
     finally:

@@ -50,7 +50,7 @@ def train_all(
 
     Raises:
         DataError, FetchError: a data set is damaged or can't be downloaded; nothing was trained.
-        KeyboardInterrupt: on SIGINT or SIGTERM, within about two seconds; the runs' states are stored.
+        KeyboardInterrupt: on SIGINT, SIGTERM or SIGHUP, within about two seconds; the runs' states are stored.
     """
     jobs, watcher = list(jobs), watcher or Watcher()
     with ExitStack() as stack:

@@ -21,7 +21,9 @@ PIPE_CHECK_SECONDS = 0.05  # between two looks into the pipe while training
 def main(connection: Connection, results: Path, datasets: Mapping[str, SharedDataset]) -> None:
     """Train jobs until the pipe closes, as it does too when the main process dies."""
     worker = _Worker(connection)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the main process, which stops its workers
+    # Ctrl-C and the end of the terminal reach the main process, which stops its workers.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, worker.terminate)
     opened: dict[str, Dataset] = {}
     with suppress(EOFError, OSError):

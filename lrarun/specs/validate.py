@@ -127,7 +127,14 @@ def check_settings(
         for detail in error.errors(include_url=False):
             _report(detail, entries, what, kind, swept, problems)
         return None
-    return {name: getattr(made, name) for name in model.model_fields}
+    return {name: _one_zero(getattr(made, name)) for name in model.model_fields}
+
+
+def _one_zero(value: Any) -> Any:
+    """Return a setting with 0.0 for -0.0: equal values are one run."""
+    if isinstance(value, tuple):
+        return tuple(map(_one_zero, value))
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def _report(

@@ -186,6 +186,40 @@ def test_a_run_of_an_edited_rule_is_stale_and_not_taken_for_a_current_one(traine
     assert "stale" not in lrarun("status").out
 
 
+USED = "from lrarun.algorithms.plugins import feedback\n"
+HELPED = RULE.replace("from lrarun.rules import", USED + "from lrarun.rules import", 1)
+
+
+@pytest.mark.parametrize("edited", ["feedback.py", "deeper.py", "bystander.py"])
+def test_a_run_of_an_edited_helper_is_stale(call, plugin, trained, edited):
+    """A module beside the rule's file that it imports, directly or not, is its code as well; any other is not."""
+    for name, text in {"feedback": "from . import deeper\n", "deeper": "x = 1\n", "bystander": "x = 1\n"}.items():
+        Path(f"{name}.py").write_text(text)
+    file, lrarun = trained
+    file.write_text(HELPED)
+    assert HELPED != RULE
+    lrarun("clean", "--yes")
+    assert lrarun("train", "mine.yaml", "--jobs", "1", "--quiet").code == 0
+    assert "stale" not in lrarun("status").out
+    (record,) = Path("results").glob("*/run.json")
+    assert set(json.loads(record.read_text())["provenance"]["plugins"]) == {
+        "sign_symmetry.py",
+        "sign_symmetry.py: deeper.py",
+        "sign_symmetry.py: feedback.py",
+    }
+    Path(edited).write_text("from . import deeper\nx = 2\n" if edited == "feedback.py" else "x = 2\n")
+    assert ("its rule's file has changed since" in lrarun("status").out) == (edited != "bystander.py")
+
+
+def test_an_edited_helper_is_imported_again(plugin):
+    Path("scales.py").write_text("SCALE = 0.05\n")
+    plugin(HELPED.replace("feedback", "scales", 1).replace("0.05", "scales.SCALE"))
+    assert algorithms()["sign-symmetry"]().scale == 0.05
+    Path("scales.py").write_text("SCALE = 0.25\n")
+    algorithms.cache_clear()
+    assert algorithms()["sign-symmetry"]().scale == 0.25
+
+
 def test_a_table_marks_runs_of_an_edited_rule(call, plugin, tmp_path):
     file = plugin()
     spec = make_spec({"algorithm": "sign-symmetry"})

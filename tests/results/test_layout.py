@@ -10,11 +10,13 @@ from lrarun.runs.run import Stopped, run
 from tests.support.small_runs import spec
 from tests.support.synthetic import synthetic_dataset
 
-FILES = {
+FOLDERS = {layout.NEW, layout.DONE}  # only while a finished run is trained again
+NAMES = {
     value
     for name, value in vars(layout).items()
     if name.isupper() and isinstance(value, str) and value != layout.REFERENCE
 }
+FILES = NAMES - FOLDERS
 
 
 def names_in(folder):
@@ -31,4 +33,4 @@ def test_a_runs_folder_holds_what_layout_names(tmp_path):
 
 
 def test_every_file_is_described():
-    assert not [name for name in FILES if f"\n    {name} " not in layout.__doc__]
+    assert not [name for name in NAMES if f"\n    {name}{'/' * (name in FOLDERS)} " not in layout.__doc__]

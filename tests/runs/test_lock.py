@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from lrarun.runs.lock import Locked, holder, is_locked, locked
+from lrarun.results.read import is_locked
+from lrarun.runs.lock import Locked, holder, locked
 from tests.support.small_runs import until
 
 

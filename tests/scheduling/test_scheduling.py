@@ -211,14 +211,14 @@ def test_a_run_whose_other_process_dies_is_taken_over(dataset, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_stores_the_runs_and_exits_with_130(dataset, tmp_path, workers, number):
     file, results = write_spec(tmp_path / "spec.yaml", dataset, runs=3, epochs=LONG), tmp_path / "results"
     command = lrarun("train", file, "--results", results, "--jobs", workers, start_new_session=True)
     until(lambda: sum(result.epoch > 0 for result in read_results(results)) == workers)
     started = time.monotonic()
     # To the whole group, as a terminal does.
-    os.killpg(command.pid, number) if number == signal.SIGINT else command.send_signal(number)
+    command.send_signal(number) if number == signal.SIGTERM else os.killpg(command.pid, number)
     _, told = command.communicate(timeout=30)
     assert time.monotonic() - started < 2
     assert command.returncode == 130

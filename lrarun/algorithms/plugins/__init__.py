@@ -15,6 +15,7 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +26,7 @@ VARIABLE = "LRARUN_PLUGINS"  # files, separated as in PATH
 OLD_PATHS = {"lrarun.algorithms.base", "lrarun.settings"}
 _OWN = list(__path__)
 _digests: dict[Path, str] = {}  # of each file as it was imported
+_helpers: dict[Path, list[Path]] = {}  # plugin file -> the files beside it that it imports
 
 
 def _named() -> list[Path]:
@@ -66,20 +68,37 @@ def modules() -> list[ModuleType]:
 def _imported(path: Path) -> ModuleType:
     """Import one file, anew if its content has changed since."""
     name, digest = f"{__name__}.{path.stem}", _digest(path)
+    beside = helpers(path)
+    edited = [file for file in beside if file in _digests and _digests[file] != _digest(file)]
     loaded = sys.modules.get(name)
-    if loaded is not None and (Path(loaded.__file__ or "") != path or _digests.setdefault(path, digest) != digest):
-        del sys.modules[name]
-        # Python compares compiled code with its source by whole seconds and size: a quick edit may change neither.
-        Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
+    if loaded is not None and (
+        Path(loaded.__file__ or "") != path or _digests.setdefault(path, digest) != digest or edited
+    ):
+        _forget({path, *edited} if Path(loaded.__file__ or "") == path else {Path(loaded.__file__ or ""), path})
     if name in sys.modules:
         return sys.modules[name]
     _digests[path] = digest
+    _helpers[path] = beside
+    _digests.update({file: _digest(file) for file in beside})
     try:
         module = importlib.import_module(name)
     except Exception as error:
         raise UsageError(f"plugin {_place(path, error)}: {type(error).__name__}: {error}") from error
     _warn_of_old_paths(path)
     return module
+
+
+def _forget(files: set[Path]) -> None:
+    """Forget the modules that were imported from files, so that their content is read again."""
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) and Path(str(module.__file__)) in files:
+            del sys.modules[name]
+            package, _, stem = name.rpartition(".")
+            if package == __name__:
+                globals().pop(stem, None)  # `from lrarun.algorithms.plugins import helper` would find it here
+    for path in files:
+        # Python compares compiled code with its source by whole seconds and size: a quick edit may change neither.
+        Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
 
 
 def _place(path: Path, error: Exception) -> str:
@@ -105,11 +124,75 @@ def _warn_of_old_paths(path: Path) -> None:
 
 
 def digests() -> dict[str, str]:
-    """Return file name -> SHA-256 of each plugin file's content as it was imported.
+    """Return file name -> SHA-256 of each plugin file's content as it was imported, and of the files that it imports.
 
-    A run's provenance holds them. A file that is edited during training does not change them.
+    A run's provenance holds them. A file that is edited during training does not change them. A file ``helper.py``
+    beside ``rule.py``, which imports it, is called ``rule.py: helper.py``.
     """
-    return {path.name: _digests.setdefault(path, _digest(path)) for path in files()}
+    found = {}
+    for path in files():
+        found[path.name] = _digests.setdefault(path, _digest(path))
+        if path not in _helpers:
+            _helpers[path] = helpers(path)
+        for helper in _helpers[path]:
+            found[_helper_name(path, helper)] = _digests.setdefault(helper, _digest(helper))
+    return found
+
+
+def changed(file: str, before: Mapping[str, str]) -> bool:
+    """Return whether a plugin file, or one that it imports, differs from its digest in a run's provenance.
+
+    Args:
+        file: the plugin file's name.
+        before: :func:`digests` as the run recorded them; files that are not in it count as unchanged.
+    """
+    now = {name: digest for name, digest in digests().items() if name == file or name.startswith(f"{file}: ")}
+    return any(name in before and before[name] != digest for name, digest in now.items())
+
+
+def helpers(path: Path) -> list[Path]:
+    """Return the files beside a plugin file that it imports, directly or through one another, in alphabetical order.
+
+    Reads the import statements, those in functions too. An import of another place, such as an installed package, is
+    none of them.
+    """
+    found: set[Path] = set()
+    to_read = [path]
+    while to_read:
+        try:
+            tree = ast.parse(to_read.pop().read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            continue
+        beside = {file for name in _imported_names(tree) for file in _files_beside(path.parent, name)} - found - {path}
+        found |= beside
+        to_read += beside
+    return sorted(found)
+
+
+def _imported_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted names that import statements may load, without this package's own name before them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [module, *(f"{module}.{alias.name}".lstrip(".") for alias in node.names)]
+        else:
+            continue
+        own = [name.removeprefix(f"{__name__}.") for name in names if name]
+        yield from (name for name in own if name.partition(".")[0] != "lrarun")
+
+
+def _files_beside(folder: Path, name: str) -> list[Path]:
+    """Return the files of a module and of the packages above it, if the outermost stands in the folder."""
+    parts = name.split(".")
+    places = [folder.joinpath(*parts[: end + 1]) for end in range(len(parts))]
+    files = [file for place in places for file in (place.with_name(f"{place.name}.py"), place / "__init__.py")]
+    return [file for file in files if file.is_file()]
+
+
+def _helper_name(path: Path, helper: Path) -> str:
+    return f"{path.name}: {helper.relative_to(path.parent).as_posix()}"
 
 
 def _digest(path: Path) -> str:

@@ -79,17 +79,27 @@ def say(text: str) -> None:
 
 
 class ToStderr(logging.Handler):
-    """Writes log records as lines to the current stderr."""
+    """Writes log records as lines to the current stderr, equal ones once in a command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(self.format(record), err=True)
+        text = self.format(record)
+        if text not in self.written:
+            self.written.add(text)
+            click.echo(text, err=True)
 
 
 def configure_logging(ctx: click.Context) -> None:
     """Set which of the library's log records are shown: warnings; with -v also info; with -vv all."""
-    if not any(isinstance(handler, ToStderr) for handler in LOGGER.handlers):
+    handler = next((handler for handler in LOGGER.handlers if isinstance(handler, ToStderr)), None)
+    if handler is None:
         LOGGER.addHandler(ToStderr())
         LOGGER.propagate = False
+    elif ctx.parent is None:
+        handler.written.clear()  # a new command in the same process
     level = {0: logging.WARNING, 1: logging.INFO}.get(ctx.meta.get(VERBOSE, 0), logging.DEBUG)
     LOGGER.setLevel(logging.ERROR if is_quiet(ctx) else level)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +115,9 @@ class View(Watcher):
         return self.total - len(self.courses) - len(self.to_come)
 
     def say(self, text: str) -> None:
-        """Print one line on stderr."""
-        click.echo(text, err=True)
+        """Print one line on stderr; a terminal that was closed stops no run."""
+        with suppress(OSError):
+            click.echo(text, err=True)
 
 
 class Lines(View):
@@ -164,11 +165,13 @@ class Live(View):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        with suppress(OSError):
+            self._live.stop()
 
     def say(self, text: str) -> None:
         """Print one line above the table."""
-        self.console.print(text, markup=False, highlight=False)
+        with suppress(OSError):
+            self.console.print(text, markup=False, highlight=False)
 
     def _table(self) -> Table:
         from rich.progress_bar import ProgressBar
