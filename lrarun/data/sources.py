@@ -242,10 +242,10 @@ def _ask_npm(package: str) -> None:
 
 def _from_apt(package: str) -> Callable:
     def take(files: Sequence[str], keep: Keep, progress: Progress) -> None:
-        dpkg = _client("dpkg-deb")
+        apt, dpkg = _client("apt-get"), _client("dpkg-deb")
         progress.start(f"apt-get download {package}", None)
         with tempfile.TemporaryDirectory() as scratch:
-            _apt_get(scratch, "download", package)
+            _apt_get(apt, scratch, "download", package)
             archive = Path(scratch, "content.tar")
             with open(archive, "wb") as content:
                 _call([dpkg, "--fsys-tarfile", str(_only(scratch, "*.deb"))], scratch, content)
@@ -255,14 +255,14 @@ def _from_apt(package: str) -> Callable:
 
 
 def _ask_apt(package: str) -> None:
-    _client("dpkg-deb")
+    apt, _ = _client("apt-get"), _client("dpkg-deb")
     with tempfile.TemporaryDirectory() as scratch:
-        _apt_get(scratch, "download", "--print-uris", package, timeout=REGISTRY_TIMEOUT)
+        _apt_get(apt, scratch, "download", "--print-uris", package, timeout=REGISTRY_TIMEOUT)
 
 
-def _apt_get(scratch: str, *words: str, timeout: float | None = None) -> None:
+def _apt_get(apt: str, scratch: str, *words: str, timeout: float | None = None) -> None:
     """Get the lists of packages, then run a command of apt-get on them."""
-    apt_get = [_client("apt-get"), *_apt_options(scratch)]
+    apt_get = [apt, *_apt_options(scratch)]
     # A failure here may come from another repository; the command shows whether it matters.
     try:
         _call([*apt_get, "update"], scratch, timeout=timeout)

@@ -31,9 +31,7 @@ class Shape(NamedTuple):
     classes: int
 
 
-def check_first_steps(
-    file: SpecFile, datasets: Mapping[str, Dataset], chosen: Container[Spec] | None = None
-) -> None:
+def check_first_steps(file: SpecFile, datasets: Mapping[str, Dataset], chosen: Container[Spec] | None = None) -> None:
     """Refuse runs whose rule would fail in its first step. Try each rule, with its settings, once per shape.
 
     Args:
