@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Container
 
 from lrarun.data.dataset import Dataset
-from lrarun.data.load import load_to_train, training_samples, warn_of_namesake
+from lrarun.data.load import load, training_samples, warn_of_namesake
 from lrarun.data.published import PUBLISHED
-from lrarun.data.values import check_dtype
+from lrarun.data.values import check_dtype, warn_of_values
 from lrarun.errors import DataError
 from lrarun.specs.build import SpecFile
 from lrarun.specs.validate import DatasetUse, check_validation
@@ -43,14 +43,17 @@ def check_datasets(file: SpecFile, names: Container[str] | None = None, *, whole
             if use.place:
                 file.problems.add(use.place, str(error))
     file.problems.raise_any()
-    return {name: one for name, one in found.items() if isinstance(one, Dataset)}
+    loaded = {name: one for name, one in found.items() if isinstance(one, Dataset)}
+    for name, dataset in loaded.items():
+        warn_of_values(name, dataset)
+    return loaded
 
 
 def _look_at(name: str, whole: bool) -> Dataset | int | DataError:
     """Return a data set if the whole of it is wanted, else how many training images it has; or why it can't be used."""
     warn_of_namesake(name)
     try:
-        return load_to_train(name) if whole and name not in PUBLISHED else training_samples(name)
+        return load(name) if whole and name not in PUBLISHED else training_samples(name)
     except DataError as error:
         return error
 

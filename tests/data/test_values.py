@@ -70,6 +70,7 @@ def test_what_is_infinite_in_the_runs_dtype_is_refused_everywhere(file, call, pa
     for words in COMMANDS:
         done = call(*words, path)
         assert (done.code, done.out) == (2, "") and phrase in done.err and "Traceback" not in done.err, words
+        assert "lrarun: d.npz: train_images go from" not in done.err, "what is refused need not be warned of"
     with pytest.raises(DataError) as refusal:
         lrarun.train({"dataset": "d.npz", **SPEC})
     assert phrase in str(refusal.value)
