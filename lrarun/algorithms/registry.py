@@ -107,9 +107,14 @@ def _checked(kind: type[Algorithm]) -> type[Algorithm]:
     if any(isinstance(value, dataclasses.Field) for value in vars(kind).values()):
         raise BadRule(f"{_origin(kind)} has settings, but @dataclass(frozen=True, kw_only=True) is missing above it")
     _check_step(kind)
-    if plugins.file_of(kind) or not kind.__module__.startswith(f"{package.__name__}."):
+    if from_outside(kind):
         _check_settings(kind)  # of this package's rules, tests check the settings
     return kind
+
+
+def from_outside(kind: type[Algorithm]) -> bool:
+    """Return whether a rule is a plugin's or another package's, not one of lrarun's own."""
+    return plugins.file_of(kind) is not None or not kind.__module__.startswith(f"{package.__name__}.")
 
 
 def _check_step(kind: type[Algorithm]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lrarun.api.inputs import SpecLike, all_specs_of, runs_in
 from lrarun.data.dataset import Dataset
 from lrarun.data.load import load
+from lrarun.data.locate import named_folder
 from lrarun.data.sources import Progress
 from lrarun.errors import Incomplete, UsageError
 from lrarun.nn.arrays import Params
@@ -83,11 +84,12 @@ def figure(
         UsageError: there is no such figure, it can't show such runs, or matplotlib (for Figure 2
             also scikit-learn) is not installed.
         SpecError: a spec is not valid.
-        DataError, FetchError: Figure 2's data set is damaged or not available.
+        DataError, FetchError: Figure 2's data set is damaged or not available, or there is no folder ``data_dir``.
     """
     if number not in NUMBERS:
         raise UsageError(f"the paper's figures are {', '.join(NUMBERS)}, not {number!r}")
     check_libraries(number)
+    named_folder(data_dir)  # refused also where the figure needs no data set
     chosen = all_specs_of(specs)
     resolved = None if chosen is None else [spec.to_dict() for spec in chosen]
 

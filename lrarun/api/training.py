@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms
 from lrarun.api.inputs import specs_of
-from lrarun.data.load import load_to_train
+from lrarun.data.load import load_to_train, warn_of_namesake
+from lrarun.data.locate import named_folder
 from lrarun.errors import UsageError
 from lrarun.results.layout import refuse_reference
 from lrarun.results.read import Result
@@ -54,7 +55,7 @@ def train(
     Raises:
         SpecError: the spec is not valid.
         TypeError: ``spec`` is none of these.
-        DataError, FetchError: the data set is damaged or not available.
+        DataError, FetchError: the data set is damaged or not available, or there is no folder ``data_dir``.
         UsageError: the spec holds out more validation samples than the data set has, its file has
             several runs, or the results folder holds reference results.
         lrarun.runs.run.Stopped: ``hooks.stop`` returned True.
@@ -68,7 +69,9 @@ def train(
             f" for spec in lrarun.load_specs({str(spec)!r}): lrarun.train(spec)"
         )
     made = specs[0]
-    dataset = load_to_train(made.dataset, data_dir)
+    named_folder(data_dir)  # refused also where the data set is not looked for there
+    warn_of_namesake(made.dataset)
+    dataset = load_to_train(made.dataset, data_dir, dtypes=[made.dtype])
     with threadpool_limits(1, user_api="blas"):
         result = run(made, dataset, Path(results), hooks, force)
     changed = Staleness({dataset.path: dataset.fingerprint} if dataset.path else {}).what_changed(result)

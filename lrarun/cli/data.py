@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lrarun.cli.support.behaviour import SuggestingGroup
-from lrarun.cli.support.options import data_dir_option, quiet_option
+from lrarun.cli.support.options import data_dir_option, make_data_dir_option, quiet_option
 from lrarun.data.published import PUBLISHED
 from lrarun.errors import LrarunError
 
@@ -26,7 +26,7 @@ def data() -> None:
 
 @data.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(PUBLISHED)), metavar="[mnist] [fashion-mnist]")
-@data_dir_option
+@make_data_dir_option("Folder to search first for data sets, and to download into; created if need be.")
 @quiet_option
 def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool) -> None:
     """Find data sets here, or download them.

@@ -24,7 +24,8 @@ def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
     """Check whether this machine can train.
 
     Checks Python, its packages, BLAS, cores, memory, disk, data sets and extras, and
-    says how to fix each problem. Exits with 1 if something would stop a run.
+    says how to fix each problem. Asks over the network whether a data set that is not
+    here can be downloaded. Exits with 1 if something would stop a run.
 
     \b
     Examples:

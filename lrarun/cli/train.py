@@ -13,7 +13,8 @@ import click
 from lrarun.cli import INTERRUPTED
 from lrarun.cli.support.options import (
     WholeNumber,
-    data_dir_option,
+    check_data_dir,
+    make_data_dir_option,
     quiet_option,
     results_option,
     set_option,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.command()
 @specs_argument
 @results_option
-@data_dir_option
+@make_data_dir_option("Folder to search first for data sets.")
 @set_option
 @click.option(
     "--jobs",
@@ -79,8 +80,11 @@ def train(
     """
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
+    if not scheduler:  # a cluster's workers may have a folder that this machine lacks
+        check_data_dir(data_dir)
     from lrarun.cli.support.downloads import download_progress
     from lrarun.cli.support.live import view
+    from lrarun.runs.rehearsal import check_first_steps
     from lrarun.scheduling.outcome import raise_for_failures
     from lrarun.scheduling.plan import SKIP, plan, refuse_unwritable
     from lrarun.scheduling.train_all import train_all
@@ -91,9 +95,12 @@ def train(
     jobs = plan([spec for file in files for spec in file.specs()], results, force)
     refuse_unwritable(jobs, results)
     if not scheduler:  # a cluster's workers may have data sets that this machine lacks
-        needed = {job.spec.dataset for job in jobs if job.action != SKIP}
+        due = {job.spec for job in jobs if job.action != SKIP}
+        needed = {spec.dataset for spec in due}
         for file in files:
-            check_datasets(file, needed)
+            loaded = check_datasets(file, needed, whole=dry_run)  # without --dry-run, only to be trained on
+            if dry_run:
+                check_first_steps(file, loaded, due)
     if dry_run:
         show_plan(jobs, workers)
         return
@@ -113,7 +120,7 @@ def train(
         with suppress(OSError):  # the terminal may be gone
             click.echo(f"lrarun: interrupted; progress is stored, and {command} goes on from there.", err=True)
         sys.exit(INTERRUPTED)
-    raise_for_failures(outcomes)
+    raise_for_failures(outcomes, told=not quiet)
 
 
 def show_plan(jobs: Sequence[Job], workers: int | None) -> None:

@@ -21,8 +21,9 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
     """Check spec files without training.
 
     Makes the checks of lrarun train and reports every mistake in every file, as
-    FILE:LINE:COLUMN. Reads a data set of your own to its end; downloads nothing.
-    Exits with 2 if there is a mistake.
+    FILE:LINE:COLUMN. Reads a data set of your own to its end, and takes the first step
+    of a rule of your own on made-up images; downloads nothing. Exits with 2 if there is
+    a mistake.
 
     \b
     Examples:
@@ -48,13 +49,14 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
 def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     """Return the report on one file; ``message`` has the mistakes as text."""
+    from lrarun.runs.rehearsal import check_first_steps
     from lrarun.specs.build import read_specs
     from lrarun.specs.dataset_check import check_datasets
 
     found: dict[str, Any] = {"file": str(path), "valid": True, "runs": [], "problems": [], "message": ""}
     try:
         file = read_specs(path, overrides)
-        check_datasets(file, whole=True)
+        check_first_steps(file, check_datasets(file, whole=True))
         found["runs"] = [spec.run_id for spec in file.specs()]
     except SpecError as error:
         found |= {"valid": False, "problems": [asdict(each) for each in error.problems], "message": str(error)}

@@ -23,7 +23,8 @@ class Dataset:
         train_images, test_images: shape ``(n, pixels)``. Unsigned bytes, divided by 255 when used;
             floats are used as they are.
         train_labels, test_labels: shape ``(n,)``, unsigned bytes, from 0.
-        classes: 1 + the largest training label.
+        classes: 1 + the largest training label; two or more of them have training images, and every
+            class of the test images has.
         fingerprint: SHA-256 of the content, in hexadecimal.
         path: where a data set of the user's own is, absolute; None for a published one, or one without files.
     """

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from lrarun.data import download, idx, locate, npz
+from lrarun.data import download, idx, locate, npz, values
 from lrarun.data.dataset import Dataset
 from lrarun.data.locate import Files
 from lrarun.data.published import FILES, PUBLISHED, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Published
@@ -43,11 +44,11 @@ def load(name: str, data_dir: str | Path | None = None, progress: Progress | Non
         progress: receives the progress of downloads.
 
     Raises:
-        DataError: there is no such data set, or its files are damaged.
+        DataError: there is no such data set or no folder ``data_dir``, or the files are damaged.
         FetchError: the download failed.
     """
     if name in PUBLISHED:
-        files = _obtain(PUBLISHED[name], data_dir, progress)
+        files = _obtain(PUBLISHED[name], locate.named_folder(data_dir), progress)
         return _from_idx(name, files[TRAIN_IMAGES][0].parent, files)
     path = _own(name)
     found = _from_idx(path.resolve().name, path, locate.own(path)) if path.is_dir() else _from_npz(path)
@@ -59,25 +60,47 @@ def absolute(name: str) -> str:
     return os.path.abspath(os.path.expanduser(name))
 
 
-def load_to_train(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Dataset:
-    """Load a data set as :func:`load` does, and warn of images that look like bytes stored as unscaled floats.
+def load_to_train(
+    name: str,
+    data_dir: str | Path | None = None,
+    progress: Progress | None = None,
+    dtypes: Iterable[DTypeLike] = (),
+) -> Dataset:
+    """Load a data set as :func:`load` does, and check the values of one of the user's own.
+
+    Warns of images and labels that can be trained on but are likely a mistake.
+
+    Args:
+        dtypes: those of the runs; the images must be finite in each.
 
     Raises:
-        DataError, FetchError: as :func:`load`.
+        DataError, FetchError: as :func:`load`, or an image is not finite in one of the dtypes.
     """
     dataset = load(name, data_dir, progress)
-    images = dataset.train_images
-    # Values below 0 mean standardised images; a maximum just above 1 is rounding.
-    if images.dtype.kind == "f" and images.min() >= 0 and images.max() > 1.01:
-        LOG.warning(
-            "lrarun: %s: the images are floats from %.6g to %.6g, and floats are used as they are. Rules expect"
-            " 0 to 1: divide by %.6g, or store unsigned bytes, which lrarun divides by 255",
-            name,
-            images.min(),
-            images.max(),
-            images.max(),
-        )
+    if name not in PUBLISHED:
+        for dtype in dtypes:
+            values.check_dtype(name, dataset, dtype)
+        values.warn_of_values(name, dataset)
     return dataset
+
+
+def warn_of_namesake(name: str) -> None:
+    """Warn of a folder of the user's own that has a published data set's name, which stands for that one everywhere."""
+    folder = Path(name)
+    if name not in PUBLISHED or not any(idx.file_in(folder, file) for file in FILES):
+        return
+    digests = PUBLISHED[name].digests
+    try:
+        if all(locate.inspected(folder, file)[1].digest == digests[file] for file in FILES):
+            return
+    except DataError:
+        pass  # not the published files either
+    LOG.warning(
+        "lrarun: dataset: %s is the published data set, not the folder %s that is here; write ./%s for that one",
+        name,
+        name,
+        name,
+    )
 
 
 def training_samples(name: str) -> int:
@@ -101,13 +124,13 @@ def training_samples(name: str) -> int:
 
 
 def fetch(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Path:
-    """Find or download a published data set, verify it, and return its folder.
+    """Find or download a published data set, verify it, and return its folder; create ``data_dir`` if need be.
 
     Raises:
         DataError: there is no published data set of that name, or its files are damaged.
         FetchError: the download failed.
     """
-    return _obtain(_published(name), data_dir, progress)[TRAIN_IMAGES][0].parent
+    return _obtain(_published(name), locate.named_folder(data_dir, new=True), progress)[TRAIN_IMAGES][0].parent
 
 
 def where(name: str, data_dir: str | Path | None = None) -> Path | None:
@@ -144,9 +167,8 @@ def _published(name: str) -> Published:
     return PUBLISHED[name]
 
 
-def _obtain(dataset: Published, data_dir: str | Path | None, progress: Progress | None) -> Files:
-    """Return a published data set's files; download them if this machine lacks them."""
-    named = locate.named_folder(data_dir)
+def _obtain(dataset: Published, named: Path | None, progress: Progress | None) -> Files:
+    """Return a published data set's files; download them if this machine lacks them, into the named folder if any."""
     files = locate.find(dataset, named)
     if files is None:
         target = (named or locate.cache_folder()) / dataset.name
@@ -203,12 +225,13 @@ def _check_shapes(source: Path, shapes: Mapping[str, tuple[int, ...]], names: Ma
 
 
 def _classes(source: Path, train_labels: np.ndarray, test_labels: np.ndarray) -> int:
-    classes = int(train_labels.max()) + 1
-    if classes < 2:
-        raise DataError(f"{source}: all training labels name one class; a data set needs two or more")
-    if test_labels.max() >= classes:
+    """Return the number of classes, 1 + the largest training label; refuse labels that can't be learned."""
+    seen = np.bincount(train_labels) > 0
+    if np.count_nonzero(seen) < 2:
+        raise DataError(f"{source}: all training labels name one class, {len(seen) - 1}; a data set needs two or more")
+    unseen = np.setdiff1d(test_labels, np.flatnonzero(seen))
+    if len(unseen):
         raise DataError(
-            f"{source}: a test label is {test_labels.max()}, but the largest training label is "
-            f"{classes - 1}; every class must have training images"
+            f"{source}: a test label is {unseen[-1]}, but no training label is; every class must have training images"
         )
-    return classes
+    return len(seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,16 +39,24 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("lrarun")
 
 
-def named_folder(data_dir: str | Path | None) -> Path | None:
-    """Return the folder that the user named: the argument, else LRARUN_DATA_DIR, else None. It need not exist.
+def named_folder(data_dir: str | Path | None, *, new: bool = False) -> Path | None:
+    """Return the folder that the user named: the argument, else LRARUN_DATA_DIR, else None.
+
+    Args:
+        new: it need not exist.
 
     Raises:
-        DataError: it is not a folder, or not readable.
+        DataError: it does not exist, is not a folder, or is not readable.
     """
     named = data_dir or os.environ.get("LRARUN_DATA_DIR")
     if not named:
         return None
     folder = Path(os.path.expanduser(named))
+    if not new and not os.path.lexists(folder):
+        raise DataError(
+            f"{folder}: named as the data folder, but there is no such folder; name the right one with --data-dir or"
+            f" LRARUN_DATA_DIR, or make it with: lrarun data fetch --data-dir {shlex.quote(str(folder))}"
+        )
     if os.path.lexists(folder) and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
         raise DataError(f"{folder}: named as the data folder, but it is not a readable folder")
     return folder

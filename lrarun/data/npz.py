@@ -102,7 +102,11 @@ def _check_labels(path: Path, key: str, header: Header) -> None:
 
 def _images(path: Path, key: str, images: np.ndarray) -> np.ndarray:
     if images.dtype != np.uint8 and not np.isfinite(images).all():
-        raise DataError(f"{path}: {key} holds NaN or infinity")
+        place = np.argwhere(~np.isfinite(images))[0]
+        raise DataError(
+            f"{path}: {key} holds NaN or infinity, first at {key}[{', '.join(map(str, place))}]: every pixel must be"
+            " a finite number"
+        )
     return images
 
 

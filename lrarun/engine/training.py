@@ -30,11 +30,15 @@ PAUSE_EVERY = 16  # mini-batches between two calls of pause()
 
 
 class Diverged(ArithmeticError):
-    """A loss is not finite; ``record`` is the epoch's record."""
+    """A loss is not finite.
 
-    def __init__(self, record: Record):
+    Attributes:
+        record: the epoch's record; None if it is a final score that is not finite.
+    """
+
+    def __init__(self, where: str, record: Record | None = None):
+        super().__init__(f"the loss is not finite {where}")
         self.record = record
-        super().__init__(f"the loss is not finite in epoch {record['epoch']}")
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class Training:
                 self._step(order)
             record = self._finish_epoch(started)
         if not all(np.isfinite(value) for value in record.values()):
-            raise Diverged(record)
+            raise Diverged(f"in epoch {record['epoch']}", record)
         return record
 
     def _step(self, order: Array) -> None:
@@ -161,7 +165,7 @@ class Training:
     def _finish_epoch(self, started: float) -> Record:
         validation = self.evaluate("validation")
         self.epoch += 1
-        if validation.error < self.best_error:
+        if validation.error < self.best_error and np.isfinite(validation.nll):
             self.best_epoch, self.best_error = self.epoch, validation.error
             _assign(self.best_params, self.params)
         record = {
@@ -213,6 +217,18 @@ class Training:
         classes = np.concatenate(predicted)
         error = 100 * int(np.count_nonzero(classes != labels[index])) / len(index)
         return Evaluation(total / len(index), error, classes)
+
+    def final_scores(self) -> tuple[Evaluation, Evaluation]:
+        """Return the best parameters' scores on the training and on the test samples.
+
+        Raises:
+            Diverged: one of them is not finite. Its error would be that of a network that gives every image class 0.
+        """
+        scores = [self.evaluate(subset, self.best_params) for subset in ("train", "test")]
+        for subset, score in zip(("training", "test"), scores):
+            if not np.isfinite(score.nll):
+                raise Diverged(f"on the {subset} images, in the parameters of epoch {self.best_epoch}")
+        return scores[0], scores[1]
 
     def state(self) -> dict[str, Any]:
         """Return all that training needs to go on: a nested dict of arrays, numbers, strings and lists of records."""

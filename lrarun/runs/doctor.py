@@ -234,10 +234,29 @@ def dataset(name: str, data_dir: Path | None) -> Check:
     from lrarun.data.published import PUBLISHED
 
     found, title = where(name, data_dir), PUBLISHED[name].title
-    if found is None:
-        text = "not on this machine; the first run that needs it downloads it"
-        return Check(title, NOTE, text, f"lrarun data fetch {name}")
-    return Check(title, OK, f"{found}: intact")
+    return absent(name, data_dir) if found is None else Check(title, OK, f"{found}: intact")
+
+
+def absent(name: str, data_dir: Path | None) -> Check:
+    """Check whether a data set that is not on this machine can be downloaded. Downloads nothing."""
+    from lrarun.data import locate, sources
+    from lrarun.data.published import FILES, PUBLISHED
+
+    title, target = PUBLISHED[name].title, locate.named_folder(data_dir) or locate.cache_folder()
+    try:
+        try_folder(existing_part(target))
+        source = sources.available(PUBLISHED[name])
+    except OSError as error:
+        text = f"not on this machine, and {target}, which it would be downloaded to: {error.strerror or error}"
+        return Check(title, BAD, text, "choose another folder with --data-dir or LRARUN_DATA_DIR")
+    except sources.Unavailable as error:
+        advice = (
+            f"connect this machine, or put the four files ({', '.join(FILES)}; raw or .gz) into a folder"
+            " and name that with --data-dir or LRARUN_DATA_DIR"
+        )
+        return Check(title, BAD, f"not on this machine, and not to be had: {error}", advice)
+    text = f"not on this machine; the first run that needs it downloads it ({source} has it)"
+    return Check(title, NOTE, text, f"lrarun data fetch {name}")
 
 
 def extra_installed(extra: str) -> Check:

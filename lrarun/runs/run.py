@@ -175,7 +175,8 @@ class _Session:
                 self._write(INTERRUPTED)
             raise
         except Diverged as error:
-            self._log(error.record)
+            if error.record is not None:
+                self._log(error.record)
             self._write(DIVERGED, reason=str(error))
             (self.folder / CHECKPOINT).unlink(missing_ok=True)
         except (Exception, SystemExit) as error:  # a rule that calls sys.exit has failed, whatever its code
@@ -244,8 +245,7 @@ class _Session:
 
     def _finish(self) -> None:
         training = self.training
-        train = training.evaluate("train", training.best_params)
-        test = training.evaluate("test", training.best_params)
+        train, test = training.final_scores()
         with atomic(self.folder / PREDICTIONS) as file:
             np.savez_compressed(file, predicted=test.predicted, label=training.dataset.test_labels.astype(np.uint8))
         with atomic(self.folder / PARAMETERS) as file:
@@ -266,12 +266,10 @@ class _Session:
     def _write(self, state: str, **more: Any) -> None:
         training = getattr(self, "training", None)
         if training is not None and training.records:
-            self.record |= {
-                "epoch": training.epoch,
-                "best_epoch": training.best_epoch,
-                "validation_error": training.best_error,
-                "seconds": round(sum(row["seconds"] for row in training.records), 3),
-            }
+            seconds = round(sum(row["seconds"] for row in training.records), 3)
+            self.record |= {"epoch": training.epoch, "seconds": seconds}
+            if training.best_epoch:  # none where the first epoch diverged
+                self.record |= {"best_epoch": training.best_epoch, "validation_error": training.best_error}
         self.record |= {"state": state, **more}
         # Not durable while running: a run resumes from its checkpoint, whatever a power failure does to this file.
         write_atomic(self.folder / RUN, json.dumps(self.record, indent=2) + "\n", durable=state != RUNNING)

@@ -15,6 +15,7 @@ from typing import Any
 from lrarun import __version__
 from lrarun.data.dataset import Dataset
 from lrarun.data.load import load
+from lrarun.data.values import check_dtype
 from lrarun.results.layout import LOCK
 from lrarun.results.read import FAILED
 from lrarun.runs.events import Busy, Ended, EpochDone, Event
@@ -74,6 +75,7 @@ def _train(order: Order, results: Path) -> Ended | Busy:
         return Ended(FAILED, reason)
     try:
         dataset = _load(order.dataset, order.data_dir)
+        check_dtype(order.dataset, dataset, spec.dtype)
     except Exception as error:
         return Ended(FAILED, f"on its worker: {error}")
     return train(spec, False, dataset, results, _emitter(order), _cancelled())

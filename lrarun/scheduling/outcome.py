@@ -48,22 +48,32 @@ class Outcome:
         return self.result is not None and (self.result.folder / layout.CHECKPOINT).exists()
 
 
-def raise_for_failures(outcomes: Sequence[Outcome]) -> None:
+def raise_for_failures(outcomes: Sequence[Outcome], told: bool = False) -> None:
     """Raise an error if a run did not finish.
 
+    Args:
+        outcomes: how the runs ended.
+        told: the user has seen each run's reason when it ended, and need not read it twice.
+
     Raises:
-        RunsFailed: it names each run that is not finished, with the reason.
+        RunsFailed: it names each run that is not finished, with the reason if that was not told.
     """
     bad = [outcome for outcome in outcomes if outcome.state != FINISHED]
     if not bad:
         return
-    lines = [f"  {outcome.run_id}: {outcome.state}: {outcome.reason}" for outcome in bad]
+    lines = [f"  {outcome.run_id}: {_how(outcome, told)}" for outcome in bad]
     if any(outcome.traceback for outcome in bad):
         lines.append("Where in the code it was: lrarun show RUN -v")
     retried = [outcome for outcome in bad if outcome.state != DIVERGED]
     if retried:
         lines.append(f"The same command tries again what failed or was killed, {_from_where(retried)}.")
     raise RunsFailed("\n".join([f"{len(bad)} of {len(outcomes)} runs did not finish:", *lines]))
+
+
+def _how(outcome: Outcome, told: bool) -> str:
+    if told and not outcome.skipped:  # a skipped run ended another time
+        return f"{outcome.state}, as said above"
+    return f"{outcome.state}: {outcome.reason}"
 
 
 def _from_where(outcomes: Sequence[Outcome]) -> str:

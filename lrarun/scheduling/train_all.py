@@ -60,8 +60,11 @@ def train_all(
             stop = stack.enter_context(stop_requests())
         else:
             count = min(workers or cores(), sum(job.action in (TRAIN, RESUME) for job in jobs)) or 1
-            names = dict.fromkeys(job.spec.dataset for job in jobs if job.action != SKIP)
-            loaded = {name: load_to_train(name, data_dir, progress) for name in names}
+            dtypes: dict[str, set[str]] = {}
+            for job in jobs:
+                if job.action != SKIP:
+                    dtypes.setdefault(job.spec.dataset, set()).add(job.spec.dtype)
+            loaded = {name: load_to_train(name, data_dir, progress, dtypes[name]) for name in dtypes}
             stop = stack.enter_context(stop_requests(GRACE if count == 1 else None))
             if count == 1:
                 backend = InProcess(results, loaded, stop)

@@ -47,11 +47,13 @@ class SpecFile:
     Attributes:
         built: the runs, equal ones once; those before the first mistake if there is one.
         datasets: what the runs want of their data sets, equal ones once.
+        places: of each run's learning rule.
         problems: the mistakes; later checks add theirs.
     """
 
     built: tuple[Spec, ...]
     datasets: tuple[DatasetUse, ...]
+    places: Mapping[Spec, Place]
     problems: Problems
 
     def specs(self) -> list[Spec]:
@@ -113,7 +115,7 @@ def build_specs(source: Source, overrides: Sequence[str] = ()) -> SpecFile:
         SpecError: its YAML can't be parsed, or it has too many runs.
     """
     problems = Problems()
-    specs: dict[Spec, None] = {}
+    specs: dict[Spec, Place] = {}
     uses: dict[DatasetUse, None] = {}
     documents = _parse_documents(source, problems)
     for place, given in _expand_runs(documents, read_overrides(overrides, problems), problems):
@@ -126,8 +128,8 @@ def build_specs(source: Source, overrides: Sequence[str] = ()) -> SpecFile:
             uses[use] = None
         blocks = _make_blocks(entries, problems)
         if values and not problems:
-            specs[Spec(**values, **blocks)] = None
-    return SpecFile(tuple(specs), tuple(uses), problems)
+            specs.setdefault(Spec(**values, **blocks), entries["algorithm"].place)
+    return SpecFile(tuple(specs), tuple(uses), specs, problems)
 
 
 # --- documents and runs
@@ -211,7 +213,7 @@ def _check_plain_settings(entries: Mapping[str, Node], problems: Problems) -> di
 
 def _dataset_use(values: Mapping[str, Any], entries: Mapping[str, Node]) -> DatasetUse:
     places = (entries[key].place if key in entries else None for key in ("dataset", "validation"))
-    return DatasetUse(values["dataset"], values["validation"], *places)
+    return DatasetUse(values["dataset"], values["validation"], values["dtype"], *places)
 
 
 # --- blocks: the values that have a name and settings of their own

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from lrarun.algorithms import plugins
 from lrarun.algorithms.base import Algorithm
 from lrarun.algorithms.registry import algorithms
-from lrarun.data.load import load, where
+from lrarun.data.load import load_to_train, where
 from lrarun.data.published import PUBLISHED, TEST_IMAGES, TRAIN_IMAGES, Published
 from lrarun.engine.probes import PROBES, Probe
 from lrarun.errors import SpecError
@@ -319,7 +319,7 @@ def _published_dataset(data: Published, data_dir: Path | None) -> Description:
 
 
 def _own_dataset(name: str) -> Description:
-    data = load(name)
+    data = load_to_train(name)
     files = {}
     for key in ("train_images", "train_labels", "test_images", "test_labels"):
         array = getattr(data, key)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from lrarun.data.load import load_to_train, training_samples
+from lrarun.data.dataset import Dataset
+from lrarun.data.load import load, training_samples, warn_of_namesake
 from lrarun.data.published import PUBLISHED
+from lrarun.data.values import check_dtype, warn_of_values
 from lrarun.errors import DataError
 from lrarun.specs.build import SpecFile
-from lrarun.specs.validate import check_validation
+from lrarun.specs.validate import DatasetUse, check_validation
 
 
-def check_datasets(file: SpecFile, names: Container[str] | None = None, *, whole: bool = False) -> None:
+def check_datasets(file: SpecFile, names: Container[str] | None = None, *, whole: bool = False) -> dict[str, Dataset]:
     """Refuse data sets of the user's own that training would refuse. Download nothing.
 
     Args:
@@ -23,26 +25,44 @@ def check_datasets(file: SpecFile, names: Container[str] | None = None, *, whole
         names: the data sets that must be on this machine; by default all.
         whole: read each data set to its end, as training does; else read the headers of its files only.
 
+    Returns:
+        The data sets that were read to their end, by name.
+
     Raises:
         SpecError: with the mistakes found here and those that ``file`` has already.
     """
-    sizes: dict[str, int | DataError] = {}
+    found: dict[str, Dataset | int | DataError] = {}
     for use in file.datasets:
-        if use.name in PUBLISHED or (names is not None and use.name not in names):
+        if names is not None and use.name not in names:
             continue
-        if use.name not in sizes:
-            sizes[use.name] = _samples(use.name, whole)
-        found = sizes[use.name]
-        if not isinstance(found, DataError):
-            check_validation(use, found, file.problems)
-        elif use.place:
-            file.problems.add(use.place, str(found))
+        if use.name not in found:
+            found[use.name] = _look_at(use.name, whole)
+        try:
+            check_validation(use, _samples(use, found[use.name]), file.problems)
+        except DataError as error:
+            if use.place:
+                file.problems.add(use.place, str(error))
     file.problems.raise_any()
+    loaded = {name: one for name, one in found.items() if isinstance(one, Dataset)}
+    for name, dataset in loaded.items():
+        warn_of_values(name, dataset)
+    return loaded
 
 
-def _samples(name: str, whole: bool) -> int | DataError:
-    """Return how many training images a data set has, or why it can't be used."""
+def _look_at(name: str, whole: bool) -> Dataset | int | DataError:
+    """Return a data set if the whole of it is wanted, else how many training images it has; or why it can't be used."""
+    warn_of_namesake(name)
     try:
-        return len(load_to_train(name).train_labels) if whole else training_samples(name)
+        return load(name) if whole and name not in PUBLISHED else training_samples(name)
     except DataError as error:
         return error
+
+
+def _samples(use: DatasetUse, found: Dataset | int | DataError) -> int:
+    """Return how many training images a run's data set has; raise a DataError if the run can't use it."""
+    if isinstance(found, DataError):
+        raise found
+    if isinstance(found, int):
+        return found
+    check_dtype(use.name, found, use.dtype)
+    return len(found.train_labels)

@@ -171,12 +171,14 @@ class DatasetUse(NamedTuple):
     Attributes:
         name: the data set.
         validation: how many training samples to hold out.
+        dtype: what the images are cast to.
         place: of ``dataset``; None where the file is silent.
         validation_place: of ``validation``; None where the file is silent.
     """
 
     name: str
     validation: int
+    dtype: str
     place: Place | None
     validation_place: Place | None
 

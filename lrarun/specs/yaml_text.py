@@ -130,7 +130,7 @@ class _Loader(Reader, Scanner, Parser, Composer, _CoreSchema):
 
 
 def parse(source: Source, problems: Problems, start: int = 0) -> list[Node]:
-    """Return the documents of a source.
+    """Return the documents of a source that have something in them.
 
     Args:
         problems: receives the mistakes after which reading can go on: tags, equal keys,
@@ -153,7 +153,13 @@ def parse(source: Source, problems: Problems, start: int = 0) -> list[Node]:
     except (yaml.YAMLError, ValueError, OverflowError):
         # PyYAML raises these for "\UFFFFFFFF" and for %YAML with thousands of digits.
         raise problems.fatal(loader.place(None), "not YAML: a number or an escape out of range") from None
-    return [_Converter(loader, problems).convert(document) for document in documents]
+    converter = _Converter(loader, problems)
+    return [converter.convert(document) for document in documents if not _is_empty(document)]
+
+
+def _is_empty(document: yaml.Node) -> bool:
+    """Return whether there is nothing in a document, as after a ``---`` at the end of a file; ``null`` is something."""
+    return isinstance(document, yaml.ScalarNode) and document.value == "" and document.style is None
 
 
 def _mark(error: yaml.MarkedYAMLError) -> yaml.Mark | None:

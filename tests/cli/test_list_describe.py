@@ -88,7 +88,8 @@ def test_an_override_is_checked_too(call, files):
     assert call("validate", "good.yaml", "--set", "algorithm.beta=-1").code == 2
 
 
-def test_the_doctor_exits_1_if_something_would_stop_a_run(call, machine):
+def test_the_doctor_exits_1_if_something_would_stop_a_run(call, machine, monkeypatch):
+    monkeypatch.setattr("lrarun.data.sources.available", lambda dataset: "a mirror")
     assert call("doctor").code == 0
     files = contents()
     write(machine / "mine" / "mnist", files | dict.fromkeys(files, b""))

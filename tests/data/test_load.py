@@ -47,6 +47,7 @@ def assert_is_the_small_one(dataset):
 def test_a_data_set_is_found_in_every_place_and_form(machine, monkeypatch, place, packed):
     monkeypatch.setitem(PUBLISHED, "mnist", published(system=(str(machine / "system"),)))
     write(machine / place, contents(), packed)
+    (machine / "named").mkdir(exist_ok=True)
     dataset = load("mnist", data_dir=machine / "named")
     assert_is_the_small_one(dataset)
     assert isinstance(dataset.train_images.base, np.memmap)
@@ -63,6 +64,7 @@ def test_places_are_searched_in_the_stated_order(machine, monkeypatch):
     monkeypatch.setitem(PUBLISHED, "mnist", published(system=(str(machine / "system"),)))
     order = ["work/MNIST/raw", "work/data/MNIST/raw", "system", "cache/mnist"]
     order += ["named", "named/MNIST/raw", "named/mnist"]
+    (machine / "named").mkdir()
     for place in order:  # the last one is looked at first
         write(machine / place, contents())
         assert where("mnist", machine / "named").resolve() == machine / place
@@ -170,7 +172,9 @@ MINE = {
     "fewer labels": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.arange(11) % 3)), "12 images .* 11 labels"),
     "other size": (TEST_IMAGES, rewrite(lambda whole: idx_bytes(np.ones((6, 4, 5)))), "have the shape"),
     "unseen class": (TEST_LABELS, rewrite(lambda whole: idx_bytes(np.arange(6))), "a test label is 5"),
-    "one class": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.zeros(12))), "all training labels name one class"),
+    "one class": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.zeros(12))), "labels name one class, 0;"),
+    "one other class": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.ones(12))), "labels name one class, 1;"),
+    "a class to test in a gap": (TRAIN_LABELS, rewrite(lambda whole: idx_bytes(np.arange(12) % 2 * 2)), "label is 1,"),
 }
 OTHER_BYTES = {
     "one bit": (TRAIN_IMAGES, rewrite(lambda whole: whole[:-1] + bytes((whole[-1] ^ 1,))), "the SHA-256 of its"),

@@ -60,14 +60,21 @@ WRONG = {
     "train_images has the shape": {"train_images": np.zeros(9, np.uint8)},
     "test_images has the shape": {"test_images": np.zeros((0, 3, 2), np.uint8)},
     "of type int64": {"train_images": np.zeros((9, 3, 2), np.int64)},
-    "NaN or infinity": {"train_images": np.full((9, 3, 2), np.nan)},
+    r"train_images holds NaN or infinity, first at train_images\[0, 0, 0\]": {
+        "train_images": np.full((9, 3, 2), np.nan)
+    },
+    r"test_images holds NaN or infinity, first at test_images\[2, 1, 0\]": {
+        "test_images": np.where(np.arange(18).reshape(3, 3, 2) == 14, np.inf, 0.5)
+    },
     "expected whole numbers": {"train_labels": LABELS / 2},
     "goes from -1 to 1": {"train_labels": LABELS - 1},
     "goes from 0 to 300": {"train_labels": LABELS * 150},
     "9 images in train_images but 8 labels in train_labels": {"train_labels": LABELS[:8]},
     r"train_images have the shape \(3, 2\), images in test_images": {"test_images": np.zeros((3, 2, 2), np.uint8)},
     "a test label is 7": {"test_labels": np.array([0, 1, 7])},
-    "all training labels name one class": {"train_labels": LABELS * 0},
+    "all training labels name one class, 0; a data set needs two": {"train_labels": LABELS * 0},
+    "all training labels name one class, 1; a data set needs two": {"train_labels": LABELS * 0 + 1},
+    "a test label is 1, but no training label is": {"train_labels": LABELS // 2 * 2},
 }
 
 

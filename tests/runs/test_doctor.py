@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
+import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrarun.data.published import PUBLISHED
 from lrarun.runs import doctor
-from tests.support.tiny_data import contents, write
+from tests.support.tiny_data import contents, published, write
 
 SETUP = configparser.ConfigParser()
 SETUP.read(Path(__file__).parent.parent.parent / "setup.cfg", encoding="utf-8")
@@ -44,7 +48,15 @@ def test_versions_compare_by_number(first, second):
     assert not doctor.older(f"{text[0]}rc1", text[0])
 
 
-def test_a_sound_machine_is_well(machine):
+@pytest.fixture
+def no_fashion(monkeypatch):
+    """Fashion-MNIST without a source, so that no test asks the network."""
+    fashion = dataclasses.replace(published(), name="fashion-mnist", title="Fashion-MNIST")
+    monkeypatch.setitem(PUBLISHED, "fashion-mnist", fashion)
+
+
+def test_a_sound_machine_is_well(machine, monkeypatch):
+    monkeypatch.setattr("lrarun.data.sources.available", lambda dataset: "a mirror")
     write(machine / "cache" / "mnist", contents())
     checks = list(doctor.examine(Path("results")))
     assert not [check for check in checks if check.state == doctor.BAD]
@@ -53,7 +65,7 @@ def test_a_sound_machine_is_well(machine):
     assert not list(Path.cwd().iterdir()), "looking leaves nothing behind"
 
 
-def test_every_shortcoming_comes_with_advice(machine, monkeypatch):
+def test_every_shortcoming_comes_with_advice(machine, monkeypatch, no_fashion):
     monkeypatch.setattr(doctor, "version_of", lambda name: None)
     checks = list(doctor.examine(Path("results")))
     assert named(checks, "packages").state == doctor.BAD
@@ -61,7 +73,43 @@ def test_every_shortcoming_comes_with_advice(machine, monkeypatch):
     assert all(check.advice for check in checks if check.state != doctor.OK and "could not" not in check.found)
 
 
-def test_damaged_data_in_the_users_folder_would_stop_a_run(machine):
+def test_a_data_set_that_is_neither_here_nor_to_be_had_would_stop_a_run(machine, call, no_fashion):
+    found = named(doctor.examine(Path("results")), "MNIST")
+    assert found.state == doctor.BAD and "not on this machine, and not to be had: it has no source" in found.found
+    assert "--data-dir" in found.advice and "connect this machine" in found.advice
+    done = call("doctor")
+    assert done.code == 1 and "2 things would stop a run" in done.err
+
+
+def test_a_data_set_that_a_source_has_is_worth_a_note(machine, serve, mnist, no_fashion):
+    files = {f"{name}.gz": b"" for name in contents()}
+    server, without = serve(files), serve({})
+    mnist(mirrors=(without.url, server.url))
+    found = named(doctor.examine(Path("results")), "MNIST")
+    assert found.state == doctor.NOTE and f"({urlsplit(server.url).netloc} has it)" in found.found
+    assert found.advice == "lrarun data fetch mnist" and len(server.asked) == 1, "asked, and not downloaded"
+    mnist(mirrors=(without.url,))
+    found = named(doctor.examine(Path("results")), "MNIST")
+    assert found.state == doctor.BAD and f"{urlsplit(without.url).netloc}: HTTP status 404" in found.found
+    assert not (machine / "cache").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_download_that_could_not_be_stored_would_stop_a_run(machine, serve, mnist, no_fashion):
+    mnist(mirrors=(serve({f"{name}.gz": b"" for name in contents()}).url,))
+    (machine / "data").mkdir(mode=0o500)
+    found = named(doctor.examine(Path("results"), machine / "data"), "MNIST")
+    assert found.state == doctor.BAD and "--data-dir" in found.advice
+
+
+def test_a_place_for_downloads_that_cannot_be_would_stop_a_run(machine, serve, mnist, no_fashion):
+    mnist(mirrors=(serve({f"{name}.gz": b"" for name in contents()}).url,))
+    (machine / "cache").write_text("no folder")
+    found = named(doctor.examine(Path("results")), "MNIST")
+    assert found.state == doctor.BAD and "which it would be downloaded to: Not a directory" in found.found
+
+
+def test_damaged_data_in_the_users_folder_would_stop_a_run(machine, no_fashion):
     files = contents()
     name = next(iter(files))
     write(machine / "mine" / "mnist", files | {name: files[name][:-1]})

@@ -305,6 +305,21 @@ def test_documents_follow_one_another_and_equal_runs_are_kept_once(load):
     assert [(s.algorithm.name, s.seed) for s in specs] == [("lra-e", 1), ("lra-e", 0), ("backprop", 0)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "algorithm: lra-e\n---\n",
+        "algorithm: lra-e\n---",
+        "---\nalgorithm: lra-e\n---\n# no more\n",
+        "algorithm: lra-e\n---\n---\n...\n",
+        "---\n---\nalgorithm: lra-e\n",
+    ],
+)
+def test_documents_with_nothing_in_them_are_no_specs(load, text):
+    (spec,) = load(text)
+    assert spec.algorithm.name == "lra-e"
+
+
 def test_anchors_serve_within_a_document(load):
     (spec,) = load("algorithm: {name: lra-e, beta: &x 0.25}\noptimizer: {learning_rate: *x}\n")
     assert (spec.algorithm.beta, spec.optimizer.learning_rate) == (0.25, 0.25)

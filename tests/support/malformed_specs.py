@@ -42,6 +42,7 @@ dtype: float16
 HOSTILE = [
     _case("empty", "", (1, 1, "holds no spec")),
     _case("only a comment", "# nothing\n", (1, 1, "holds no spec")),
+    _case("only empty documents", "---\n# nothing\n---\n", (1, 1, "holds no spec")),
     _case("NUL byte", b"algorithm: lra-e\nseed: \x00\n", (2, 7, "U+0000")),
     _case("control character", b"algorithm: lra-e\nseed: 1\x1b[31m\n", (2, 8, "U+001B")),
     _case("escaped NUL", 'algorithm: lra-e\ndataset: "a\\0b"\n', (2, 10, "control characters")),
@@ -79,7 +80,7 @@ HOSTILE = [
 SYNTAX = [
     _case("a list", "- algorithm: lra-e\n", (1, 1, "this is a list")),
     _case("a name", "lra-e\n", (1, 1, "a spec is a mapping")),
-    _case("an empty document", "algorithm: lra-e\n---\n", (3, 1, "the document is empty")),
+    _case("a document that is null", "algorithm: lra-e\n---\n~\n", (3, 1, "the document is empty")),
     _case("a tab", "algorithm: lra-e\noptimizer:\n\tname: sgd\n", (3, 1, "a tab")),
     _case("an open bracket", "algorithm: {name: lra-e\nseed: 1\n", (2, 5, "expected ',' or '}'")),
     _case("an open quote", "algorithm: 'lra-e\nseed: 1\n", (3, 1, "end of stream")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,13 +44,33 @@ results_option = click.option(
     help="Folder that holds the runs' folders.",
 )
 
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="LRARUN_DATA_DIR",
-    show_envvar=True,
-    metavar="DIR",
-    help="Folder to search first for data sets.",
+
+def check_data_dir(path: Path | None) -> Path | None:
+    """Return the data folder; refuse one that does not exist, even where this time no data is needed."""
+    if path is not None and not os.path.isdir(os.path.expanduser(path)):
+        raise click.BadParameter(
+            f"there is no folder {path}; name another, or make this one with: "
+            f"lrarun data fetch --data-dir {shlex.quote(str(path))}",
+            param_hint="'--data-dir' (env var: 'LRARUN_DATA_DIR')",
+        )
+    return path
+
+
+def make_data_dir_option(help: str, **more: Any) -> Callable[[F], F]:
+    """Return the option for the data folder."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="LRARUN_DATA_DIR",
+        show_envvar=True,
+        metavar="DIR",
+        help=help,
+        **more,
+    )
+
+
+data_dir_option = make_data_dir_option(
+    "Folder to search first for data sets.", callback=lambda ctx, param, path: check_data_dir(path)
 )
 
 quiet_option = click.option(
