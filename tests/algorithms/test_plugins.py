@@ -213,7 +213,7 @@ def test_a_run_of_an_edited_helper_is_stale(call, plugin, trained, edited):
 
 def test_an_edited_helper_is_imported_again(plugin):
     Path("scales.py").write_text("SCALE = 0.05\n")
-    plugin(HELPED.replace("feedback", "scales", 1).replace("0.05", "scales.SCALE"))
+    plugin(HELPED.replace("import feedback", "import scales", 1).replace("0.05", "scales.SCALE"))
     assert algorithms()["sign-symmetry"]().scale == 0.05
     Path("scales.py").write_text("SCALE = 0.25\n")
     algorithms.cache_clear()
