@@ -62,7 +62,7 @@ def list_(data_dir: Path | None) -> None:
     \b
     Examples:
       lrarun data list
-      lrarun data list --data-dir /scratch/data
+      lrarun data list --data-dir .
     """
     from lrarun.data.load import where
 
