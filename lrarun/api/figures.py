@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from lrarun.report.figures.series import (
     descriptions,
     legend_names,
     lines,
-    over_seeds,
+    log_lacks,
     probes_of,
     shared,
     subject,
@@ -129,15 +129,13 @@ def draw(
 def draw_curves(number: str, found: Sequence[Line]) -> Drawing:
     """Draw a figure for which logs are enough."""
     kind = CURVES[number]
-    lacking, drawable = [], False
+    lacking, whole = [], []
     for line, name in zip(found, descriptions([line.spec for line in found], rule_titles())):
-        reasons = list(line.outstanding)
-        absent = [column for column in kind.columns if over_seeds(line.runs, column).empty]
-        if absent and not reasons:
-            reasons.append(f"nothing in its log under {absent[0]}")
-        drawable |= not absent
-        lacking += [f"{name}: {reason}" for reason in reasons]
-    return Drawing(kind.draw(found, rule_titles()) if drawable else None, tuple(lacking))
+        torn = {run.run_id: reason for run in line.runs if (reason := log_lacks(run, kind.columns))}
+        lacking += [f"{name}: {reason}" for reason in (*line.outstanding, *torn.values())]
+        whole.append(replace(line, runs=tuple(run for run in line.runs if run.run_id not in torn)))
+    drawable = any(line.runs for line in whole)
+    return Drawing(kind.draw(whole, rule_titles()) if drawable else None, tuple(lacking))
 
 
 def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> Drawing:
