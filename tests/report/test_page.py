@@ -168,7 +168,8 @@ def test_the_legend_has_a_switch_for_every_curve_and_styles_that_obey_it(page):
     switches = curves.all("input", type="checkbox")
     style = parse(page).one("head").all("style")[1].text
     labels = [label.text for label in curves.one("form").all("label")]
-    assert len(switches) == len(labels) == len(set(labels)) == 9
+    assert len(switches) == len(labels) == len(set(labels)) == 10
+    assert labels[-1] == "RFA, Adam", "which is not the RFA of the tables"
     for switch in switches:
         name = switch.attributes["id"].removeprefix("only-")
         assert f"#only-{name}:checked" in style and f".{name}{{--line:#" in style
@@ -295,12 +296,12 @@ def test_a_mean_is_over_seeds_that_ended_and_epochs_that_all_have(tmp_path):
     run(1, "finished", 20, 8)
     run(2, "running", 90)
     run(3, "diverged", 30, "nan", 70)
-    found = curve("Backprop", "backprop", read_results(tmp_path), None)
+    found = curve("Backprop", read_results(tmp_path))
     assert found.points == [Point(1, 15, 10, 20), Point(2, 7, 6, 8)]
     assert found.diverged == [[Point(1, 30, 30, 30), Point(3, 70, 70, 70)]]
     assert found.best == Point(2, 7, 6, 8)
     assert found.states == {"finished": 2, "running 100/100": 1, "diverged at 100": 1}
-    only = curve("Backprop", "backprop", read_results(tmp_path), frozenset({0, 9}))
+    only = curve("Backprop", read_results(tmp_path), Wanted({}, frozenset({0, 9})))
     assert [point.error for point in only.points] == [10, 6, 4] and only.diverged == []
 
 
@@ -309,7 +310,7 @@ def test_a_log_that_cannot_be_read_takes_no_other_with_it(tmp_path):
     (write_run(tmp_path, spec_for(BACKPROP, seed=1)) / "log.csv").write_bytes(b"\xff\x00,\n\x80")
     (write_run(tmp_path, spec_for(BACKPROP, seed=2)) / "log.csv").mkdir()
     write_log(write_run(tmp_path, spec_for(BACKPROP, seed=3)), train_nll=[5, 4])
-    found = curve("Backprop", "backprop", read_results(tmp_path), None)
+    found = curve("Backprop", read_results(tmp_path))
     assert [point.error for point in found.points] == [5, 4]
 
 

@@ -127,12 +127,13 @@ def variants(specs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ()) -> l
     for flat in flats:
         by_rule.setdefault(flat["algorithm.name"], []).append(flat)
     texts = [[setting_text(key, flat[key]) for key in varied(flat, by_rule[flat["algorithm.name"]])] for flat in flats]
-    for at, flat in enumerate(flats):
-        # Two data sets of one name in two folders, say: then each value is written out.
-        if any(texts[other] == texts[at] and alike["algorithm.name"] == flat["algorithm.name"] and alike != flat
-               for other, alike in enumerate(flats)):  # fmt: skip
-            rule = by_rule[flat["algorithm.name"]]
-            texts[at] = [f"{key} {flat[key]}" for key in flat if key in differing(rule)]
+    for rule in by_rule.values():
+        places = [at for at, flat in enumerate(flats) if flat["algorithm.name"] == rule[0]["algorithm.name"]]
+        for at in places:
+            # Two data sets of one name in two folders, say: then each value is written out.
+            if any(texts[other] == texts[at] and flats[other] != flats[at] for other in places):
+                every = differing(rule)
+                texts[at] = [f"{key} {value}" for key, value in flats[at].items() if key in every]
     return [", ".join(parts) for parts in texts]
 
 
@@ -143,10 +144,10 @@ def varied(own: Mapping[str, Any], rule: Sequence[Mapping[str, Any]]) -> list[st
     between runs with the same optimizer. The same goes for initial weights.
     """
     kept = []
-    for key in own:
+    for key, value in own.items():
         block = f"{key.partition('.')[0]}.name"
-        same = [other for other in rule if key == block or other.get(block) == own.get(block)]
-        if key in differing(same):
+        same = (other for other in rule if key == block or other.get(block) == own.get(block))
+        if any(other.get(key) != value for other in same):
             kept.append(key)
     return kept
 
