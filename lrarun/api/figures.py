@@ -13,6 +13,8 @@ from lrarun.data.load import load
 from lrarun.data.sources import Progress
 from lrarun.errors import Incomplete, UsageError
 from lrarun.nn.arrays import Params
+from lrarun.report.cells import settings
+from lrarun.report.figures.captions import caption
 from lrarun.report.figures.embedding import Cloud, choose_images, class_names, draw_clouds
 from lrarun.report.figures.files import CURVES, check_libraries, save, styled
 from lrarun.report.figures.series import (
@@ -42,10 +44,14 @@ class Drawing:
     Attributes:
         figure: matplotlib's; None if there is nothing to draw.
         lacking: the runs that it should show and can't, each with the reason.
+        caption: what it shows, of which runs; `save` stores it in the file.
+        paper: the settings are those of the paper's figure.
     """
 
     figure: Figure | None
     lacking: tuple[str, ...]
+    caption: str = ""
+    paper: bool = True
 
     def save(self, path: str | Path) -> None:
         """Write the figure in the format of the name's ending; equal figures give equal bytes.
@@ -57,7 +63,7 @@ class Drawing:
         if self.figure is None:
             raise Incomplete("; ".join(self.lacking))
         with styled():
-            save(self.figure, Path(path))
+            save(self.figure, Path(path), self.caption)
 
 
 def figure(
@@ -123,23 +129,30 @@ def draw(
     if not chosen:
         raise UsageError(f"none of the specs has the probe {probe!r}; add 'probes: [{probe}]' and train them")
     found = lines(chosen, results, every_seed=specs is None, probe=probe)
-    return draw_curves(number, found) if number in CURVES else draw_representations(found, load, samples)
+    made, drawn = draw_curves(number, found) if number in CURVES else draw_representations(found, load, samples)
+    paper = {settings(spec) for spec in chosen} == {settings(spec) for spec in figure_specs(number)}
+    text = caption(number, drawn, rule_titles(), paper) if drawn else ""
+    return replace(made, caption=text, paper=paper)
 
 
-def draw_curves(number: str, found: Sequence[Line]) -> Drawing:
-    """Draw a figure for which logs are enough."""
+# What a figure shows: each setting's resolved spec, and its runs.
+Drawn = list[tuple[Mapping[str, Any], Sequence[Result]]]
+
+
+def draw_curves(number: str, found: Sequence[Line]) -> tuple[Drawing, Drawn]:
+    """Draw a figure for which logs are enough; return it and what is in it."""
     kind = CURVES[number]
     lacking, whole = [], []
     for line, name in zip(found, descriptions([line.spec for line in found], rule_titles())):
         torn = {run.run_id: reason for run in line.runs if (reason := log_lacks(run, kind.columns))}
         lacking += [f"{name}: {reason}" for reason in (*line.outstanding, *torn.values())]
         whole.append(replace(line, runs=tuple(run for run in line.runs if run.run_id not in torn)))
-    drawable = any(line.runs for line in whole)
-    return Drawing(kind.draw(whole, rule_titles()) if drawable else None, tuple(lacking))
+    drawn: Drawn = [(line.spec, line.runs) for line in whole if line.runs]
+    return Drawing(kind.draw(whole, rule_titles()) if drawn else None, tuple(lacking)), drawn
 
 
-def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> Drawing:
-    """Draw Figure 2; raises ``UsageError`` if the runs are of several data sets."""
+def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> tuple[Drawing, Drawn]:
+    """Draw Figure 2; return it and what is in it. Raises ``UsageError`` if the runs are of several data sets."""
     specs = [line.spec for line in found]
     name, *others = dict.fromkeys(spec["dataset"] for spec in specs)
     if others:
@@ -151,7 +164,7 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
         except Incomplete as error:
             lacking.append(f"{text}: {error}")
     if not trained:
-        return Drawing(None, tuple(lacking))
+        return Drawing(None, tuple(lacking)), []
     dataset = load(name)
     index = choose_images(len(dataset.test_labels), samples)
     values = {place: top_hidden(run, params, dataset, index) for place, (run, params) in trained.items()}
@@ -160,7 +173,7 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
     images = f"{len(index):,} of {len(dataset.test_labels):,} test images"
     title = f"{subject(specs)}\nTop hidden layer, t-SNE of {images}"
     figure = draw_clouds(clouds, dataset.test_labels[index], class_names(name), title)
-    return Drawing(figure, tuple(lacking))
+    return Drawing(figure, tuple(lacking)), [(run.spec, [run]) for run, _ in trained.values()]
 
 
 def weights_of(line: Line) -> tuple[Result, Params]:

@@ -149,9 +149,7 @@ def specs_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
     return [line.spec for line in lines]
 
 
-def plot(
-    axes: Axes, line: Line, column: str, text: str, rank: int, to_accuracy: bool = False, **keywords: Any
-) -> bool:
+def plot(axes: Axes, line: Line, column: str, text: str, rank: int, to_accuracy: bool = False, **keywords: Any) -> bool:
     """Draw one line's mean, a band where seeds differ, and each diverged run to the cross where it ended.
 
     Args:

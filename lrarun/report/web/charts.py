@@ -97,8 +97,10 @@ class Scale:
     def errors(self) -> list[float]:
         """Return the ticks of the errors above zero; none where a range is narrower than any two."""
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        coarse, fine, decades = ([digit * 10.0**power for power in powers for digit in digits if
-                                  self.low <= digit * 10.0**power <= self.high] for digits in (COARSE, FINE, (1,)))  # fmt: skip
+        coarse, fine, decades = (
+            [tick for power in powers for digit in digits if self.low <= (tick := digit * 10.0**power) <= self.high]
+            for digits in (COARSE, FINE, (1,))
+        )
         found = fine if len(coarse) <= 3 else coarse if len(coarse) <= MOST_TICKS else decades
         return found[:: math.ceil(len(found) / MOST_TICKS) or 1]
 
@@ -159,7 +161,9 @@ def axes(scale: Scale) -> Html:
     ]
     if scale.zero:
         grid.append(tag("path", d=f"M{LEFT} {scale.y(0):.1f}H{right}", class_="grid"))
-        grid.append(tag("path", d=f"M{LEFT} {scale.bottom + BREAK / 2:g}H{right}", class_="grid", stroke_dasharray="1 3"))
+        grid.append(
+            tag("path", d=f"M{LEFT} {scale.bottom + BREAK / 2:g}H{right}", class_="grid", stroke_dasharray="1 3")
+        )
         ticks.append(tag("text", "0", x=LEFT - 5, y=f"{scale.y(0) + 3.5:.1f}", text_anchor="end"))
     ticks += [
         tag("text", f"{epoch:g}", x=f"{scale.x(epoch):.1f}", y=bottom + 14, text_anchor="middle")
