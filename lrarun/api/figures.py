@@ -27,6 +27,7 @@ from lrarun.report.figures.series import (
     shared,
     subject,
 )  # fmt: skip
+from lrarun.results.layout import PARAMETERS
 from lrarun.results.read import DIVERGED, Result
 from lrarun.runs.weights import read_parameters, top_hidden
 from lrarun.specs.paper_runs import figure_specs, rule_titles
@@ -44,12 +45,14 @@ class Drawing:
     Attributes:
         figure: matplotlib's; None if there is nothing to draw.
         lacking: the runs that it should show and can't, each with the reason.
+        damaged: those of them that finished but have lost a part of their log or weights; only training anew helps.
         caption: what it shows, of which runs; `save` stores it in the file.
         paper: the settings are those of the paper's figure.
     """
 
     figure: Figure | None
     lacking: tuple[str, ...]
+    damaged: tuple[Result, ...] = ()
     caption: str = ""
     paper: bool = True
 
@@ -135,6 +138,19 @@ def draw(
     return replace(made, caption=text, paper=paper)
 
 
+def drawable(runs: Sequence[Result]) -> list[str]:
+    """Return the numbers of the paper's figures that some of the runs can be seen in."""
+
+    def shown(number: str) -> bool:
+        probe = CURVES[number].probe if number in CURVES else None
+        found = lines(figure_specs(number), runs, every_seed=True, probe=probe)
+        if number in CURVES:
+            return any(not log_lacks(run, CURVES[number].columns) for line in found for run in line.runs)
+        return any((run.folder / PARAMETERS).is_file() for line in found for run in line.runs if run.finished)
+
+    return [number for number in NUMBERS if shown(number)]
+
+
 # What a figure shows: each setting's resolved spec, and its runs.
 Drawn = list[tuple[Mapping[str, Any], Sequence[Result]]]
 
@@ -142,13 +158,15 @@ Drawn = list[tuple[Mapping[str, Any], Sequence[Result]]]
 def draw_curves(number: str, found: Sequence[Line]) -> tuple[Drawing, Drawn]:
     """Draw a figure for which logs are enough; return it and what is in it."""
     kind = CURVES[number]
-    lacking, whole = [], []
+    lacking: list[str] = []
+    whole, damaged = [], []
     for line, name in zip(found, descriptions([line.spec for line in found], rule_titles())):
         torn = {run.run_id: reason for run in line.runs if (reason := log_lacks(run, kind.columns))}
         lacking += [f"{name}: {reason}" for reason in (*line.outstanding, *torn.values())]
         whole.append(replace(line, runs=tuple(run for run in line.runs if run.run_id not in torn)))
+        damaged += [run for run in line.runs if run.run_id in torn and run.finished]
     drawn: Drawn = [(line.spec, line.runs) for line in whole if line.runs]
-    return Drawing(kind.draw(whole, rule_titles()) if drawn else None, tuple(lacking)), drawn
+    return Drawing(kind.draw(whole, rule_titles()) if drawn else None, tuple(lacking), tuple(damaged)), drawn
 
 
 def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> tuple[Drawing, Drawn]:
@@ -157,14 +175,16 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
     name, *others = dict.fromkeys(spec["dataset"] for spec in specs)
     if others:
         raise UsageError(f"Figure 2 shows one data set, the specs are for {name} and {', '.join(others)}")
-    trained, lacking = {}, []
+    trained, lacking, damaged = {}, [], []
     for place, (line, text) in enumerate(zip(found, descriptions(specs, rule_titles()))):
         try:
             trained[place] = weights_of(line)
         except Incomplete as error:
             lacking.append(f"{text}: {error}")
+            if not line.outstanding:
+                damaged += [run for run in line.runs if run.finished][:1]
     if not trained:
-        return Drawing(None, tuple(lacking)), []
+        return Drawing(None, tuple(lacking), tuple(damaged)), []
     dataset = load(name)
     index = choose_images(len(dataset.test_labels), samples)
     values = {place: top_hidden(run, params, dataset, index) for place, (run, params) in trained.items()}
@@ -173,7 +193,7 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
     images = f"{len(index):,} of {len(dataset.test_labels):,} test images"
     title = f"{subject(specs)}\nTop hidden layer, t-SNE of {images}"
     figure = draw_clouds(clouds, dataset.test_labels[index], class_names(name), title)
-    return Drawing(figure, tuple(lacking)), [(run.spec, [run]) for run, _ in trained.values()]
+    return Drawing(figure, tuple(lacking), tuple(damaged)), [(run.spec, [run]) for run, _ in trained.values()]
 
 
 def weights_of(line: Line) -> tuple[Result, Params]:

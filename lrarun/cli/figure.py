@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.hints import EXPERIMENTS, train_command
+from lrarun.cli.support.hints import EXPERIMENTS, anew_command, train_command
 from lrarun.cli.support.options import (
     WholeNumber,
     data_dir_option,
@@ -143,8 +143,11 @@ def check_complete(
         return
     for line in drawing.lacking:
         click.echo(line, err=True)
-    train = train_command(files or [f"{EXPERIMENTS}/figure{number[0]}.yaml"], overrides, results)
+    specs = files or [Path(EXPERIMENTS) / f"figure{number[0]}.yaml"]
+    hints = [train_command(specs, overrides, results)] if len(drawing.lacking) > len(drawing.damaged) else []
+    if drawing.damaged:
+        hints.append(anew_command(drawing.damaged, specs, overrides, results))
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"
-    raise Incomplete(
-        f"{plural(len(drawing.lacking), 'run')} missing or incomplete in {results}, {outcome}; train with: {train}"
-    )
+    count = plural(len(drawing.lacking), "run")
+    what = f"{count} missing or incomplete in {results}, {outcome}"
+    raise Incomplete("; ".join(filter(None, (what, *dict.fromkeys(hints)))))

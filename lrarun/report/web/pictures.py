@@ -65,12 +65,11 @@ def picture(files: Sequence[Path]) -> Picture:
     return Picture(path.stem, TYPES[path.suffix.lower()], content, read_caption(content))
 
 
-def pictures_section(pictures: Sequence[Picture]) -> Html:
-    """Return the pictures, one below the other, or how to draw some."""
+def pictures_section(pictures: Sequence[Picture], draw: str = "") -> Html:
+    """Return the pictures, one below the other; where there are none, the command that draws one, if any does."""
     if not pictures:
-        hint = ["None were given. ", tag("code", "lrarun figure 1a"), " draws one; ",
-                tag("code", "--figures"), " names the folder that they are in."]  # fmt: skip
-        return tag("p", *hint, class_="empty")
+        hint = [" ", tag("code", draw), " draws one of these runs."] if draw else []
+        return tag("p", "There are no pictures.", *hint, class_="empty")
     return tag("div", *map(figure, pictures))
 
 
