@@ -9,7 +9,9 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,43 @@ def test_the_command_that_installs_an_extra_is_for_the_python_that_runs(monkeypa
         assert command[1:] == ["-m", "pip", "install", "-e", ".[plots]"]
         assert os.path.abspath(shutil.which(command[0]) or command[0]) == executable
     assert command[0] == ".venv/bin/python"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The files in the source archive, and those that are installed; made from a copy of what is here."""
+    pytest.importorskip("setuptools")
+    copy = tmp_path_factory.mktemp("source") / "lrarun"
+    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", "*.egg-info", "build", "dist", ".*_cache")
+    shutil.copytree(ROOT, copy, ignore=ignored)
+    command = [sys.executable, "-c", "import setuptools; setuptools.setup()", "sdist", "build"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (archive,) = (copy / "dist").iterdir()
+    with tarfile.open(archive) as source:
+        names = {member.name.partition("/")[2] for member in source.getmembers() if member.isfile()}
+    library = copy / "build" / "lib"  # what a wheel holds besides its metadata
+    return names, {path.relative_to(library).as_posix() for path in library.rglob("*") if path.is_file()}
+
+
+def in_repository() -> set[str]:
+    """The files of the repository: what git tracks, or in an unpacked source archive, what its own list says."""
+    if (ROOT / ".git").exists():
+        done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+        return {name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()}
+    listed = (ROOT / "lrarun.egg-info" / "SOURCES.txt").read_text(encoding="utf-8").splitlines()
+    return {name for name in listed if not name.startswith("lrarun.egg-info/")}
+
+
+@pytest.mark.slow
+def test_the_source_archive_has_all_that_its_tests_need(built):
+    source, _ = built
+    assert in_repository() <= source
+    assert not {name for name in source if "__pycache__" in name or name.startswith("results/reference/figures/")}
+
+
+@pytest.mark.slow
+def test_what_is_installed_is_the_package_alone(built):
+    _, installed = built
+    package = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.is_file()}
+    assert installed == {name for name in package if "__pycache__" not in name}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from lrarun.data.locate import named_folder
 from lrarun.data.sources import Progress
 from lrarun.errors import Incomplete, UsageError
 from lrarun.nn.arrays import Params
+from lrarun.report.cells import settings
+from lrarun.report.figures.captions import caption
 from lrarun.report.figures.embedding import Cloud, choose_images, class_names, draw_clouds
 from lrarun.report.figures.files import CURVES, check_libraries, save, styled
 from lrarun.report.figures.series import (
@@ -21,11 +23,12 @@ from lrarun.report.figures.series import (
     descriptions,
     legend_names,
     lines,
-    over_seeds,
+    log_lacks,
     probes_of,
     shared,
     subject,
 )  # fmt: skip
+from lrarun.results.layout import PARAMETERS
 from lrarun.results.read import DIVERGED, Result
 from lrarun.runs.weights import read_parameters, top_hidden
 from lrarun.specs.paper_runs import figure_specs, rule_titles
@@ -43,10 +46,16 @@ class Drawing:
     Attributes:
         figure: matplotlib's; None if there is nothing to draw.
         lacking: the runs that it should show and can't, each with the reason.
+        damaged: those of them that finished but have lost a part of their log or weights; only training anew helps.
+        caption: what it shows, of which runs; `save` stores it in the file.
+        paper: the settings are those of the paper's figure.
     """
 
     figure: Figure | None
     lacking: tuple[str, ...]
+    damaged: tuple[Result, ...] = ()
+    caption: str = ""
+    paper: bool = True
 
     def save(self, path: str | Path) -> None:
         """Write the figure in the format of the name's ending; equal figures give equal bytes.
@@ -58,7 +67,7 @@ class Drawing:
         if self.figure is None:
             raise Incomplete("; ".join(self.lacking))
         with styled():
-            save(self.figure, Path(path))
+            save(self.figure, Path(path), self.caption)
 
 
 def figure(
@@ -125,37 +134,59 @@ def draw(
     if not chosen:
         raise UsageError(f"none of the specs has the probe {probe!r}; add 'probes: [{probe}]' and train them")
     found = lines(chosen, results, every_seed=specs is None, probe=probe)
-    return draw_curves(number, found) if number in CURVES else draw_representations(found, load, samples)
+    made, drawn = draw_curves(number, found) if number in CURVES else draw_representations(found, load, samples)
+    paper = {settings(spec) for spec in chosen} == {settings(spec) for spec in figure_specs(number)}
+    text = caption(number, drawn, rule_titles(), paper) if drawn else ""
+    return replace(made, caption=text, paper=paper)
 
 
-def draw_curves(number: str, found: Sequence[Line]) -> Drawing:
-    """Draw a figure for which logs are enough."""
+def drawable(runs: Sequence[Result]) -> list[str]:
+    """Return the numbers of the paper's figures that some of the runs can be seen in."""
+
+    def shown(number: str) -> bool:
+        probe = CURVES[number].probe if number in CURVES else None
+        found = lines(figure_specs(number), runs, every_seed=True, probe=probe)
+        if number in CURVES:
+            return any(not log_lacks(run, CURVES[number].columns) for line in found for run in line.runs)
+        return any((run.folder / PARAMETERS).is_file() for line in found for run in line.runs if run.finished)
+
+    return [number for number in NUMBERS if shown(number)]
+
+
+# What a figure shows: each setting's resolved spec, and its runs.
+Drawn = list[tuple[Mapping[str, Any], Sequence[Result]]]
+
+
+def draw_curves(number: str, found: Sequence[Line]) -> tuple[Drawing, Drawn]:
+    """Draw a figure for which logs are enough; return it and what is in it."""
     kind = CURVES[number]
-    lacking, drawable = [], False
+    lacking: list[str] = []
+    whole, damaged = [], []
     for line, name in zip(found, descriptions([line.spec for line in found], rule_titles())):
-        reasons = list(line.outstanding)
-        absent = [column for column in kind.columns if over_seeds(line.runs, column).empty]
-        if absent and not reasons:
-            reasons.append(f"nothing in its log under {absent[0]}")
-        drawable |= not absent
-        lacking += [f"{name}: {reason}" for reason in reasons]
-    return Drawing(kind.draw(found, rule_titles()) if drawable else None, tuple(lacking))
+        torn = {run.run_id: reason for run in line.runs if (reason := log_lacks(run, kind.columns))}
+        lacking += [f"{name}: {reason}" for reason in (*line.outstanding, *torn.values())]
+        whole.append(replace(line, runs=tuple(run for run in line.runs if run.run_id not in torn)))
+        damaged += [run for run in line.runs if run.run_id in torn and run.finished]
+    drawn: Drawn = [(line.spec, line.runs) for line in whole if line.runs]
+    return Drawing(kind.draw(whole, rule_titles()) if drawn else None, tuple(lacking), tuple(damaged)), drawn
 
 
-def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> Drawing:
-    """Draw Figure 2; raises ``UsageError`` if the runs are of several data sets."""
+def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> tuple[Drawing, Drawn]:
+    """Draw Figure 2; return it and what is in it. Raises ``UsageError`` if the runs are of several data sets."""
     specs = [line.spec for line in found]
     name, *others = dict.fromkeys(spec["dataset"] for spec in specs)
     if others:
         raise UsageError(f"Figure 2 shows one data set, the specs are for {name} and {', '.join(others)}")
-    trained, lacking = {}, []
+    trained, lacking, damaged = {}, [], []
     for place, (line, text) in enumerate(zip(found, descriptions(specs, rule_titles()))):
         try:
             trained[place] = weights_of(line)
         except Incomplete as error:
             lacking.append(f"{text}: {error}")
+            if not line.outstanding:
+                damaged += [run for run in line.runs if run.finished][:1]
     if not trained:
-        return Drawing(None, tuple(lacking))
+        return Drawing(None, tuple(lacking), tuple(damaged)), []
     dataset = load(name)
     index = choose_images(len(dataset.test_labels), samples)
     values = {place: top_hidden(run, params, dataset, index) for place, (run, params) in trained.items()}
@@ -164,7 +195,7 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
     images = f"{len(index):,} of {len(dataset.test_labels):,} test images"
     title = f"{subject(specs)}\nTop hidden layer, t-SNE of {images}"
     figure = draw_clouds(clouds, dataset.test_labels[index], class_names(name), title)
-    return Drawing(figure, tuple(lacking))
+    return Drawing(figure, tuple(lacking), tuple(damaged)), [(run.spec, [run]) for run, _ in trained.values()]
 
 
 def weights_of(line: Line) -> tuple[Result, Params]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lrarun.api.claims import check_claims
+from lrarun.api.figures import drawable
 from lrarun.api.inputs import SpecLike, all_specs_of, as_list, runs_in, specs_of
 from lrarun.api.tables import tables
 from lrarun.report.cells import MISSING, settings
@@ -72,7 +74,14 @@ def contents(
     if specs is not None:
         checked = [one for one in checked if rests_on_runs(one)]
     shown = read_pictures(figures) if figures else [] if specs is not None else pictures_in(results)
-    return Contents(found.cells, runs, found.wanted, rule_titles(), checked, shown, tuple(only))
+    draw = "" if shown or only else draw_command(runs, results)
+    return Contents(found.cells, runs, found.wanted, rule_titles(), checked, shown, tuple(only), draw)
+
+
+def draw_command(runs: Sequence[Result], results: Path) -> str:
+    """Return the command that draws a figure of the paper from some of the runs; empty if none can be drawn."""
+    numbers = drawable(runs)
+    return shlex.join(["lrarun", "figure", numbers[0], "--results", str(results)]) if numbers else ""
 
 
 def rests_on_runs(one: CheckedClaim) -> bool:

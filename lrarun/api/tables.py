@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,14 +29,14 @@ class Tables:
             :func:`lrarun.report.verdicts.add_verdicts`.
         wanted: which runs each cell takes.
         stale: run id -> why this version would not make the same run again.
-        left_out: how settings differ from the paper's protocol -> number of such runs, which are in no cell.
+        left_out: how settings differ from the paper's protocol -> such runs, which are in no cell; most first.
             Empty where specs chose the runs.
     """
 
     cells: pd.DataFrame
     wanted: Mapping[Key, Wanted]
     stale: Mapping[str, str]
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Mapping[str, Sequence[Result]] = field(default_factory=dict)
 
 
 def table(

@@ -22,6 +22,7 @@ from lrarun.specs.spec import Spec
 T = TypeVar("T")
 
 MOST_EPOCHS = 20
+PAPER_IMAGES = 60_000  # of MNIST and Fashion-MNIST for training; `estimates` is for times on as many
 
 
 class EpochTimes(NamedTuple):
@@ -99,7 +100,7 @@ def estimates(times: Mapping[tuple[str, int, str], EpochTimes], jobs: int) -> li
     """Estimate the hours of each of the paper's tables for which all times are known.
 
     Args:
-        times: by the rule's name, hidden layers and optimizer.
+        times: by the rule's name, hidden layers and optimizer, on :data:`PAPER_IMAGES` training images.
         jobs: processes at once.
     """
     cells = printed_cells()

@@ -54,7 +54,9 @@ TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words -> width
     help="How long to search for the shortest step, per row.",
 )
 @click.option(
-    "--epochs/--no-epochs", default=True, help="Also train whole epochs, and estimate the time of the paper's tables."
+    "--epochs/--no-epochs",
+    default=True,
+    help="Also train whole epochs, and with as many images as the paper's, estimate the time of its tables.",
 )
 @click.option("--images", default=60_000, show_default=True, type=WholeNumber(10), help="Number of training images.")
 @click.option("--jobs", default=2, show_default=True, type=WholeNumber(1), help="Number of processes to estimate for.")
@@ -99,7 +101,7 @@ def bench(
     else:
         show(rows)
     if epochs:
-        show_estimates(found, jobs, err=as_json)
+        show_estimates(found, images, jobs, err=as_json)
 
 
 def timed_rows(
@@ -140,11 +142,19 @@ def _cell(name: str, value: Any) -> str:
     return text.rjust(max(len(name), 9))
 
 
-def show_estimates(found: dict[Any, Any], jobs: int, err: bool) -> None:
-    """Print how long the paper's tables take, for the tables whose every run was timed."""
-    from lrarun.bench.epochs import estimates
+def show_estimates(found: dict[Any, Any], images: int, jobs: int, err: bool) -> None:
+    """Print how long the paper's tables take, for the tables whose every run was timed on as many images as theirs."""
+    from lrarun.bench.epochs import PAPER_IMAGES, estimates
 
-    for number, estimate in enumerate(estimates(found, jobs)):
+    made = estimates(found, jobs)
+    if made and images != PAPER_IMAGES:
+        click.echo(
+            f"\nno estimate for the paper's runs: they train on {PAPER_IMAGES:,} images, these times are of {images:,};"
+            " leave out --images to get one",
+            err=err,
+        )
+        return
+    for number, estimate in enumerate(made):
         if number == 0:
             click.echo(f"\nestimated hours, 1 process and {jobs}, of the paper's runs (one seed):", err=err)
         hours = f"{estimate.hours:6.2f}  {estimate.hours_in_jobs:6.2f}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.hints import remark, training_files, with_commands
+from lrarun.cli.support.hints import missing_specs, training_files, with_commands
 from lrarun.cli.support.options import results_option
 
 if TYPE_CHECKING:
@@ -56,4 +56,4 @@ def check_verdicts(checked: Sequence[CheckedClaim], results: Path) -> None:
         raise DoesNotHold(f"{len(failed)} of {len(checked)} claims fail: {', '.join(failed)}")
     if missing:
         files = dict.fromkeys(file for one in missing for file in training_files(one))
-        raise Incomplete(f"{len(missing)} of {len(checked)} claims lack results{remark(files, results)}")
+        raise Incomplete(f"{len(missing)} of {len(checked)} claims lack results{missing_specs(files, results)}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.hints import EXPERIMENTS, train_command
+from lrarun.cli.support.hints import EXPERIMENTS, anew_command, train_command
 from lrarun.cli.support.options import (
     WholeNumber,
     data_dir_option,
@@ -79,7 +80,8 @@ def figure(
 ) -> None:
     """Draw a figure of the paper from our runs.
 
-    Writes PNG and SVG into the folder where `lrarun report` looks for pictures.
+    Writes PNG and SVG into the folder where `lrarun report` looks for pictures. With --spec,
+    a picture of other runs than the paper's has the spec file's name in its own.
 
     \b
     1a  angle between LRA-E's updates and backprop's (needs the probe `angle`)
@@ -97,7 +99,8 @@ def figure(
       lrarun figure 2 --samples 10000 --out figure2.svg
       lrarun figure 3 --spec mine.yaml
     """
-    paths, specs = targets(out or results / FIGURES, number, formats), specs_in(files, overrides)
+    place, specs = out or results / FIGURES, specs_in(files, overrides)
+    targets(place, number, formats)  # a mistake in --out is said before anything is read or drawn
     from lrarun.api import figures
     from lrarun.cli.support.downloads import download_progress
 
@@ -105,14 +108,20 @@ def figure(
         number, results, specs, data_dir=data_dir, samples=samples, progress=download_progress(quiet)
     )
     if drawing.figure is not None:
-        for path in paths:
+        for path in targets(place, number if drawing.paper else f"{number}-{stem(files)}", formats):
             drawing.save(path)
             click.echo(path)
     check_complete(drawing, number, results, files, overrides)
 
 
+def stem(files: Sequence[Path], most: int = 3) -> str:
+    """Return a part of a file's name for some spec files: ``mine``, ``one-two``."""
+    names = [re.sub(r"[^\w.]+", "-", path.stem).strip("-.") or "specs" for path in files]
+    return "-".join([*names[:most], *([f"and-{len(names) - most}-more"] if len(names) > most else [])])[:100]
+
+
 def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Path]:
-    """Return the files to write."""
+    """Return the files to write, in a folder by the figure's number and, of other runs, the spec's name."""
     suffix = out.suffix[1:].lower()
     if suffix not in SUFFIXES:
         if suffix.isalpha() and not out.is_dir():
@@ -134,8 +143,11 @@ def check_complete(
         return
     for line in drawing.lacking:
         click.echo(line, err=True)
-    train = train_command(files or [f"{EXPERIMENTS}/figure{number[0]}.yaml"], overrides, results)
+    specs = files or [Path(EXPERIMENTS) / f"figure{number[0]}.yaml"]
+    hints = [train_command(specs, overrides, results)] if len(drawing.lacking) > len(drawing.damaged) else []
+    if drawing.damaged:
+        hints.append(anew_command(drawing.damaged, specs, overrides, results))
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"
-    raise Incomplete(
-        f"{plural(len(drawing.lacking), 'run')} missing or incomplete in {results}, {outcome}; train with: {train}"
-    )
+    count = plural(len(drawing.lacking), "run")
+    what = f"{count} missing or incomplete in {results}, {outcome}"
+    raise Incomplete("; ".join(filter(None, (what, *dict.fromkeys(hints)))))

@@ -59,7 +59,7 @@ def status(
     if not rows:
         hint = ", which does not exist yet; `lrarun train` creates it, --results names another"
         if results.is_dir():
-            hint = f"; train some with: {train_command(['experiments/example.yaml'], (), results)}"
+            hint = f"; {train_command(['experiments/example.yaml'], (), results)}"
         say(f"no runs in {results}{hint}")
         return
     from collections import Counter

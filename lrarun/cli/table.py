@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.support.behaviour import say
-from lrarun.cli.support.hints import check_cells, command
+from lrarun.cli.support.hints import check_cells, command, table_of
 from lrarun.cli.support.options import results_option, set_option, spec_option, specs_in
 
 if TYPE_CHECKING:
@@ -59,37 +59,38 @@ def table(
 
     found = tables(runs_in(results), int(number) if number else None, specs)
     click.echo((render_comparison if compare else render)(found.cells, layout), nl=False)
-    mention_left_out(found)
+    mention_left_out(found, number, results)
     mention_stale(found, files, overrides, results)
     if compare:
         check_verdicts(found.cells)
     check_cells(found.cells, results, files, overrides)
 
 
-def mention_left_out(found: Tables) -> None:
-    """Say which runs of the cells shown are in no average, and why."""
+def mention_left_out(found: Tables, number: str | None, results: Path) -> None:
+    """Say which runs of the cells shown are in no average, why, and how to see the most common kind."""
     from lrarun.report.wording import plural
 
     if found.left_out:
-        example, _ = found.left_out.most_common(1)[0]
+        example, runs = next(iter(found.left_out.items()))
+        shown = table_of(runs[0], number, results)
         say(
-            f"left out: {plural(found.left_out.total(), 'run')} whose settings differ from the paper's protocol"
-            f" (e.g. {example});"
-            " to show them, name their spec file, as in: lrarun table --spec experiments/quick.yaml"
+            f"left out: {plural(sum(map(len, found.left_out.values())), 'run')} whose settings differ from the paper's"
+            f" protocol (e.g. {example})" + (f"; to show such a run: {shown}" if shown else "")
         )
 
 
 def mention_stale(found: Tables, files: Sequence[Path], overrides: Sequence[str], results: Path) -> None:
     """Say how many runs in the cells shown are stale, why, and what to do about it."""
     from lrarun.report.wording import plural
+    from lrarun.results.layout import is_reference
 
     count = found.cells["stale"].sum()
     if count:
         status, clean = (command(name, files, overrides, results) for name in ("status", "clean"))
-        say(
-            f"stale: {plural(count, 'run')} in these cells ({', '.join(sorted(set(found.stale.values())))});"
-            f" {status} names them, {clean} removes them, and lrarun train then trains them again"
-        )
+        help = f"{status} names them"
+        if not is_reference(results):  # which clean leaves alone
+            help += f", {clean} removes them, and lrarun train then trains them again"
+        say(f"stale: {plural(count, 'run')} in these cells ({', '.join(sorted(set(found.stale.values())))}); {help}")
 
 
 def check_verdicts(cells: pd.DataFrame) -> None:

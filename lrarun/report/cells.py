@@ -7,7 +7,7 @@ other setting never enter an average: they are counted and named instead.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -268,12 +268,14 @@ def row(
     }
 
 
-def left_out(results: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> Counter[str]:
-    """Count the runs that belong to a wanted experiment but have other settings, by how they differ."""
-    counts: Counter[str] = Counter()
+def left_out(
+    results: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]
+) -> dict[str, list[Result]]:
+    """Return the runs that belong to a wanted experiment but have other settings, by how they differ; most first."""
+    found: dict[str, list[Result]] = defaultdict(list)
     expected = {key: settings(want.spec) for key, want in wanted.items() if want.spec}
     for result in results:
         key = key_of(result.spec, titles)
         if key in expected and settings(result.spec) != expected[key]:
-            counts[", ".join(differences(result.spec, wanted[key].spec))] += 1
-    return counts
+            found[", ".join(differences(result.spec, wanted[key].spec))].append(result)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,8 +63,9 @@ def raise_for_failures(outcomes: Sequence[Outcome], told: bool = False) -> None:
     if not bad:
         return
     lines = [f"  {outcome.run_id}: {_how(outcome, told)}" for outcome in bad]
-    if any(outcome.traceback for outcome in bad):
-        lines.append("Where in the code it was: lrarun show RUN -v")
+    traced = next((outcome.result for outcome in bad if outcome.traceback), None)
+    if traced is not None:
+        lines.append(f"Where in the code it was: {shlex.join(['lrarun', 'show', str(traced.folder), '-v'])}")
     retried = [outcome for outcome in bad if outcome.state != DIVERGED]
     if retried:
         lines.append(f"The same command tries again what failed or was killed, {_from_where(retried)}.")

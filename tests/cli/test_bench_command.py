@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from lrarun.bench.epochs import EpochTimes
 from lrarun.cli import main
 
 QUICK = ("bench", "--depth", "1", "--algorithm", "backprop", "--seconds", "0.01", "--images", "600")
@@ -50,6 +51,19 @@ def test_a_table_with_whole_epochs(capsys):
         "epochs_per_s",
     ]
     assert row.split()[:3] == ["backprop", "1", "sgd"] and len(row) == len(header)
+
+
+@pytest.mark.parametrize("images", [600, 59_999, 60_000])
+@pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "json"])
+def test_the_papers_hours_are_estimated_from_data_of_the_papers_size_alone(capsys, monkeypatch, images, as_json):
+    times = EpochTimes(epoch=36.0, steps=30.0, end=0.0)
+    monkeypatch.setattr("lrarun.bench.step_row", lambda spec, *rest: {"algorithm": spec.algorithm.name})
+    monkeypatch.setattr("lrarun.bench.data.synthetic", lambda *sizes: None)
+    monkeypatch.setattr("lrarun.bench.epochs.time_epochs", lambda *what: times)
+    code, printed = lrarun(capsys, "bench", "--images", str(images), *as_json)
+    said = printed.err if as_json else printed.out
+    assert code == 0 and ("estimated hours" in said) == ("46 runs   46.00" in said) == (images == 60_000)
+    assert ("no estimate" in said and f"of {images:,}" in said) == (images != 60_000)
 
 
 @pytest.mark.parametrize(

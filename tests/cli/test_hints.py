@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shlex
+import shutil
 
 import pytest
 
+from lrarun.algorithms.registry import algorithms
 from lrarun.results.layout import REFERENCE
-from tests.support.small_runs import write_dataset, write_spec
+from tests.cli.test_table import BACKPROP, spec_of
+from tests.support.fabricate import write_log, write_run
+from tests.support.own_rule import RULE
+from tests.support.small_runs import ROOT, write_dataset, write_spec
 
 
 def told(message):
@@ -22,7 +29,7 @@ def folder(tmp_path, monkeypatch):
     """A working folder that has experiments, among them a small one."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "experiments").mkdir()
-    for name in ("table1", "table2", "table3", "figure1", "figure3"):
+    for name in ("table1", "table2", "table3", "figure1", "figure3", "example"):
         (tmp_path / "experiments" / f"{name}.yaml").write_text("algorithm: lra-e\n")
     (tmp_path / "my spec.yaml").write_text("{algorithm: lra-e, epochs: 1, probes: [angle]}")
     (tmp_path / "mine").mkdir()
@@ -115,3 +122,102 @@ def test_what_the_project_ships_is_marked():
     from pathlib import Path
 
     assert (Path(__file__).parent.parent.parent / "results" / "reference" / REFERENCE).is_file()
+
+
+NAMED = r"lrarun ((?:train|table|figure|status|clean|show) .*?)(?: \(|;|\n|$| names| removes)"
+
+
+def commands_in(text):
+    """Every command that a message, or the report, tells a user to type."""
+    plain = html.unescape(re.sub(r"<[^>]*>", "\n", text))
+    return [shlex.split(command) for command in re.findall(NAMED, plain)]
+
+
+def does_what_it_promises(call, words):
+    """Runs a command that a message names: one that trains has something to train, one that shows shows it."""
+    if words[0] == "train":
+        done = call(*words, "--dry-run")
+        assert done.code == 0 and re.search(r"^train|^resume|: train|: resume|\btrain\b", done.out), done
+        assert not re.search(r"\bskip\b", done.out) or "--force" not in words, done
+    elif words[0] == "figure":
+        done = call(*words)
+        assert done.out.endswith(".svg\n"), done
+    else:
+        done = call(*words)
+        assert done.code == 0 and "missing" not in done.out + done.err, done
+    return done
+
+
+def store(results, spec, **how):
+    """A run as training leaves it: under its id, with its spec."""
+    from lrarun.specs.build import make_spec
+
+    folder = write_run(results, spec, name=make_spec(spec).run_id, **how)
+    (folder / "spec.yaml").write_text(json.dumps(spec))
+    return folder
+
+
+@pytest.mark.parametrize("place", ["results", "mine", "ref"])
+def test_every_hint_of_every_command_does_what_it_promises(call, folder, place):
+    """Runs of other settings, unfinished, diverged or with a cut log: in the usual folder, another, the reference."""
+    pytest.importorskip("matplotlib")
+    from lrarun.specs.paper_runs import figure_specs
+
+    store(folder / place, spec_of(BACKPROP, epochs=1), test_error=5.0, train_error=4.0)
+    store(folder / place, spec_of(BACKPROP._replace(depth=5)), state="diverged")
+    first, second, third, *_ = figure_specs("3")
+    write_log(store(folder / place, first, test_error=2.0, train_error=1.0), validation_error=[9.0, 8.0])
+    write_log(store(folder / place, second, test_error=2.0, train_error=1.0), validation_error=[9.0] * 100)
+    store(folder / place, third, state="interrupted")
+    if place == "ref":
+        (folder / "ref" / REFERENCE).touch()
+    shutil.copytree(ROOT / "experiments", folder / "experiments", dirs_exist_ok=True)
+    seen = set()
+    for asked in (("report", "--out", "-"), ("table",), ("table", "1"), ("figure", "3"), ("figure", "1a"), ("status",)):
+        done = call(*asked, "--results", place)
+        for words in commands_in(done.err + done.out):
+            seen.add(words[0])
+            answer = does_what_it_promises(call, words)
+            if words[0] == "table":
+                assert "5.00" in answer.out and "Table 2" not in answer.out
+    assert seen == {"train", "table", "figure"}
+
+
+def test_a_log_that_is_cut_is_trained_anew_with_force_and_nothing_else_is(call, folder):
+    pytest.importorskip("matplotlib")
+    spec = spec_of(BACKPROP, epochs=3)
+    cut = store(folder / "mine", spec, test_error=5.0)
+    write_log(cut, validation_error=[9.0, 8.0])
+    (folder / "s.yaml").write_text("{algorithm: backprop, epochs: 3}")
+    done = call("figure", "3", "--spec", "s.yaml", "--results", "mine")
+    assert done.code == 4 and "its log has 2 of 3 epochs" in done.err
+    assert told(done.err) == ["train", f"mine/{cut.name}/spec.yaml", "--force", "--results", "mine"]
+    does_what_it_promises(call, told(done.err))
+
+
+def test_what_diverged_is_not_to_be_trained_again(call, folder):
+    store(folder / "mine", spec_of(BACKPROP), state="diverged")
+    (folder / "s.yaml").write_text("algorithm: backprop")
+    done = call("table", "--spec", "s.yaml", "--results", "mine")
+    assert done.code == 4 and "diverged" in done.err and "lrarun train" not in done.err
+
+
+@pytest.mark.parametrize("asked", [("table",), ("claims",), ("figure", "1a"), ("status",), ("report", "--out", "-")])
+def test_a_command_that_cannot_work_here_is_not_named(call, tmp_path, monkeypatch, asked):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").mkdir()
+    done = call(*asked)
+    assert commands_in(done.err + done.out) == [] and "repository" in done.err + done.out
+
+
+def test_options_that_this_command_needed_are_in_the_next(call, folder, plugin):
+    (folder / "own.py").write_text(RULE)
+    (folder / "own.yaml").write_text("algorithm: sign-symmetry")
+    for before, after in ((["--plugin", "own.py"], []), ([], ["--plugin", "own.py"])):
+        algorithms.cache_clear()
+        done = call(*before, "table", "--spec", "own.yaml", "--results", "mine", *after)
+        assert told(done.err) == ["train", "own.yaml", "--results", "mine", "--plugin", "own.py"]
+        assert call(*told(done.err), "--dry-run").code == 0
+    pytest.importorskip("sklearn")
+    done = call("figure", "2", "--spec", "my spec.yaml", "--data-dir", "mine")
+    assert told(done.err) == ["train", "my spec.yaml", "--data-dir", "mine"]

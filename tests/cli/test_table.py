@@ -121,10 +121,14 @@ def test_an_unfinished_run_exits_4_in_every_format(lrarun, tmp_path, layout):
 def test_other_settings_are_named_on_stderr_and_not_averaged(lrarun, tmp_path):
     write_all(tmp_path, spec_of=spec_of)
     _, before, _ = lrarun("table", "--results", tmp_path, "--format", "csv")
-    write_run(tmp_path, spec_of(BACKPROP, epochs=1), test_error=50.0, train_error=50.0)
+    folder = write_run(tmp_path, spec_of(BACKPROP, epochs=1), test_error=50.0, train_error=50.0)
     code, out, err = lrarun("table", "--results", tmp_path, "--format", "csv")
     assert (code, out) == (0, before)
-    assert "left out: 1 run " in err and "epochs 1 instead of 100" in err and "--spec" in err
+    assert "left out: 1 run " in err and "epochs 1 instead of 100" in err and "--spec" not in err
+    (folder / "spec.yaml").write_text(json.dumps(spec_of(BACKPROP, epochs=1)))
+    assert f"--spec {folder / 'spec.yaml'}" in lrarun("table", "--results", tmp_path)[2]
+    (folder / "spec.yaml").write_text(json.dumps(spec_of(BACKPROP, epochs=2)))
+    assert "--spec" not in lrarun("table", "--results", tmp_path)[2], "of another run"
     # Of no concern to a table that the run is not of.
     assert lrarun("table", "2", "--results", tmp_path)[2] == ""
 

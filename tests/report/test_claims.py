@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lrarun.cli import main
 from lrarun.paper import Key, printed_cells
+from lrarun.report.cells import MISSING
 from lrarun.report.claims.check import check
 from lrarun.report.claims.claim import FAILS, HOLDS, Claim, load_claims
 from lrarun.report.claims.evidence import Evidence
@@ -259,6 +260,16 @@ def test_spread_compares_over_epochs_that_all_curves_have(tmp_path):
     assert "over epochs 11 to 20" in (part := verdict(tmp_path, claim("spread", **SPREAD)).comparisons[0]).numbers
     # In those epochs of its 40 the third is still at 90.
     assert part.numbers.startswith("87.00")
+
+
+def test_a_log_that_lost_a_row_counts_up_to_there(tmp_path):
+    write_curves(tmp_path, "DTP", {"a": 3.0, "b": 3.0, "c": 3.0}, epochs=40)
+    log = tmp_path / "run-0" / "log.csv"
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join(lines[:26] + lines[27:]) + "\n")
+    assert "over epochs 16 to 25" in verdict(tmp_path, claim("spread", **SPREAD)).comparisons[0].numbers
+    log.write_text("\n".join(lines[:6] + lines[7:]) + "\n")
+    assert verdict(tmp_path, claim("spread", **SPREAD)).verdict == MISSING
 
 
 def test_spread_needs_every_setting_and_long_enough_logs(tmp_path):

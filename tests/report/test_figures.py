@@ -17,12 +17,14 @@ from lrarun.algorithms.registry import algorithms
 from lrarun.api import figures
 from lrarun.cli import main
 from lrarun.paper import MODELS
-from lrarun.report.figures import embedding, series, style
-from lrarun.report.figures.files import styled
+from lrarun.report.figures import curves, embedding, series, style
+from lrarun.report.figures.files import save, styled
+from lrarun.report.figures.stored import read_caption
 from lrarun.results.read import read_results
 from lrarun.runs.run import run as train
 from lrarun.specs.build import load_specs, make_spec
 from lrarun.specs.paper_runs import figure_specs
+from tests.support.pages import parse
 from tests.support.synthetic import synthetic_dataset
 
 ROOT = Path(__file__).parent.parent.parent
@@ -186,6 +188,138 @@ def test_a_run_that_diverged_ends_with_a_cross_and_lacks_nothing(tmp_path):
     lines = drawn_lines(found.figure.axes[0])
     np.testing.assert_array_equal(lines["DTP-σ, Glorot"], [[1, 2], [90, 80]])
     np.testing.assert_array_equal(lines["diverged"], [[2], [80]])
+
+
+COLUMNS = ("angle_mean", "angle_max", "validation_nll", "discrepancy", "validation_error")
+
+
+def drawn_means(number, results, specs):
+    """What is drawn of one setting in the first panel: (drawing, the mean, its band's width, crosses)."""
+    found = draw(number, results, specs)
+    if found.figure is None:
+        return found, None, 0, 0
+    axes = found.figure.axes[0]
+    named = [line for line in axes.get_lines() if line.get_label()[0] != "_" and line.get_marker() != "X"]
+    crosses = sum(line.get_marker() == "X" for line in axes.get_lines())
+    return found, named[0].get_ydata().tolist(), len(axes.collections), crosses
+
+
+@pytest.mark.parametrize("number", ["1a", "1b", "3"])
+def test_runs_that_stand_at_other_epochs_are_in_no_mean_and_said(tmp_path, number):
+    """A mean through epochs that only one seed has would be another's."""
+    (spec,) = figure_specs("1a")
+    specs = [spec | {"seed": seed} for seed in range(5)]
+
+    def write(seed, state, value, epochs=20):
+        write_run(tmp_path, specs[seed], state, **{column: [value] * epochs for column in COLUMNS})
+
+    write(0, "interrupted", 50.0, 12)
+    write(1, "running", 60.0, 3)
+    found, mean, *_ = drawn_means(number, tmp_path, specs[:2])
+    assert mean is None and [text.rpartition(": ")[2] for text in found.lacking] == [
+        "interrupted 12/20",
+        "running 3/20",
+    ]
+    write(2, "finished", 10.0)
+    write(3, "finished", 20.0)
+    cut = write_run(tmp_path, specs[4], **{column: [90.0] * 20 for column in COLUMNS})
+    lines = (cut / "log.csv").read_text().splitlines()
+    (cut / "log.csv").write_text("\n".join(lines[:8]) + "\n")
+    found, mean, bands, crosses = drawn_means(number, tmp_path, specs)
+    assert mean == [85.0 if number == "3" else 15.0] * 20 and (bands, crosses) == (1, 0)
+    assert [text.rpartition(": ")[2] for text in found.lacking] == [
+        "interrupted 12/20", "running 3/20", "its log has 7 of 20 epochs",
+    ]  # fmt: skip
+    assert "mean over 2 seeds" in (found.figure.get_suptitle() or found.figure.axes[0].get_title())
+    assert "seeds 2 and 3" in found.caption
+
+
+@pytest.mark.parametrize("number", ["1a", "1b", "3"])
+def test_a_run_that_diverged_is_a_line_of_its_own_beside_the_mean_of_those_that_did_not(tmp_path, number):
+    (spec,) = figure_specs("1a")
+    specs = [spec | {"seed": seed} for seed in range(4)]
+    for spec, epochs, value in zip(specs, (20, 20, 5, 9), (10.0, 20.0, 70.0, 80.0)):
+        state = "finished" if epochs == 20 else "diverged"
+        write_run(tmp_path, spec, state, **{column: [value] * epochs for column in COLUMNS})
+    found, mean, bands, crosses = drawn_means(number, tmp_path, specs)
+    assert found.lacking == () and mean == [85.0 if number == "3" else 15.0] * 20 and (bands, crosses) == (1, 2)
+    ends = [line.get_xdata()[-1] for line in found.figure.axes[0].get_lines() if line.get_marker() == "X"]
+    assert ends == [5, 9]
+
+
+def test_curves_that_differ_in_a_setting_differ_to_the_eye_and_in_the_legend(tmp_path):
+    base = {"dataset": "mnist", "depth": 3, "epochs": 2}
+    specs = [base | {"algorithm": "rfa", "width": width} for width in range(10, 40)]
+    specs += [base | {"algorithm": "rfa", "optimizer": {"name": "sgd", "learning_rate": rate}} for rate in (0.1, 0.2)]
+    specs += [base | {"algorithm": "rfa", "optimizer": "adam"}]
+    specs += [base | {"algorithm": "dfa", "dataset": f"/{folder}/d.npz"} for folder in "ab"]
+    specs = [make_spec(spec).to_dict() for spec in specs]
+    for spec in specs:
+        write_run(tmp_path, spec, validation_error=[9.0, 8.0])
+    lines = series.lines(specs, read_results(tmp_path), every_seed=False)
+    found = curves.looks(lines, TITLES, ["depth"])
+    names = [name for name, _ in found]
+    assert len(set(names)) == len(specs) and "RFA, width 256, SGD, learning rate 0.1" in names
+    seen = {(how["color"], how["marker"], str(how["linestyle"])) for _, how in found}
+    assert len(seen) == len(specs)
+
+
+def test_rules_of_ones_own_never_look_the_same():
+    rules = [(f"rule-{number}", 0) for number in range(60)]
+    assert len(set(style.distinct(rules))) == 60
+    assert style.distinct([("dtp", 0), ("dtp", 0)])[0] == style.distinct([("dtp", 0)])[0]
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_a_picture_of_other_runs_has_another_name_and_a_caption_of_its_own(tmp_path, lrarun, call, ending):
+    pytest.importorskip("matplotlib")
+    results = tmp_path / "r"
+    for spec in figure_specs("3"):
+        write_run(results, spec, validation_error=curve(spec))
+    (tmp_path / "my own.yaml").write_text(
+        "{algorithm: lra-e, epochs: 2, sweep: {seed: [0, 1], algorithm.beta: [0.1, 0.2]}}"
+    )
+    for spec in load_specs(tmp_path / "my own.yaml"):
+        write_run(results, spec.to_dict(), validation_error=[9.0, 8.0])
+    assert lrarun("3", "--results", results, "--format", ending)[0] == 0
+    before = (results / "figures" / f"figure-3.{ending}").read_bytes()
+    code, out, _ = lrarun("3", "--results", results, "--format", ending, "--spec", tmp_path / "my own.yaml")
+    assert (code, out) == (0, f"{results}/figures/figure-3-my-own.{ending}\n")
+    assert (results / "figures" / f"figure-3.{ending}").read_bytes() == before
+    (results / "figures" / f"figure-1a.{ending}").write_bytes(before[:60])  # says nothing of what it shows
+    call("report", "--results", results, "--out", tmp_path / "report.html")
+    section = parse((tmp_path / "report.html").read_text()).one("section", id="figures")
+    assert [caption.text for caption in section.all("figcaption")] == [
+        "figure-1a",
+        "As Figure 3, of other runs than the paper's: validation accuracy over the epochs."
+        " LRA-E (beta 0.1; beta 0.2); MNIST; 3 hidden layers; 2 epochs; seeds 0 and 1.",
+        "Figure 3: validation accuracy over the epochs. DTP-σ (Glorot; orthogonal; Gaussian) and DTP (Glorot;"
+        " orthogonal; Gaussian); MNIST and Fashion-MNIST; 3, 5 and 8 hidden layers; 100 epochs; seed 0.",
+    ]
+
+
+def test_the_papers_runs_in_a_spec_file_make_the_papers_figure(tmp_path, lrarun):
+    write_figure1(tmp_path, seeds=(0, 1))
+    spec = ROOT / "experiments" / "figure1.yaml"
+    code, out, _ = lrarun("1a", "--results", tmp_path, "--spec", spec, "--set", "seed=1", "--format", "svg")
+    assert (code, out) == (0, f"{tmp_path}/figures/figure-1a.svg\n")
+
+
+@pytest.mark.parametrize("text", ["DTP-σ, <b> & 'all'", "plain", "x" * 1500])
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_a_caption_is_read_as_it_was_stored_and_from_no_other_picture(tmp_path, ending, text):
+    from matplotlib.figure import Figure
+
+    with styled():
+        save(Figure(figsize=(1, 1)), tmp_path / f"a.{ending}", text)
+        save(Figure(figsize=(1, 1)), tmp_path / f"b.{ending}")
+    Figure(figsize=(1, 1)).savefig(tmp_path / f"c.{ending}", metadata={"Description": "another program's"})
+    content = (tmp_path / f"a.{ending}").read_bytes()
+    assert read_caption(content) == text
+    assert read_caption((tmp_path / f"b.{ending}").read_bytes()) == ""
+    assert read_caption((tmp_path / f"c.{ending}").read_bytes()) == ""
+    for length in range(0, len(content), 97):
+        assert read_caption(content[:length]) in ("", text, text[: len(read_caption(content[:length]))])
 
 
 def test_a_run_without_the_probe_is_none_of_figure_1(tmp_path, lrarun):

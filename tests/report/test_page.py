@@ -19,9 +19,9 @@ from lrarun.paper import MODELS, TABLES, Key, printed_cells
 from lrarun.report.cells import Wanted, fill, settings, well_formed
 from lrarun.report.claims.claim import CheckedClaim, Claim, Comparison
 from lrarun.report.verdicts import add_verdicts
-from lrarun.report.web.charts import POINTS, Scale
+from lrarun.report.web.charts import POINTS, Scale, chart, entries
 from lrarun.report.web.colours import DARK, LIGHT, line_colours
-from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Point, curve, panels
+from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Curve, Panel, Point, curve, panels
 from lrarun.report.web.markup import Html, tag
 from lrarun.report.web.page import Contents, render_page
 from lrarun.report.web.pictures import LARGEST, read_pictures
@@ -147,10 +147,10 @@ def test_each_chart_is_named_described_and_has_its_numbers(page, mixed):
     assert [chart.one("h3").text for chart in charts] == [
         *(f"{name}, {depth} layers" for name in ("MNIST", "Fashion-MNIST") for depth in (3, 5, 8)), "letters, 2 layers",
     ]  # fmt: skip
-    for chart in charts:
-        (svg,) = chart.all("svg", role="img")
-        assert chart.one("h3").text in svg.children[0].text and "Lowest errors" in svg.all("desc")[0].text
-        labels = [row.one("th").text for row in chart.one("tbody").all("tr")]
+    for each in charts:
+        (svg,) = each.all("svg", role="img")
+        assert each.one("h3").text in svg.children[0].text and "Lowest errors" in svg.all("desc")[0].text
+        labels = [row.one("th").text for row in each.one("tbody").all("tr")]
         drawn = [group.children[0].text.partition(":")[0] for group in svg.all("g", class_="line")]
         assert labels == drawn
     first = charts[0].one("tbody").all("tr")
@@ -168,7 +168,8 @@ def test_the_legend_has_a_switch_for_every_curve_and_styles_that_obey_it(page):
     switches = curves.all("input", type="checkbox")
     style = parse(page).one("head").all("style")[1].text
     labels = [label.text for label in curves.one("form").all("label")]
-    assert len(switches) == len(labels) == len(set(labels)) == 9
+    assert len(switches) == len(labels) == len(set(labels)) == 10
+    assert labels[-1] == "RFA, Adam", "which is not the RFA of the tables"
     for switch in switches:
         name = switch.attributes["id"].removeprefix("only-")
         assert f"#only-{name}:checked" in style and f".{name}{{--line:#" in style
@@ -295,12 +296,12 @@ def test_a_mean_is_over_seeds_that_ended_and_epochs_that_all_have(tmp_path):
     run(1, "finished", 20, 8)
     run(2, "running", 90)
     run(3, "diverged", 30, "nan", 70)
-    found = curve("Backprop", "backprop", read_results(tmp_path), None)
+    found = curve("Backprop", read_results(tmp_path))
     assert found.points == [Point(1, 15, 10, 20), Point(2, 7, 6, 8)]
     assert found.diverged == [[Point(1, 30, 30, 30), Point(3, 70, 70, 70)]]
     assert found.best == Point(2, 7, 6, 8)
     assert found.states == {"finished": 2, "running 100/100": 1, "diverged at 100": 1}
-    only = curve("Backprop", "backprop", read_results(tmp_path), frozenset({0, 9}))
+    only = curve("Backprop", read_results(tmp_path), Wanted({}, frozenset({0, 9})))
     assert [point.error for point in only.points] == [10, 6, 4] and only.diverged == []
 
 
@@ -309,7 +310,7 @@ def test_a_log_that_cannot_be_read_takes_no_other_with_it(tmp_path):
     (write_run(tmp_path, spec_for(BACKPROP, seed=1)) / "log.csv").write_bytes(b"\xff\x00,\n\x80")
     (write_run(tmp_path, spec_for(BACKPROP, seed=2)) / "log.csv").mkdir()
     write_log(write_run(tmp_path, spec_for(BACKPROP, seed=3)), train_nll=[5, 4])
-    found = curve("Backprop", "backprop", read_results(tmp_path), None)
+    found = curve("Backprop", read_results(tmp_path))
     assert [point.error for point in found.points] == [5, 4]
 
 
@@ -334,6 +335,49 @@ def test_every_point_is_inside_its_chart_and_higher_errors_are_higher_up(raw):
         assert 8 - 1e-9 <= scale.y(point.high) <= scale.y(point.error) <= scale.y(point.low) <= 188 + 1e-9
     assert all(scale.low <= tick <= scale.high for tick in scale.errors())
     assert all(1 <= epoch <= max(scale.last, 1) for epoch in scale.epochs()) and len(scale.epochs()) <= 7
+
+
+@pytest.mark.parametrize("errors", [(0.0,), (0.0, 1.0), (0.0, 0.001, 50.0), (1e-6, 90.0), (5.0, 50.0)])
+def test_an_error_of_zero_is_drawn_at_zero_and_nowhere_near_any_other(errors):
+    points = [Point(epoch, *[error] * 3) for epoch, error in enumerate(errors, 1)]
+    scale = Scale.around(points)
+    heights = [scale.y(error) for error in errors]
+    assert heights == sorted(heights, reverse=True) and len(set(heights)) == len(errors)
+    assert scale.zero == (0.0 in errors) and len(scale.errors()) <= 9
+    source = str(chart(Panel("mnist", 3, [Curve("A", "rfa", points)]), scale, entries_of("A"), "c"))
+    assert (">0</text>" in source) == ("zero below a break" in source) == (0.0 in errors)
+    if 0.0 in errors:
+        assert all(scale.y(error) <= scale.y(0) - 15 for error in errors if error)
+        assert f"{scale.y(0):.1f}" in re.search(r'class="hit" d="([^"]*)"|d="([^"]*)" class="hit"', source)[0]
+
+
+def entries_of(label):
+    return entries([Panel("mnist", 3, [Curve(label, "rfa")])])
+
+
+def test_one_label_is_one_setting_and_one_look_in_all_charts(tmp_path):
+    specs = [spec_for(BACKPROP)]
+    specs += [
+        spec_for(Key("letters", "Backprop", depth, "sgd"), width=width) for depth in (2, 3) for width in range(6, 18)
+    ]
+    specs += [spec_for(Key("digits", "Backprop", 2, "sgd"), width=7)]
+    for spec in specs:
+        write_log(write_run(tmp_path, spec, test_error=2.0), validation_error=[3, 2])
+    shown = panels(read_results(tmp_path), {BACKPROP: Wanted(spec_for(BACKPROP))}, {})
+    made = [(curve.label, panel.title) for panel in shown for curve in panel.curves]
+    assert made[0] == ("Backprop", "MNIST, 3 layers")
+    widths = {f"Backprop, width {width}" for width in range(6, 18)}
+    assert {label for label, _ in made[1:]} == widths and made.count(("Backprop, width 7", "digits, 2 layers")) == 1
+    looks = [key[1:] for key in entries(shown).values()]
+    assert len(looks) == len(set(looks)) == 13
+
+
+def test_a_mean_over_runs_under_way_is_called_so_and_a_cut_log_is_told(tmp_path):
+    write_log(write_run(tmp_path, spec_for(BACKPROP), "running", epoch=2), validation_error=[9, 8])
+    assert "over those that are not where none is" in render_page(contents(read_results(tmp_path)))
+    write_log(write_run(tmp_path, spec_for(BACKPROP, seed=1), epoch=3), validation_error=[9, 8])
+    source = render_page(contents(read_results(tmp_path)))
+    assert "mean over finished runs<" in source and "1 log cut short" in source
 
 
 @pytest.mark.parametrize("rule", [*MODELS, "mine", "yours", "a rule of one's own"])

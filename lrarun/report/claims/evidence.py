@@ -69,7 +69,9 @@ class Evidence:
         spec = self.spec(key, changed)
         found: dict[Any, tuple[Result, list[Row]]] = {}
         for run in self.of_any_length.get(settings(without_epochs(spec)), ()):
-            rows: list[Row] = [row for row in read_log(run.folder) if row.keys() >= set(columns)]
+            log: list[Row] = [row for row in read_log(run.folder) if row.keys() >= set(columns)]
+            # Up to a row that is lost: else later epochs would be compared with earlier ones of other runs.
+            rows = [row for epoch, row in enumerate(log, 1) if row["epoch"] == epoch]
             enough = len(rows) >= epochs or (run.state == DIVERGED and rows)
             if enough and len(rows) > len(found.get(run.spec["seed"], (run, []))[1]):
                 found[run.spec["seed"]] = run, rows

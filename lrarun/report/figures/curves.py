@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lrarun.report.figures.layout import legend_below, over_epochs, panels, reference, unique
-from lrarun.report.figures.series import PANEL, Line, legend_names, over_seeds, shared, subject, variants
-from lrarun.report.figures.style import GREY, dataset_title, line_style, look
+from lrarun.report.figures.series import PANEL, Line, column_of, legend_names, over_seeds, shared, subject, variants
+from lrarun.report.figures.style import GREY, dataset_title, distinct, line_style
 from lrarun.report.wording import plural
-from lrarun.results.read import DIVERGED
+from lrarun.results.read import DIVERGED, Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,12 +30,12 @@ def draw_angle(lines: Sequence[Line], titles: Titles) -> Figure:
     figure, (axes,) = panels(1, 1, (5.6, 3.4))
     top = PAPERS_ANGLE * 1.25
     for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
-        mean, most = over_seeds(line.runs, "angle_mean"), over_seeds(line.runs, "angle_max")
-        if mean.empty:
+        most = over_seeds(line.averaged, "angle_max")
+        if over_seeds(line.averaged, "angle_mean").empty:
             continue
-        plot(axes, line, mean, text + MEAN, **keywords)
+        plot(axes, line, "angle_mean", text + MEAN, **keywords)
         draw_mean(axes, line, most[["high"]].set_axis(["mean"], axis=1), text + LARGEST, **keywords, **THIN)
-        top = max(top, 1.08 * most["high"].max())
+        top = max(top, 1.08 * most["high"].max(), *(1.08 * column_of(run, "angle_mean").max() for run in line.strays))
     reference(axes, PAPERS_ANGLE, f"paper: at\nmost {PAPERS_ANGLE}°")
     if top > 90:
         reference(axes, 90, "90°")
@@ -65,8 +65,8 @@ def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
     """Draw Figure 1(b): validation NLL above, total discrepancy below, both per sample."""
     figure, (upper, lower) = panels(2, 1, (5.6, 5.0), sharex=True)
     for line, (text, keywords) in zip(lines, looks(lines, titles, shared(specs_of(lines)))):
-        plot(upper, line, over_seeds(line.runs, "validation_nll"), text, **keywords)
-        plot(lower, line, over_seeds(line.runs, "discrepancy"), text, **keywords)
+        plot(upper, line, "validation_nll", text, **keywords)
+        plot(lower, line, "discrepancy", text, **keywords)
         if len(lines) == 1:
             draw_layers(lower, line)
     upper.set(ylim=(0, None), ylabel="validation NLL (nats)")
@@ -82,7 +82,7 @@ def draw_discrepancy(lines: Sequence[Line], titles: Titles) -> Figure:
 def draw_layers(axes: Axes, line: Line) -> None:
     """Draw each hidden layer's part of the discrepancy, marked with its number."""
     for l in range(1, line.spec["depth"] + 1):
-        part = over_seeds(line.runs, f"discrepancy_{l}")
+        part = over_seeds(line.averaged, f"discrepancy_{l}")
         draw_mean(
             axes,
             line,
@@ -108,9 +108,7 @@ def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
     drawn = set()
     for line, (text, keywords) in zip(lines, looks(lines, titles, PANEL)):
         place = line.spec["dataset"], line.spec["depth"]
-        curve = 100 - over_seeds(line.runs, "validation_error")
-        if not curve.empty:
-            plot(places[place], line, curve, text, **keywords)
+        if plot(places[place], line, "validation_error", text, to_accuracy=True, **keywords):
             drawn.add(place)
     for (row, column), panel in places.items():
         panel.set_title(f"{dataset_title(row)}, {plural(column, 'layer')}")
@@ -134,16 +132,16 @@ def looks(lines: Sequence[Line], titles: Titles, apart: Sequence[str]) -> list[t
     """Return each line's name in the legend and its keywords for :func:`plot`.
 
     The colour and marker are the rule's. The line style tells the runs of a rule apart,
-    and is that of the same variant of another rule; so is its rank.
+    and is that of the same variant of another rule; so is its rank. Lines of other names never look the same.
     """
     specs = specs_of(lines)
     kinds = variants(specs, apart)
     ranks = {kind: rank for rank, kind in enumerate(dict.fromkeys(kinds))}
-    made = []
-    for spec, kind, name in zip(specs, kinds, legend_names(specs, titles, apart)):
-        (colour, marker), rank = look(spec["algorithm"]["name"]), ranks[kind]
-        made.append((name, {"rank": rank, "color": colour, "marker": marker, "linestyle": line_style(rank)}))
-    return made
+    found = distinct([(spec["algorithm"]["name"], ranks[kind]) for spec, kind in zip(specs, kinds)])
+    return [
+        (name, {"rank": ranks[kind], "color": own.colour, "marker": own.marker, "linestyle": line_style(own.dash)})
+        for kind, name, own in zip(kinds, legend_names(specs, titles, apart), found)
+    ]
 
 
 def specs_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
@@ -151,25 +149,46 @@ def specs_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
     return [line.spec for line in lines]
 
 
-def plot(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
-    """Draw one line's mean, a band where seeds differ, and a cross where it diverged."""
-    if curve.empty:
-        return
-    draw_mean(axes, line, curve, text, rank, **keywords)
-    if len(line.runs) > 1:
+def plot(axes: Axes, line: Line, column: str, text: str, rank: int, to_accuracy: bool = False, **keywords: Any) -> bool:
+    """Draw one line's mean, a band where seeds differ, and each diverged run to the cross where it ended.
+
+    Args:
+        axes: the panel.
+        line: the runs.
+        column: of their logs.
+        text: the name in the legend.
+        rank: among the kinds of runs, for the places of the markers.
+        to_accuracy: draw 100 minus the column.
+        keywords: for matplotlib's ``plot``.
+
+    Returns:
+        Whether there was anything to draw.
+    """
+
+    def values(runs: Sequence[Result]) -> pd.DataFrame:
+        found = over_seeds(runs, column)
+        return 100 - found if to_accuracy else found
+
+    curve = values(line.averaged)
+    if not curve.empty:
+        draw_mean(axes, line, curve, text, rank, **keywords)
+    if len(line.averaged) > 1:
         axes.fill_between(curve.index, curve["low"], curve["high"], color=keywords["color"], alpha=0.15, linewidth=0)
-    if any(run.state == DIVERGED for run in line.runs):
-        end = curve.iloc[-1]
-        axes.plot(
-            end.name,
-            end["mean"],
-            marker="X",
-            markersize=9,
-            color=keywords["color"],
-            markeredgecolor="black",
-            linestyle="none",
-            label="diverged",
-        )
+    diverged = [(run, values([run])) for run in line.runs if run.state == DIVERGED]
+    for run, own in diverged:
+        if own.empty:
+            continue
+        if run in line.strays:
+            draw_mean(axes, line, own, f"_{text}", rank, **keywords | {"linewidth": 0.8})
+        draw_cross(axes, own, keywords["color"])
+    return not all(own.empty for own in (curve, *(own for _, own in diverged)))
+
+
+def draw_cross(axes: Axes, curve: pd.DataFrame, colour: str) -> None:
+    """Mark the end of a run that diverged."""
+    end = curve.iloc[-1]
+    axes.plot(end.name, end["mean"], marker="X", markersize=9, color=colour, markeredgecolor="black",
+              linestyle="none", label="diverged")  # fmt: skip
 
 
 def draw_mean(axes: Axes, line: Line, curve: pd.DataFrame, text: str, rank: int, **keywords: Any) -> None:
@@ -195,8 +214,8 @@ def heading(lines: Sequence[Line]) -> str:
 
 def seeds_note(lines: Sequence[Line]) -> str:
     """Return a note on the seeds if there is more than one."""
-    counts = {len(line.runs) for line in lines if line.runs}
-    if counts == {1}:
+    counts = {len(line.averaged) for line in lines if line.averaged}
+    if counts <= {1}:
         return ""
     number = " to ".join(map(str, sorted({min(counts), max(counts)})))
     return f"mean over {number} seeds, bands from the lowest to the highest"

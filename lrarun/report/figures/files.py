@@ -13,6 +13,7 @@ from lrarun.errors import UsageError, how_to_install
 from lrarun.files import atomic
 from lrarun.report.figures.curves import draw_angle, draw_discrepancy, draw_initial_weights
 from lrarun.report.figures.series import Line
+from lrarun.report.figures.stored import metadata
 from lrarun.report.figures.style import RC
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg")
 # A file's metadata; a date or a version would make equal figures differ.
 METADATA: Mapping[str, Mapping[str, str | None]] = {
-    "png": {"Software": None}, "svg": {"Date": None, "Creator": "lrarun"}, "pdf": {"CreationDate": None},
+    "png": {"Software": None}, "svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None},
 }  # fmt: skip
 
 
@@ -64,16 +65,22 @@ def styled() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, text: str = "") -> None:
     """Write a figure in the format of its suffix, whole or not at all; equal figures give equal bytes.
+
+    Args:
+        figure: matplotlib's.
+        path: the file.
+        text: a caption to store in the file, which the report shows (PNG and SVG).
 
     Raises:
         UsageError: the file can't be written.
     """
     format = path.suffix[1:].lower()
+    about = {**METADATA.get(format, {}), **(metadata(format, text) if text else {})} or None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as file:
-            figure.savefig(file, format=format, metadata=METADATA.get(format))
+            figure.savefig(file, format=format, metadata=about)
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror or error}") from error

@@ -21,17 +21,27 @@ PANEL = ("dataset", "depth")
 
 @dataclass(frozen=True)
 class Line:
-    """The runs of one setting.
+    """The runs of one setting that are at their end. What is still to be trained is in no line.
 
     Attributes:
         spec: a resolved spec; its seed does not matter.
-        runs: the runs found, one per seed, in the order of the seeds.
-        outstanding: the states of wanted runs that are not finished: ``missing``, ``running 34/100``.
+        runs: the runs that finished or diverged, one per seed, in the order of the seeds.
+        outstanding: the states of wanted runs that are left out: ``missing``, ``running 34/100``.
     """
 
     spec: Mapping[str, Any]
     runs: tuple[Result, ...]
     outstanding: tuple[str, ...]
+
+    @property
+    def averaged(self) -> tuple[Result, ...]:
+        """Return the finished runs, which a mean is over; of runs that all diverged, the first alone."""
+        return tuple(run for run in self.runs if run.finished) or self.runs[:1]
+
+    @property
+    def strays(self) -> tuple[Result, ...]:
+        """Return the diverged runs that are in no mean, as they end earlier; each is a line of its own."""
+        return tuple(run for run in self.runs if run not in self.averaged)
 
 
 def lines(
@@ -57,7 +67,7 @@ def lines(
         runs = tuple(by_seed[seed] for seed in chosen)
         absent = int(not by_seed) if every_seed else len(seeds - by_seed.keys())
         waiting = [progress(run) for run in runs if not ended(run)]
-        made.append(Line(spec, runs, (*waiting, *[MISSING] * absent)))
+        made.append(Line(spec, tuple(filter(ended, runs)), (*waiting, *[MISSING] * absent)))
     return made
 
 
@@ -72,18 +82,29 @@ def ended(run: Result) -> bool:
 
 
 def over_seeds(runs: Sequence[Result], column: str) -> pd.DataFrame:
-    """Return a log column over the epochs: its mean, lowest and highest over the seeds.
+    """Return a log column over the epochs: its mean, lowest and highest over runs.
 
-    Where some runs have ended, the others are left out: a mean over ever fewer seeds
-    would jump.
+    Only over the epochs that every run has a finite number for: a mean over ever fewer
+    runs would jump. A run whose log has none is left out (:func:`log_lacks` says so).
 
     Returns:
         Columns ``mean``, ``low``, ``high``, by epoch; no rows where nothing finite was logged.
     """
-    chosen = [run for run in runs if ended(run)] or list(runs)
-    logs = {run.run_id: column_of(run, column) for run in chosen}
-    table = pd.DataFrame(logs, dtype=float).replace([np.inf, -np.inf], np.nan).dropna(how="all")
+    logs = {run.run_id: column_of(run, column).replace([np.inf, -np.inf], np.nan) for run in runs}
+    table = pd.DataFrame({name: log for name, log in logs.items() if log.notna().any()}, dtype=float).dropna()
     return pd.DataFrame({"mean": table.mean(axis=1), "low": table.min(axis=1), "high": table.max(axis=1)})
+
+
+def log_lacks(run: Result, columns: Sequence[str]) -> str:
+    """Return what a run's log lacks of its epochs, as ``its log has 3 of 20 epochs``; empty if nothing.
+
+    Of a run that diverged, some finite number is enough.
+    """
+    for column in columns:
+        if over_seeds([run], column).empty:
+            return f"nothing in its log under {column}"
+    epochs = min(len(column_of(run, column)) for column in columns)
+    return f"its log has {epochs} of {run.epoch} epochs" if run.finished and epochs < run.epoch else ""
 
 
 def column_of(run: Result, column: str) -> pd.Series:
@@ -102,16 +123,33 @@ def variants(specs: Sequence[Mapping[str, Any]], apart: Sequence[str] = ()) -> l
     flats = [
         {key: value for key, value in comparable(spec).items() if key.partition(".")[0] not in apart} for spec in specs
     ]
-    texts = []
-    for own in flats:
-        rule = [other for other in flats if other["algorithm.name"] == own["algorithm.name"]]
-        differs = set(differing(rule))
-        varied = [key for key in own if key in differs]
-        # Another optimizer has other settings: its name says so already.
-        blocks = {key.partition(".")[0] for key in varied if key.endswith(".name")}
-        kept = [key for key in varied if key.endswith(".name") or key.partition(".")[0] not in blocks]
-        texts.append(", ".join(setting_text(key, own[key]) for key in kept))
-    return texts
+    by_rule: dict[Any, list[Mapping[str, Any]]] = {}
+    for flat in flats:
+        by_rule.setdefault(flat["algorithm.name"], []).append(flat)
+    texts = [[setting_text(key, flat[key]) for key in varied(flat, by_rule[flat["algorithm.name"]])] for flat in flats]
+    for rule in by_rule.values():
+        places = [at for at, flat in enumerate(flats) if flat["algorithm.name"] == rule[0]["algorithm.name"]]
+        for at in places:
+            # Two data sets of one name in two folders, say: then each value is written out.
+            if any(texts[other] == texts[at] and flats[other] != flats[at] for other in places):
+                every = differing(rule)
+                texts[at] = [f"{key} {value}" for key, value in flats[at].items() if key in every]
+    return [", ".join(parts) for parts in texts]
+
+
+def varied(own: Mapping[str, Any], rule: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the settings that tell one setting from the others of its rule, as flat keys.
+
+    Another optimizer has other settings, which its name says already: of those, only what differs
+    between runs with the same optimizer. The same goes for initial weights.
+    """
+    kept = []
+    for key, value in own.items():
+        block = f"{key.partition('.')[0]}.name"
+        same = (other for other in rule if key == block or other.get(block) == own.get(block))
+        if any(other.get(key) != value for other in same):
+            kept.append(key)
+    return kept
 
 
 def setting_text(key: str, value: Any) -> str:

@@ -8,7 +8,7 @@ style, so that a grey print can be read.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,14 @@ class Look(NamedTuple):
 
     colour: str
     marker: str
+
+
+class LineLook(NamedTuple):
+    """A line's colour and marker, and which of the line styles it has, from 0."""
+
+    colour: str
+    marker: str
+    dash: int
 
 
 LOOKS = {
@@ -34,6 +42,8 @@ LOOKS = {
 # For rules that the paper does not have.
 FURTHER_COLOURS = ("#332288", "#882255", "#117733", "#999933", "#7f7f7f", "#a0522d", "#aa4499")
 FURTHER_MARKERS = ("*", "<", ">", "p", "h")
+# Where a rule has more kinds of runs than there are line styles, they go on with the next of these.
+MARKERS = ("x", "o", "^", "D", "P", "v", "s", "*", "<", "p", ">", "h")
 
 # For the runs of one rule, in the order of their first.
 LINE_STYLES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)))
@@ -83,6 +93,30 @@ def look(rule: str) -> Look:
         return LOOKS[rule]
     digest = hashlib.sha256(rule.encode()).digest()
     return Look(FURTHER_COLOURS[digest[0] % len(FURTHER_COLOURS)], FURTHER_MARKERS[digest[1] % len(FURTHER_MARKERS)])
+
+
+def distinct(kinds: Sequence[tuple[str, int]]) -> list[LineLook]:
+    """Return the look of each kind of run, another for each while there are any.
+
+    The colour is the rule's, and so is the marker of its first kinds; the line style is the kind's.
+
+    Args:
+        kinds: rules by their names in specs, each with a number from 0 that tells its kinds of runs apart.
+    """
+    taken: dict[LineLook, tuple[str, int]] = {}
+    return [_free_look(kind, taken) for kind in kinds]
+
+
+def _free_look(kind: tuple[str, int], taken: dict[LineLook, tuple[str, int]]) -> LineLook:
+    rule, rank = kind
+    own, styles = look(rule), len(LINE_STYLES)
+    first = MARKERS.index(own.marker) + rank // styles
+    for turn in range(styles * len(MARKERS)):
+        dash = (rank + turn // len(MARKERS)) % styles
+        found = LineLook(own.colour, MARKERS[(first + turn) % len(MARKERS)], dash)
+        if taken.setdefault(found, kind) == kind:
+            break
+    return found
 
 
 def line_style(rank: int) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from lrarun.report.figures.style import look
+from lrarun.report.figures.style import distinct
 from lrarun.report.web.curves import Curve, Panel, Point
 from lrarun.report.web.markup import Html, join, tag
 
@@ -17,7 +18,12 @@ POINTS = 200
 MARKERS = 4
 # Errors named on the axis, in percent; the finer ones where the coarse ones are too few.
 COARSE, FINE = (1, 2, 5), (1, 1.5, 2, 3, 5, 7)
-FLOOR, ROOM = 0.01, 1.08
+ROOM = 1.08
+# Percent. A smaller error is none: no data set has a hundred billion images.
+LEAST = 1e-9
+MOST_TICKS = 8
+# Where an error is zero, which a logarithmic scale does not have, it stands below a break of this height.
+BREAK = 18
 DASHES = ("", "6 3", "2 2.5", "8 3 2 3", "4 2 1.5 2 1.5 2")
 # matplotlib's markers, as paths around the origin.
 SHAPES = {
@@ -39,24 +45,32 @@ CROSS = "m-4-4 8 8m0-8-8 8"
 
 @dataclass(frozen=True)
 class Scale:
-    """Epochs and errors -> places in the chart; errors on a logarithmic scale.
+    """Epochs and errors -> places in the chart; errors on a logarithmic scale, zero below a break.
 
     Attributes:
         last: the last epoch.
-        low, high: bounds of the errors, in percent.
+        low, high: bounds of the errors above zero, in percent.
+        zero: whether there are errors of zero.
     """
 
     last: int
     low: float
     high: float
+    zero: bool = False
 
     @classmethod
     def around(cls, points: Iterable[Point]) -> Scale:
         """Return the scale that has room for all points."""
         known = list(points)
-        errors = [error for point in known for error in (point.low, point.high) if error > 0]
-        low, high = max(min(errors, default=1.0), FLOOR), max(max(errors, default=10.0), FLOOR)
-        return cls(max((point.epoch for point in known), default=1), low / ROOM, high * ROOM)
+        errors = [error for point in known for error in (point.low, point.error, point.high)]
+        above = [error for error in errors if error > LEAST]
+        low, high = min(above, default=1.0), max(above, default=10.0)
+        return cls(max((point.epoch for point in known), default=1), low / ROOM, high * ROOM, len(above) < len(errors))
+
+    @property
+    def bottom(self) -> int:
+        """Return the distance from the top where the logarithmic scale ends."""
+        return HEIGHT - BOTTOM - (BREAK if self.zero else 0)
 
     def x(self, epoch: float) -> float:
         """Return the distance of an epoch from the left; a single one stands in the middle."""
@@ -64,10 +78,11 @@ class Scale:
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, error: float) -> float:
-        """Return the distance of an error from the top; an error off the scale stands at its end."""
-        inside = min(max(error, self.low), self.high)
-        share = math.log(inside / self.low) / math.log(self.high / self.low)
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+        """Return the distance of an error from the top."""
+        if error <= LEAST:
+            return HEIGHT - BOTTOM
+        share = (math.log(error) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        return self.bottom - share * (self.bottom - TOP)
 
     def at(self, epoch: float, error: float) -> str:
         """Return a place as a path has it."""
@@ -80,24 +95,43 @@ class Scale:
         return sorted({1, *range(step, self.last + 1, step)} - ({1} if step == 2 else set()))
 
     def errors(self) -> list[float]:
-        """Return the ticks of the errors; none where a range is narrower than any two."""
-        coarse, fine = ([digit * 10.0**power for power in range(-3, 3) for digit in digits if
-                         self.low <= digit * 10.0**power <= self.high] for digits in (COARSE, FINE))  # fmt: skip
-        return coarse if len(coarse) > 3 else fine
+        """Return the ticks of the errors above zero; none where a range is narrower than any two."""
+        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        coarse, fine, decades = (
+            [tick for power in powers for digit in digits if self.low <= (tick := digit * 10.0**power) <= self.high]
+            for digits in (COARSE, FINE, (1,))
+        )
+        found = fine if len(coarse) <= 3 else coarse if len(coarse) <= MOST_TICKS else decades
+        return found[:: math.ceil(len(found) / MOST_TICKS) or 1]
 
 
-def chart(panel: Panel, scale: Scale, classes: Mapping[str, str], id: str) -> Html:
+class Entry(NamedTuple):
+    """How a curve looks, the same in all charts.
+
+    Attributes:
+        name: the CSS class that has its colour.
+        rule: its rule's name in a spec.
+        dash: of its line; empty if that is solid.
+        marker: in matplotlib's notation.
+    """
+
+    name: str
+    rule: str
+    dash: str
+    marker: str
+
+
+def chart(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Html:
     """Draw one panel.
 
     Args:
         panel: what it shows.
         scale: shared by the charts that are to be compared.
-        classes: label -> class of its curve.
+        keys: label -> the look of its curve.
         id: begins the ids in it.
     """
-    dashes = dashes_of(panel.curves)
-    bands = [band(curve, scale, classes[curve.label]) for curve in panel.curves]
-    lines = [line(curve, scale, classes[curve.label], dashes[curve.label]) for curve in panel.curves]
+    bands = [band(curve, scale, keys[curve.label].name) for curve in panel.curves]
+    lines = [line(curve, scale, keys[curve.label]) for curve in panel.curves]
     return tag(
         "svg",
         tag("title", f"Validation error over the epochs: {panel.title}", id=f"{id}-title"),
@@ -113,6 +147,7 @@ def description(panel: Panel, scale: Scale) -> str:
     lowest = [f"{label} {error:.2f} %" for error, label in sorted(best)]
     summary = f"Lowest errors: {', '.join(lowest)}." if lowest else "No run has logged an error."
     span = f"from {scale.low:.3g} to {scale.high:.3g} percent on a logarithmic scale"
+    span += ", and zero below a break" if scale.zero else ""
     return f"{len(panel.curves)} curves over {scale.last} epochs, {span}. {summary} The table below has the numbers."
 
 
@@ -124,6 +159,12 @@ def axes(scale: Scale) -> Html:
         tag("text", f"{tick:g}", x=LEFT - 5, y=f"{scale.y(tick) + 3.5:.1f}", text_anchor="end")
         for tick in scale.errors()
     ]
+    if scale.zero:
+        grid.append(tag("path", d=f"M{LEFT} {scale.y(0):.1f}H{right}", class_="grid"))
+        grid.append(
+            tag("path", d=f"M{LEFT} {scale.bottom + BREAK / 2:g}H{right}", class_="grid", stroke_dasharray="1 3")
+        )
+        ticks.append(tag("text", "0", x=LEFT - 5, y=f"{scale.y(0) + 3.5:.1f}", text_anchor="end"))
     ticks += [
         tag("text", f"{epoch:g}", x=f"{scale.x(epoch):.1f}", y=bottom + 14, text_anchor="middle")
         for epoch in scale.epochs()
@@ -147,7 +188,7 @@ def band(curve: Curve, scale: Scale, name: str) -> Html:
     return tag("path", d=f"M{'L'.join([*upper, *lower])}z", class_=f"line band {name}")
 
 
-def line(curve: Curve, scale: Scale, name: str, dash: str) -> Html:
+def line(curve: Curve, scale: Scale, key: Entry) -> Html:
     """Draw a curve with its markers, the curves of diverged runs, and wide lines that are easy to point at."""
     points = thinned(curve.points)
     strays = [thinned(stray) for stray in curve.diverged]
@@ -155,13 +196,13 @@ def line(curve: Curve, scale: Scale, name: str, dash: str) -> Html:
     for track in filter(None, [points, *strays]):
         parts.append(tag("path", d=path(track, scale), class_="hit"))
     if points:
-        parts.append(tag("path", d=path(points, scale), class_="mean", stroke_dasharray=dash or None))
-        parts.append(tag("path", d=markers(points, scale, look(curve.rule).marker), class_="marks"))
+        parts.append(tag("path", d=path(points, scale), class_="mean", stroke_dasharray=key.dash or None))
+        parts.append(tag("path", d=markers(points, scale, key.marker), class_="marks"))
     for stray in strays:
         end = scale.at(stray[-1].epoch, stray[-1].error)
         parts.append(tag("path", d=path(stray, scale), class_="mean stray"))
         parts.append(tag("path", d=f"M{end}{CROSS}", class_="cross"))
-    return tag("g", *parts, class_=f"line {name}")
+    return tag("g", *parts, class_=f"line {key.name}")
 
 
 def hint(curve: Curve) -> str:
@@ -194,18 +235,23 @@ def thinned(points: Sequence[Point]) -> list[Point]:
     return [point for at, point in enumerate(points) if at % step == 0 or at == len(points) - 1]
 
 
-def dashes_of(curves: Sequence[Curve]) -> dict[str, str]:
-    """Return each label's dashes, which tell the curves of one rule apart; the first is solid."""
-    ranks: dict[str, list[str]] = {}
-    for curve in curves:
-        ranks.setdefault(curve.rule, []).append(curve.label)
-    return {label: DASHES[rank % len(DASHES)] for labels in ranks.values() for rank, label in enumerate(labels)}
+def entries(panels: Iterable[Panel]) -> dict[str, Entry]:
+    """Return each curve's look by its label, in order of first appearance; no two look the same."""
+    rules = {curve.label: curve.rule for panel in panels for curve in panel.curves}
+    labels: dict[str, list[str]] = {}
+    for label, rule in rules.items():
+        labels.setdefault(rule, []).append(label)
+    looks = distinct([(rule, labels[rule].index(label)) for label, rule in rules.items()])
+    return {
+        label: Entry(f"k{at}", rule, DASHES[own.dash], own.marker)
+        for at, ((label, rule), own) in enumerate(zip(rules.items(), looks))
+    }
 
 
-def sample(rule: str, dash: str) -> Html:
+def sample(key: Entry) -> Html:
     """Return a short piece of a curve, for legends."""
-    marks = join([tag("path", d=f"M14 6{SHAPES[look(rule).marker]}", class_="marks")])
+    marks = join([tag("path", d=f"M14 6{SHAPES[key.marker]}", class_="marks")])
     return tag(
-        "svg", tag("path", d="M1 6H27", class_="mean", stroke_dasharray=dash or None), marks,
+        "svg", tag("path", d="M1 6H27", class_="mean", stroke_dasharray=key.dash or None), marks,
         class_="sample", viewBox="0 0 28 12", aria_hidden="true", focusable="false",
     )  # fmt: skip

@@ -48,4 +48,4 @@ def lacking(one: CheckedClaim) -> Html:
     missing = list(dict.fromkeys(part.lacking for part in one.comparisons if part.verdict == MISSING))
     if not missing:
         return Html("")
-    return tag("p", f"Missing: {'; '.join(missing)}. Needs: {one.claim.needs}.")
+    return tag("p", f"Missing: {'; '.join(missing)}. Needs: {one.claim.needs}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -42,6 +42,8 @@ class Curve:
         diverged: one curve for each seed that diverged, which is in no mean.
         states: how many runs are in which state.
         unread: seeds that are left out.
+        under_way: the points are of runs that have not finished.
+        cut: how many logs of finished runs lack epochs, which are in no mean then.
     """
 
     label: str
@@ -50,6 +52,8 @@ class Curve:
     diverged: list[list[Point]] = field(default_factory=list)
     states: Mapping[str, int] = field(default_factory=dict)
     unread: int = 0
+    under_way: bool = False
+    cut: int = 0
 
     @property
     def all_points(self) -> list[Point]:
@@ -103,7 +107,39 @@ def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping
     places: dict[tuple[str, int], list[list[Result]]] = defaultdict(list)
     for group in by_settings(runs).values():
         places[group[0].spec["dataset"], group[0].spec["depth"]].append(group)
-    return [panel(*place, places[place], expected, titles) for place in sorted(places, key=place_order)]
+    chosen = {place: choose(places[place], expected) for place in sorted(places, key=place_order)}
+    names = labels(list(chosen.values())[:PANELS], expected, titles)
+    made = []
+    for place, groups in chosen.items():
+        kept = groups[:CURVES]
+        texts = [names.get(settings(group[0].spec), "") for group in kept]
+        curves = [curve(text, group, expected.get(settings(group[0].spec))) for text, group in zip(texts, kept)]
+        made.append(Panel(*place, curves, len(groups) - len(kept)))
+    return made
+
+
+def choose(groups: Sequence[list[Result]], expected: Container[Settings]) -> list[list[Result]]:
+    """Return the runs of one place that its panel is of: those that fill the tables, else all; grouped, in order."""
+    ours = [group for group in groups if settings(group[0].spec) in expected]
+    return sorted(ours or groups, key=lambda group: group_order(group[0].spec))
+
+
+def labels(
+    panels: Iterable[Sequence[list[Result]]], expected: Container[Settings], titles: Mapping[str, str]
+) -> dict[Settings, str]:
+    """Return the label of each curve of some panels, by its settings.
+
+    A curve of the tables is named by its rule. Any other is named by all that sets it apart from the curves
+    of its rule in these panels, so that one label never stands for two settings.
+    """
+    named_by_protocol: dict[Settings, str] = {}
+    specs = []
+    for groups in panels:
+        own = [group[0].spec for group in groups[:CURVES]]
+        specs += own
+        if own and settings(own[0]) in expected:
+            named_by_protocol |= dict(zip(map(settings, own), protocol_labels(own, titles)))
+    return dict(zip(map(settings, specs), legend_names(specs, titles, PANEL))) | named_by_protocol
 
 
 def place_order(place: tuple[str, int]) -> tuple[Any, ...]:
@@ -111,26 +147,6 @@ def place_order(place: tuple[str, int]) -> tuple[Any, ...]:
     names = list(DATASETS)
     dataset, depth = place
     return (names.index(dataset) if dataset in names else len(names), dataset, depth)
-
-
-def panel(
-    dataset: str,
-    depth: int,
-    groups: Sequence[list[Result]],
-    expected: Mapping[Settings, Wanted],
-    titles: Mapping[str, str],
-) -> Panel:
-    """Return one panel from the runs of its place, grouped by their settings."""
-    ours = [group for group in groups if settings(group[0].spec) in expected]
-    chosen = sorted(ours or groups, key=lambda group: group_order(group[0].spec))
-    kept = chosen[:CURVES]
-    specs = [group[0].spec for group in kept]
-    names = protocol_labels(specs, titles) if ours else legend_names(specs, titles, PANEL)
-    made = []
-    for group, spec, name in zip(kept, specs, names):
-        want = expected.get(settings(spec))
-        made.append(curve(name, spec["algorithm"]["name"], group, want.seeds if want else None))
-    return Panel(dataset, depth, made, len(chosen) - len(kept))
 
 
 def group_order(spec: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -157,9 +173,9 @@ def protocol_labels(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str
     return names
 
 
-def curve(label: str, rule: str, group: Sequence[Result], seeds: frozenset[int] | None) -> Curve:
-    """Return the curve of runs with the same settings, over those seeds or over all there are."""
-    by_seed = one_per_seed(group)
+def curve(label: str, group: Sequence[Result], want: Wanted | None = None) -> Curve:
+    """Return the curve of runs with the same settings, over the seeds that are wanted or over all there are."""
+    by_seed, seeds = one_per_seed(group), want.seeds if want else None
     every = [by_seed[seed] for seed in sorted(by_seed) if seeds is None or seed in seeds]
     runs = every[:SEEDS]
     tracks = [(run, track(run)) for run in runs]
@@ -168,7 +184,10 @@ def curve(label: str, rule: str, group: Sequence[Result], seeds: frozenset[int] 
     diverged = [[Point(epoch, *[error] * 3) for epoch, error in points.items()]
                 for run, points in tracks if run.state == DIVERGED and points]  # fmt: skip
     states = Counter(run.state if run.finished else progress(run) for run in runs)
-    return Curve(label, rule, over_seeds(ended or under_way), diverged, states, len(every) - len(runs))
+    cut = sum(run.finished and len(points) < run.epoch for run, points in tracks)
+    points = over_seeds(ended or under_way)
+    rule = group[0].spec["algorithm"]["name"]
+    return Curve(label, rule, points, diverged, states, len(every) - len(runs), bool(points and not ended), cut)
 
 
 def track(run: Result) -> dict[int, float]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from lrarun.report.figures.style import dataset_title
-from lrarun.report.web.charts import POINTS, Scale, chart, dashes_of, sample, states_text
+from lrarun.report.web.charts import POINTS, Entry, Scale, chart, entries, sample, states_text
 from lrarun.report.web.colours import line_colours
 from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Curve, Panel
 from lrarun.report.web.markup import Html, caption, heads, scrolled, tag
@@ -21,42 +21,23 @@ def curves_section(panels: Sequence[Panel]) -> Html:
     shown = panels[:PANELS]
     if not any(curve.all_points for panel in shown for curve in panel.curves):
         return tag("p", "No run has logged an epoch yet.", class_="empty")
-    labels = entries(shown)
-    classes = classes_of(labels)
+    keys = entries(shown)
     scales = {name: Scale.around(p for panel in shown if panel.dataset == name for c in panel.curves
                                  for p in c.all_points) for name in {panel.dataset for panel in shown}}  # fmt: skip
-    charts = [figure(panel, scales[panel.dataset], classes, f"chart-{at}") for at, panel in enumerate(shown)]
+    charts = [figure(panel, scales[panel.dataset], keys, f"chart-{at}") for at, panel in enumerate(shown)]
     return tag(
         "div",
         tag("p", " ".join(notes(panels))),
-        legend(labels, classes),
+        legend(keys),
         tag("div", *charts, class_="charts"),
         class_="curves",
     )
 
 
-def entries(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
-    """Return each curve's (rule, dashes) by label, in order of first appearance."""
-    found: dict[str, tuple[str, str]] = {}
-    for panel in panels:
-        dashes = dashes_of(panel.curves)
-        for curve in panel.curves:
-            found.setdefault(curve.label, (curve.rule, dashes[curve.label]))
-    return found
-
-
-def classes_of(labels: Iterable[str]) -> dict[str, str]:
-    """Return the CSS class of each label's curves and switch."""
-    return {label: f"k{number}" for number, label in enumerate(labels)}
-
-
 def curves_style(panels: Sequence[Panel]) -> str:
     """Return the CSS of the curves' colours, and of isolating a curve by its switch or the pointer."""
-    labels = entries(panels[:PANELS])
-    classes = classes_of(labels)
     light, dark, isolate = [], [], []
-    for label, (rule, _) in labels.items():
-        name = classes[label]
+    for name, rule, *_ in entries(panels[:PANELS]).values():
         colours = line_colours(rule)
         light.append(f".{name}{{--line:{colours[0]}}}")
         dark.append(f".{name}{{--line:{colours[1]}}}")
@@ -67,12 +48,11 @@ def curves_style(panels: Sequence[Panel]) -> str:
     return f"{''.join(light)}@media screen and (prefers-color-scheme:dark){{{''.join(dark)}}}{screen}"
 
 
-def legend(labels: dict[str, tuple[str, str]], classes: dict[str, str]) -> Html:
+def legend(keys: Mapping[str, Entry]) -> Html:
     """Return a switch for each curve; with none on, all are shown."""
     switches = [
-        tag("label", tag("input", type="checkbox", id=f"only-{classes[label]}"), sample(rule, dash), label,
-            class_=classes[label])
-        for label, (rule, dash) in list(labels.items())[:ENTRIES]
+        tag("label", tag("input", type="checkbox", id=f"only-{key.name}"), sample(key), label, class_=key.name)
+        for label, key in list(keys.items())[:ENTRIES]
     ]  # fmt: skip
     return tag(
         "form",
@@ -81,37 +61,39 @@ def legend(labels: dict[str, tuple[str, str]], classes: dict[str, str]) -> Html:
     )  # fmt: skip
 
 
-def figure(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html:
+def figure(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Html:
     """Return a chart with its name above and its numbers below."""
     more = f" ({plural(panel.left_out, 'more setting')} not shown)" if panel.left_out else ""
     return tag(
         "figure",
         tag("figcaption", tag("h3", panel.title + more)),
-        chart(panel, scale, classes, id),
+        chart(panel, scale, keys, id),
         tag("details", tag("summary", "Numbers", tag("span", f" of {panel.title}", class_="sr-only")),
-            numbers(panel, scale, classes, id)),
+            numbers(panel, scale, keys, id)),
     )  # fmt: skip
 
 
-def numbers(panel: Panel, scale: Scale, classes: dict[str, str], id: str) -> Html:
+def numbers(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Html:
     """Return the chart as a table: errors at some epochs, and the lowest."""
     epochs = [epoch for epoch in EPOCHS if epoch <= scale.last]
     names = ["Rule", "Lowest", "At epoch", *(f"Epoch {epoch}" for epoch in epochs), "Runs"]
-    dashes = dashes_of(panel.curves)
-    body = [row(curve, epochs, classes[curve.label], dashes[curve.label]) for curve in panel.curves]
-    title = f"Validation error in percent, {panel.title}; mean over finished runs"
+    body = [row(curve, epochs, keys[curve.label]) for curve in panel.curves]
+    under_way = any(curve.under_way for curve in panel.curves)
+    runs = "finished runs, or over those that are not where none is" if under_way else "finished runs"
+    title = f"Validation error in percent, {panel.title}; mean over {runs}"
     return scrolled(tag("table", caption(title, f"{id}-table"), heads(names), tag("tbody", *body)), f"{id}-table")
 
 
-def row(curve: Curve, epochs: Sequence[int], name: str, dash: str) -> Html:
+def row(curve: Curve, epochs: Sequence[int], key: Entry) -> Html:
     """Return one curve's numbers."""
     by_epoch = {point.epoch: f"{point.error:.2f}" for point in curve.points}
     best = (f"{curve.best.error:.2f}", curve.best.epoch) if curve.best else ("–", "–")
     unread = f", {plural(curve.unread, 'more run')} not read" if curve.unread else ""
+    unread += f"; {plural(curve.cut, 'log')} cut short" if curve.cut else ""
     values = [*best, *(by_epoch.get(epoch, "–") for epoch in epochs)]
     return tag(
         "tr",
-        tag("th", sample(curve.rule, dash), curve.label, scope="row", class_=name),
+        tag("th", sample(key), curve.label, scope="row", class_=key.name),
         *(tag("td", value, class_="number") for value in values),
         tag("td", states_text(curve) + unread),
     )

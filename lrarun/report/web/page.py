@@ -41,6 +41,7 @@ class Contents:
         titles: name -> title of rules that the paper does not have.
         checked: the paper's claims.
         pictures: shown as they are.
+        draw: the command that draws a picture of these runs, if there is one to draw.
         only: the names of the spec files that the page is confined to; empty for all runs.
     """
 
@@ -51,16 +52,17 @@ class Contents:
     checked: Sequence[CheckedClaim] = ()
     pictures: Sequence[Picture] = ()
     only: Sequence[str] = ()
+    draw: str = ""
 
 
 def render_page(contents: Contents) -> str:
     """Render the report as an HTML document that refers to nothing outside of it."""
-    runs, wanted, titles = contents.runs, contents.wanted, contents.titles
+    runs, wanted, titles, pictures = contents.runs, contents.wanted, contents.titles, contents.pictures
     shown = panels(runs, wanted, titles)
     parts = {
         "tables": tables_section(contents.cells),
         "curves": curves_section(shown),
-        "figures": pictures_section(contents.pictures) if contents.pictures or not contents.only else None,
+        "figures": pictures_section(pictures, contents.draw) if pictures or not contents.only else None,
         "claims": claims_section(contents.checked) if contents.checked or not contents.only else None,
         "runs": runs_section(runs, wanted, titles),
     }

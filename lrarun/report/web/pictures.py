@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lrarun.errors import UsageError
+from lrarun.report.figures.stored import read_caption
 from lrarun.report.web.markup import Html, tag
 
 FIGURES = "figures"  # the folder in a results folder that `lrarun figure` writes into
@@ -16,12 +16,6 @@ TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 # If an SVG is larger than this, the page shows the PNG of the same name, if there is one.
 COMFORTABLE = 300_000
 LARGEST = 4_000_000
-TITLES = {
-    "1a": "Angle between LRA-E's updates and backprop's, over the epochs",
-    "1b": "Validation loss and total discrepancy of LRA-E, over the epochs",
-    "2": "The top hidden layer's view of the test images, in two dimensions (t-SNE)",
-    "3": "Validation accuracy of DTP and DTP-σ from three kinds of initial weights",
-}
 
 
 @dataclass(frozen=True)
@@ -32,11 +26,13 @@ class Picture:
         name: its file's name, without the ending.
         type: its MIME type.
         content: its bytes; empty if it is too large for the page.
+        caption: what is in it, as `lrarun figure` stored it there; empty for any other picture.
     """
 
     name: str
     type: str
     content: bytes
+    caption: str = ""
 
 
 def read_pictures(folder: Path) -> list[Picture]:
@@ -66,23 +62,20 @@ def picture(files: Sequence[Path]) -> Picture:
     vector = [path for path in files if path.suffix.lower() == ".svg" and sizes[path] <= COMFORTABLE]
     path = vector[0] if vector else min(files, key=lambda path: sizes[path])
     content = path.read_bytes() if sizes[path] <= LARGEST else b""
-    return Picture(path.stem, TYPES[path.suffix.lower()], content)
+    return Picture(path.stem, TYPES[path.suffix.lower()], content, read_caption(content))
 
 
-def pictures_section(pictures: Sequence[Picture]) -> Html:
-    """Return the pictures, one below the other, or how to draw some."""
+def pictures_section(pictures: Sequence[Picture], draw: str = "") -> Html:
+    """Return the pictures, one below the other; where there are none, the command that draws one, if any does."""
     if not pictures:
-        hint = ["None were given. ", tag("code", "lrarun figure 1a"), " draws one; ",
-                tag("code", "--figures"), " names the folder that they are in."]  # fmt: skip
-        return tag("p", *hint, class_="empty")
+        hint = [" ", tag("code", draw), " draws one of these runs."] if draw else []
+        return tag("p", "There are no pictures.", *hint, class_="empty")
     return tag("div", *map(figure, pictures))
 
 
 def figure(picture: Picture) -> Html:
-    """Return a picture with its title."""
-    number = re.search(r"\d+[a-z]?", picture.name)
-    known = TITLES.get(number[0]) if number and picture.name.lower().startswith("fig") else None
-    title = f"Figure {number[0]}. {known}" if number and known else picture.name
+    """Return a picture with its caption, or with its file's name: what it shows is known only if the file says so."""
+    title = picture.caption or picture.name
     if not picture.content:
         return tag("p", f"{title}: left out, as it has more than {LARGEST / 1e6:g} MB.")
     source = f"data:{picture.type};base64,{base64.b64encode(picture.content).decode('ascii')}"

@@ -55,10 +55,10 @@ def cut(runs: Sequence[Result]) -> list[Html]:
 
 def departing(runs: Sequence[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> list[Html]:
     """Return which runs of the tables' experiments are in no cell, and how they differ."""
-    counts = left_out(runs, wanted, titles)
+    counts = {words: len(group) for words, group in left_out(runs, wanted, titles).items()}
     if not counts:
         return []
-    common = counts.most_common(EXAMPLES)
+    common = list(counts.items())[:EXAMPLES]
     items = [tag("li", f"{plural(count, 'run')}: {shortened(words, LONGEST)}") for words, count in common]
     rest = len(counts) - len(common)
     if rest > 0:
