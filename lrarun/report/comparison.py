@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections import Counter
@@ -9,7 +10,7 @@ from collections import Counter
 import pandas as pd
 from tabulate import tabulate
 
-from lrarun.paper import DATASETS, OPTIMIZERS
+from lrarun.paper import DATASETS, MARGINS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
     NOTHING,
@@ -22,23 +23,24 @@ from lrarun.report.tables import (
     render,
     stale_note,
     subject,
+    wrapped,
 )  # fmt: skip
-from lrarun.report.verdicts import VERDICTS
+from lrarun.report.verdicts import NUMBERS, VERDICTS
 
-HEADS = ("Ours", "Paper", "Difference", "Tolerance", "Verdict", "Why")
+HEADS = ("Ours", "Paper", "Difference", "90 %", "95 %", "Verdict", "Why")
 
 
-def render_comparison(cells: pd.DataFrame, format: str) -> str:
+def render_comparison(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
     """Return the cells with verdicts, from :func:`lrarun.report.verdicts.add_verdicts`, in a format.
 
-    ``csv`` has the columns that it always has, ``json`` also ``difference``,
-    ``tolerance`` and ``note``.
+    ``csv`` has the columns that it always has, ``json`` also those of :data:`lrarun.report.verdicts.NUMBERS`
+    and ``note``. In a ``text`` that is wider than ``width`` characters, reasons stand below the list.
     """
     if format == "csv":
         return render(cells, format)
     if format == "json":
-        return json.dumps(records(cells[[*COLUMNS, "difference", "tolerance", "note"]]), indent=2) + "\n"
-    layout = {"text": text, "markdown": markdown, "latex": latex}[format]
+        return json.dumps(records(cells[[*COLUMNS, *NUMBERS, "note"]]), indent=2) + "\n"
+    layout = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}[format]
     cells = cells[cells["expected"]]
     return "\n".join(layout(number, table) for number, table in cells.groupby("table"))
 
@@ -52,7 +54,12 @@ def legend(cells: pd.DataFrame) -> str:
     """Return the legend: the number of cells with each verdict, and what the numbers mean."""
     counts = Counter(cells["verdict"])
     tally = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
-    return f"{tally}. Difference and tolerance in points; the rule is in docs/verdicts.md.{stale_note(cells)}"
+    margins = " and ".join(dict.fromkeys(f"{MARGINS[name]:g} ({DATASETS[name]})" for name in cells["dataset"]))
+    return (
+        f"{tally}. Difference in points, with half the widths of its 90 and 95 % intervals."
+        f" reproduced: the 90 % interval lies within {margins}. lower, higher: the 95 % interval excludes 0."
+        f" The rules are in docs/verdicts.md.{stale_note(cells)}"
+    )
 
 
 def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
@@ -62,7 +69,8 @@ def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
     return [
         [
             name, column, ours(cell), cell.paper_test or NOTHING, number_or_nothing(cell.difference, "+.2f"),
-            number_or_nothing(cell.tolerance, ".2f"), cell.verdict or NOTHING, cell.note,
+            half_width(cell.half_width_90), half_width(cell.half_width_95),
+            cell.verdict or NOTHING, cell.note,
         ]
         for name, column, (_, cell) in zip(names, columns, cells.iterrows())
     ]  # fmt: skip
@@ -82,16 +90,36 @@ def number_or_nothing(value: float, format: str) -> str:
     return NOTHING if math.isnan(value) else f"{value:{format}}"
 
 
-def body(number: int, cells: pd.DataFrame, style: str) -> str:
-    """Lay the list out with tabulate."""
+def half_width(value: float) -> str:
+    """Return half the width of an interval, or a dash for NaN."""
+    return NOTHING if math.isnan(value) else f"±{fixed(value)}"
+
+
+def body(number: int, cells: pd.DataFrame, style: str, reasons: bool = True) -> str:
+    """Lay the list out with tabulate, with or without the reasons in a last column."""
     heads = [*(("Data set", "Optimizer") if number == 3 else ("Model", "Layers")), *HEADS]
-    align = ["left", "left" if number == 3 else "right", "right", "right", "right", "right", "left", "left"]
-    return tabulate(rows(number, cells), heads, style, disable_numparse=True, colalign=align)
+    align = ["left", "left" if number == 3 else "right", *["right"] * (len(HEADS) - 2), "left", "left"]
+    count = len(heads) - (not reasons)
+    shown = [row[:count] for row in rows(number, cells)]
+    return tabulate(shown, heads[:count], style, disable_numparse=True, colalign=align[:count])
 
 
-def text(number: int, cells: pd.DataFrame) -> str:
+def text(number: int, cells: pd.DataFrame, width: int | None = None) -> str:
     """Return a comparison for the terminal."""
-    return f"Table {number}. {heading(number)}\n{legend(cells)}\n\n{body(number, cells, 'simple')}\n"
+    shown = body(number, cells, "simple")
+    if width is not None and max(map(len, shown.splitlines())) > width:
+        shown = "\n\n".join([body(number, cells, "simple", reasons=False), *reasons_below(number, cells, width)])
+    return f"{wrapped(f'Table {number}. {heading(number)}', width)}\n{wrapped(legend(cells), width)}\n\n{shown}\n"
+
+
+def reasons_below(number: int, cells: pd.DataFrame, width: int) -> list[str]:
+    """Return the reasons of a comparison, each with the cells that it is for."""
+    by_reason: dict[str, list[str]] = {}
+    for name, column, *_, reason in rows(number, cells):
+        if reason:
+            by_reason.setdefault(reason, []).append(f"{name} {column}")
+    lines = [wrapped(f"{', '.join(names)}: {reason}.", width) for reason, names in by_reason.items()]
+    return ["\n".join(lines)] if lines else []
 
 
 def markdown(number: int, cells: pd.DataFrame) -> str:
