@@ -6,6 +6,7 @@ import functools
 import json
 import math
 from collections import Counter
+from collections.abc import Container
 
 import pandas as pd
 from tabulate import tabulate
@@ -95,21 +96,39 @@ def half_width(value: float) -> str:
     return NOTHING if math.isnan(value) else f"±{fixed(value)}"
 
 
-def body(number: int, cells: pd.DataFrame, style: str, reasons: bool = True) -> str:
-    """Lay the list out with tabulate, with or without the reasons in a last column."""
+def body(number: int, cells: pd.DataFrame, style: str) -> str:
+    """Lay the list out with tabulate."""
     heads = [*(("Data set", "Optimizer") if number == 3 else ("Model", "Layers")), *HEADS]
     align = ["left", "left" if number == 3 else "right", *["right"] * (len(HEADS) - 2), "left", "left"]
-    count = len(heads) - (not reasons)
-    shown = [row[:count] for row in rows(number, cells)]
-    return tabulate(shown, heads[:count], style, disable_numparse=True, colalign=align[:count])
+    return tabulate(rows(number, cells), heads, style, disable_numparse=True, colalign=align)
+
+
+def narrow_body(number: int, cells: pd.DataFrame, left_out: Container[str]) -> str:
+    """Lay the list out without reasons and other columns, the first two in one."""
+    kept = [place for place, head in enumerate(HEADS[:-1]) if head not in left_out]
+    heads = ["Cell", *(HEADS[place].replace("Difference", "Diff.") for place in kept)]
+    shown = [[f"{name} {column}", *(row[place] for place in kept)] for name, column, *row in rows(number, cells)]
+    align = ["left", *["right"] * (len(kept) - 1), "left"]
+    return tabulate(shown, heads, "simple", disable_numparse=True, colalign=align)
 
 
 def text(number: int, cells: pd.DataFrame, width: int | None = None) -> str:
-    """Return a comparison for the terminal."""
+    """Return a comparison for the terminal; in a narrow one, reasons stand below and 90 % may be left out."""
+    head = f"{wrapped(f'Table {number}. {heading(number)}', width)}\n{wrapped(legend(cells), width)}"
     shown = body(number, cells, "simple")
-    if width is not None and max(map(len, shown.splitlines())) > width:
-        shown = "\n\n".join([body(number, cells, "simple", reasons=False), *reasons_below(number, cells, width)])
-    return f"{wrapped(f'Table {number}. {heading(number)}', width)}\n{wrapped(legend(cells), width)}\n\n{shown}\n"
+    if width is None or fits(shown, width):
+        return f"{head}\n\n{shown}\n"
+    below = reasons_below(number, cells, width)
+    shown = narrow_body(number, cells, ())
+    if not fits(shown, width):
+        shown = narrow_body(number, cells, ("90 %",))
+        below.append(wrapped("The column 90 % is left out here; a wider terminal has it, and a file.", width))
+    return "\n".join([head, "", shown, *(["", *below] if below else [])]) + "\n"
+
+
+def fits(shown: str, width: int) -> bool:
+    """Return whether no line is longer than a width."""
+    return max(map(len, shown.splitlines())) <= width
 
 
 def reasons_below(number: int, cells: pd.DataFrame, width: int) -> list[str]:
@@ -118,8 +137,7 @@ def reasons_below(number: int, cells: pd.DataFrame, width: int) -> list[str]:
     for name, column, *_, reason in rows(number, cells):
         if reason:
             by_reason.setdefault(reason, []).append(f"{name} {column}")
-    lines = [wrapped(f"{', '.join(names)}: {reason}.", width) for reason, names in by_reason.items()]
-    return ["\n".join(lines)] if lines else []
+    return [wrapped(f"{', '.join(names)}: {reason}.", width) for reason, names in by_reason.items()]
 
 
 def markdown(number: int, cells: pd.DataFrame) -> str:
