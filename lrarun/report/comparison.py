@@ -16,6 +16,7 @@ from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
     NOTHING,
     STALE,
+    Layout,
     escape_markdown,
     finish_latex,
     fixed,
@@ -41,7 +42,8 @@ def render_comparison(cells: pd.DataFrame, format: str, width: int | None = None
         return render(cells, format)
     if format == "json":
         return json.dumps(records(cells[[*COLUMNS, *NUMBERS, "note"]]), indent=2) + "\n"
-    layout = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}[format]
+    layouts: dict[str, Layout] = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}
+    layout = layouts[format]
     cells = cells[cells["expected"]]
     return "\n".join(layout(number, table) for number, table in cells.groupby("table"))
 

@@ -20,6 +20,8 @@ NOTHING = "-"
 PARTIAL, STALE = "*", "†"
 
 Grid = tuple[list[str], list[str], list[list[str]]]
+# (number of the table, its cells) -> the table as text
+Layout = Callable[[int, pd.DataFrame], str]
 
 
 def render(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
@@ -36,7 +38,8 @@ def render(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
         return cells[list(COLUMNS)].to_csv(index=False, float_format="%.10g", lineterminator="\n")
     if format == "json":
         return json.dumps(records(cells[list(COLUMNS)]), indent=2) + "\n"
-    layout = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}[format]
+    layouts: dict[str, Layout] = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}
+    layout = layouts[format]
     return "\n".join(layout(number, table) for number, table in cells.groupby("table") if table["expected"].any())
 
 

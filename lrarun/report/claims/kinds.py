@@ -50,7 +50,7 @@ def as_good(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Co
         margin = MARGINS[dataset]
         first, second = (experiment(dataset, model, depth, "") for model in (claim.model, other))
         part = Comparison(f"{claim.model} within {margin:g} of {other}, {place(dataset, depth)}")
-        part = beside_paper(part, first, second, lambda ours, theirs, most=margin: ours - theirs < most)
+        part = beside_paper(part, first, second, lambda ours, theirs: ours - theirs < margin)
         yield attempt(paired, part, evidence, first, second, margin, -1)
 
 
