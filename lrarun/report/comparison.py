@@ -57,10 +57,11 @@ def legend(cells: pd.DataFrame) -> str:
     """Return the legend: the number of cells with each verdict, and what the numbers mean."""
     counts = Counter(cells["verdict"])
     tally = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
-    margins = " and ".join(dict.fromkeys(f"{MARGINS[name]:g} ({DATASETS[name]})" for name in cells["dataset"]))
+    margins = " and ".join(dict.fromkeys(f"{MARGINS[name]:g} on {DATASETS[name]}" for name in cells["dataset"]))
+    spread = " Ours: mean ± sample standard deviation over [n] seeds." if cells["test_error_std"].notna().any() else ""
     return (
-        f"{tally}. Difference in points, with half the widths of its 90 and 95 % intervals."
-        f" reproduced: the 90 % interval lies within {margins}. lower, higher: the 95 % interval excludes 0."
+        f"{tally}.{spread} Difference in points, with half the widths of its 90 % and 95 % intervals."
+        f" reproduced: within {margins} by the 90 % interval; lower, higher: not 0 by the 95 % interval."
         f" The rules are in docs/verdicts.md.{stale_note(cells)}"
     )
 
@@ -72,7 +73,7 @@ def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
     return [
         [
             name, column, ours(cell), cell.paper_test or NOTHING, number_or_nothing(cell.difference, "+.2f"),
-            half_width(cell.half_width_90), half_width(cell.half_width_95),
+            number_or_nothing(cell.half_width_90, ".2f"), number_or_nothing(cell.half_width_95, ".2f"),
             cell.verdict or NOTHING, cell.note,
         ]
         for name, column, (_, cell) in zip(names, columns, cells.iterrows())
@@ -91,11 +92,6 @@ def ours(cell: pd.Series) -> str:
 def number_or_nothing(value: float, format: str) -> str:
     """Return a number, or a dash for NaN."""
     return NOTHING if math.isnan(value) else f"{value:{format}}"
-
-
-def half_width(value: float) -> str:
-    """Return half the width of an interval, or a dash for NaN."""
-    return NOTHING if math.isnan(value) else f"±{fixed(value)}"
 
 
 def body(number: int, cells: pd.DataFrame, style: str) -> str:

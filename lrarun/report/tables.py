@@ -18,6 +18,7 @@ from lrarun.report.cells import COLUMNS
 FORMATS = ("text", "markdown", "latex", "csv", "json")
 NOTHING = "-"
 PARTIAL, STALE = "*", "†"
+WIDEST = 120  # characters of running text
 
 Grid = tuple[list[str], list[str], list[list[str]]]
 # (number of the table, its cells) -> the table as text
@@ -198,8 +199,8 @@ def blocks_within(table: Grid, laid_out: Callable[[Grid], str], width: int | Non
 
 
 def wrapped(content: str, width: int | None) -> str:
-    """Break a paragraph into lines of a width; None leaves it on one."""
-    return content if width is None else textwrap.fill(content, max(width, 20), break_on_hyphens=False)
+    """Break a paragraph into lines of a width, of at most and by default :data:`WIDEST` characters."""
+    return textwrap.fill(content, max(20, min(width or WIDEST, WIDEST)), break_on_hyphens=False)
 
 
 def markdown(number: int, cells: pd.DataFrame) -> str:
@@ -230,11 +231,12 @@ def latex(number: int, cells: pd.DataFrame) -> str:
 
 def finish_latex(caption: str, body: str) -> str:
     """Wrap a tabular in a table environment, and translate the marks that tabulate leaves as they are."""
+    escaped = caption.replace("%", "\\%")
     lines = [
         "% Needs \\usepackage{booktabs}.",
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{caption}}}",
+        f"\\caption{{{escaped}}}",
         body,
         "\\end{table}",
     ]

@@ -28,7 +28,7 @@ def lower(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comp
         first = experiment(dataset, claim.model, depth, claim.optimizer)
         second = experiment(dataset, other, depth, claim.than_optimizer)
         what = f"{short(first, claim.optimizer)} below {short(second, claim.than_optimizer)}, {place(dataset, depth)}"
-        part = beside_paper(Comparison(what), first, second, lambda ours, theirs: ours < theirs)
+        part = beside_paper(Comparison(what), first, second, less_than_above(0.0))
         yield attempt(paired, part, evidence, first, second, 0.0, -1)
 
 
@@ -50,7 +50,7 @@ def as_good(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Co
         margin = MARGINS[dataset]
         first, second = (experiment(dataset, model, depth, "") for model in (claim.model, other))
         part = Comparison(f"{claim.model} within {margin:g} of {other}, {place(dataset, depth)}")
-        part = beside_paper(part, first, second, lambda ours, theirs: ours - theirs < margin)
+        part = beside_paper(part, first, second, less_than_above(margin))
         yield attempt(paired, part, evidence, first, second, margin, -1)
 
 
@@ -210,6 +210,11 @@ def beside_paper(part: Comparison, first: Key, second: Key, agrees: Callable[[fl
         return part
     ours, theirs = printed[first], printed[second]
     return replace(part, paper=f"{ours} vs {theirs}", paper_agrees=agrees(float(ours), float(theirs)))
+
+
+def less_than_above(points: float) -> Callable[[float, float], bool]:
+    """Return the condition that a first error is less than so many points above a second."""
+    return lambda first, second: first - second < points
 
 
 def short(key: Key, optimizer: str) -> str:
