@@ -18,8 +18,8 @@ def claims(results: str | Path = "results") -> list[CheckedClaim]:
 
     A checked claim has ``verdict`` (``holds``, ``fails``, ``inconclusive`` or ``missing``),
     ``claim`` (``id``, ``says``, ``where`` in the paper, ``needs``: what provides missing
-    results) and ``comparisons``, the paired tests that it consists of, with p values
-    corrected over all claims together. The rules are in docs/verdicts.md.
+    results) and ``comparisons``, the tests that it consists of, each with its effect, interval
+    and p value, corrected over the claim's comparisons. The rules are in docs/verdicts.md.
 
     Args:
         results: the folder that holds the runs' folders; without runs, claims are missing.

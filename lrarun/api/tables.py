@@ -50,8 +50,8 @@ def table(
     ``model`` (the paper's name of the rule), ``depth``, ``optimizer``, ``runs`` (finished
     runs that the numbers are means of), ``train_error`` and ``test_error`` (percent),
     ``test_error_std`` (over seeds, from two runs on), ``paper_train_error`` and
-    ``paper_test_error`` (as printed, percent), and ``verdict`` (``reproduced``, ``better``,
-    ``worse``, ``inconclusive`` or ``missing``; docs/verdicts.md). A number that there is
+    ``paper_test_error`` (as printed, percent), and ``verdict`` (``reproduced``, ``lower``,
+    ``higher``, ``inconclusive`` or ``missing``; docs/verdicts.md). A number that there is
     not is NaN.
 
     Args:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     help="json has each claim with its comparisons.",
 )
 def claims(results: Path, layout: str) -> None:
-    """Check the paper's claims by paired tests.
+    """Check the paper's claims by tests over seeds and test images.
 
-    The tests compare mistakes on the test set; docs/verdicts.md has the rules. Exits
+    Prints each claim's verdict with effects, intervals and p values; docs/verdicts.md has the rules. Exits
     with 5 if a claim fails, else with 4 if a claim lacks results.
 
     \b

@@ -11,6 +11,7 @@ import click
 from lrarun.cli.support.behaviour import say
 from lrarun.cli.support.hints import check_cells, command, table_of
 from lrarun.cli.support.options import results_option, set_option, spec_option, specs_in
+from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def table(
 
     Prints Table 1, 2 or 3; without a number, all of them.
     Exits with 4 if results are missing or unfinished; with --compare, with 5 if a test
-    error is worse than the paper's.
+    error is higher than the paper's. In a terminal, tables are fitted to its width.
 
     \b
     Examples:
@@ -58,7 +59,7 @@ def table(
     from lrarun.report.tables import render
 
     found = tables(runs_in(results), int(number) if number else None, specs)
-    click.echo((render_comparison if compare else render)(found.cells, layout), nl=False)
+    click.echo((render_comparison if compare else render)(found.cells, layout, terminal_width()), nl=False)
     mention_left_out(found, number, results)
     mention_stale(found, files, overrides, results)
     if compare:
@@ -94,11 +95,11 @@ def mention_stale(found: Tables, files: Sequence[Path], overrides: Sequence[str]
 
 
 def check_verdicts(cells: pd.DataFrame) -> None:
-    """Raise ``DoesNotHold`` if a cell is worse than the paper's."""
+    """Raise ``DoesNotHold`` if a cell is higher than the paper's."""
     from lrarun.errors import DoesNotHold
-    from lrarun.report.verdicts import WORSE
+    from lrarun.report.verdicts import HIGHER
     from lrarun.report.wording import plural
 
-    worse = (cells["verdict"] == WORSE).sum()
-    if worse:
-        raise DoesNotHold(f"{worse} of {plural(cells['expected'].sum(), 'cell')} worse than the paper's")
+    higher = (cells["verdict"] == HIGHER).sum()
+    if higher:
+        raise DoesNotHold(f"{higher} of {plural(cells['expected'].sum(), 'cell')} higher than the paper's")

@@ -26,6 +26,11 @@ OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop"}
 # Data set -> its table of rules; Table 3 varies the optimizer.
 TABLE_OF = {"mnist": 1, "fashion-mnist": 2}
 TABLES = (1, 2, 3)
+# Set before verdicts on more than one seed were formed; docs/verdicts.md says why these. In points of percent:
+# two expected errors closer than this count as the same;
+MARGINS = {"mnist": 0.5, "fashion-mnist": 1.0}
+# a printed error this far above the same model's with fewest layers is that of a network that broke down.
+BREAKDOWN = 10.0
 
 
 class Key(NamedTuple):
@@ -62,6 +67,15 @@ def printed_cells() -> tuple[Printed, ...]:
         )
         for row in csv.DictReader(text.splitlines())
     )
+
+
+@functools.cache
+def breakdown_lines() -> dict[Key, float]:
+    """Return the cells that the paper shows broken down, each with the error in percent above which a network is."""
+    printed = {cell.key: float(cell.test_error) for cell in printed_cells()}
+    shallow = min(key.depth for key in printed)
+    lines = {key: printed[key._replace(depth=shallow)] + BREAKDOWN for key in printed}
+    return {key: line for key, line in lines.items() if printed[key] > line}
 
 
 def rounding(printed: str) -> float:

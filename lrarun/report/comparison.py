@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections import Counter
+from collections.abc import Container
 
 import pandas as pd
 from tabulate import tabulate
 
-from lrarun.paper import DATASETS, OPTIMIZERS
+from lrarun.paper import DATASETS, MARGINS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
     NOTHING,
     STALE,
+    Layout,
     escape_markdown,
     finish_latex,
     fixed,
@@ -22,23 +25,25 @@ from lrarun.report.tables import (
     render,
     stale_note,
     subject,
+    wrapped,
 )  # fmt: skip
-from lrarun.report.verdicts import VERDICTS
+from lrarun.report.verdicts import NUMBERS, VERDICTS
 
-HEADS = ("Ours", "Paper", "Difference", "Tolerance", "Verdict", "Why")
+HEADS = ("Ours", "Paper", "Difference", "90 %", "95 %", "Verdict", "Why")
 
 
-def render_comparison(cells: pd.DataFrame, format: str) -> str:
+def render_comparison(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
     """Return the cells with verdicts, from :func:`lrarun.report.verdicts.add_verdicts`, in a format.
 
-    ``csv`` has the columns that it always has, ``json`` also ``difference``,
-    ``tolerance`` and ``note``.
+    ``csv`` has the columns that it always has, ``json`` also those of :data:`lrarun.report.verdicts.NUMBERS`
+    and ``note``. In a ``text`` that is wider than ``width`` characters, reasons stand below the list.
     """
     if format == "csv":
         return render(cells, format)
     if format == "json":
-        return json.dumps(records(cells[[*COLUMNS, "difference", "tolerance", "note"]]), indent=2) + "\n"
-    layout = {"text": text, "markdown": markdown, "latex": latex}[format]
+        return json.dumps(records(cells[[*COLUMNS, *NUMBERS, "note"]]), indent=2) + "\n"
+    layouts: dict[str, Layout] = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}
+    layout = layouts[format]
     cells = cells[cells["expected"]]
     return "\n".join(layout(number, table) for number, table in cells.groupby("table"))
 
@@ -52,7 +57,13 @@ def legend(cells: pd.DataFrame) -> str:
     """Return the legend: the number of cells with each verdict, and what the numbers mean."""
     counts = Counter(cells["verdict"])
     tally = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
-    return f"{tally}. Difference and tolerance in points; the rule is in docs/verdicts.md.{stale_note(cells)}"
+    margins = " and ".join(dict.fromkeys(f"{MARGINS[name]:g} on {DATASETS[name]}" for name in cells["dataset"]))
+    spread = " Ours: mean ± sample standard deviation over [n] seeds." if cells["test_error_std"].notna().any() else ""
+    return (
+        f"{tally}.{spread} Difference in points, with half the widths of its 90 % and 95 % intervals."
+        f" reproduced: within {margins} by the 90 % interval; lower, higher: not 0 by the 95 % interval."
+        f" The rules are in docs/verdicts.md.{stale_note(cells)}"
+    )
 
 
 def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
@@ -62,7 +73,8 @@ def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
     return [
         [
             name, column, ours(cell), cell.paper_test or NOTHING, number_or_nothing(cell.difference, "+.2f"),
-            number_or_nothing(cell.tolerance, ".2f"), cell.verdict or NOTHING, cell.note,
+            number_or_nothing(cell.half_width_90, ".2f"), number_or_nothing(cell.half_width_95, ".2f"),
+            cell.verdict or NOTHING, cell.note,
         ]
         for name, column, (_, cell) in zip(names, columns, cells.iterrows())
     ]  # fmt: skip
@@ -85,13 +97,45 @@ def number_or_nothing(value: float, format: str) -> str:
 def body(number: int, cells: pd.DataFrame, style: str) -> str:
     """Lay the list out with tabulate."""
     heads = [*(("Data set", "Optimizer") if number == 3 else ("Model", "Layers")), *HEADS]
-    align = ["left", "left" if number == 3 else "right", "right", "right", "right", "right", "left", "left"]
+    align = ["left", "left" if number == 3 else "right", *["right"] * (len(HEADS) - 2), "left", "left"]
     return tabulate(rows(number, cells), heads, style, disable_numparse=True, colalign=align)
 
 
-def text(number: int, cells: pd.DataFrame) -> str:
-    """Return a comparison for the terminal."""
-    return f"Table {number}. {heading(number)}\n{legend(cells)}\n\n{body(number, cells, 'simple')}\n"
+def narrow_body(number: int, cells: pd.DataFrame, left_out: Container[str]) -> str:
+    """Lay the list out without reasons and other columns, the first two in one."""
+    kept = [place for place, head in enumerate(HEADS[:-1]) if head not in left_out]
+    heads = ["Cell", *(HEADS[place].replace("Difference", "Diff.") for place in kept)]
+    shown = [[f"{name} {column}", *(row[place] for place in kept)] for name, column, *row in rows(number, cells)]
+    align = ["left", *["right"] * (len(kept) - 1), "left"]
+    return tabulate(shown, heads, "simple", disable_numparse=True, colalign=align)
+
+
+def text(number: int, cells: pd.DataFrame, width: int | None = None) -> str:
+    """Return a comparison for the terminal; in a narrow one, reasons stand below and 90 % may be left out."""
+    head = f"{wrapped(f'Table {number}. {heading(number)}', width)}\n{wrapped(legend(cells), width)}"
+    shown = body(number, cells, "simple")
+    if width is None or fits(shown, width):
+        return f"{head}\n\n{shown}\n"
+    below = reasons_below(number, cells, width)
+    shown = narrow_body(number, cells, ())
+    if not fits(shown, width):
+        shown = narrow_body(number, cells, ("90 %",))
+        below.append(wrapped("The column 90 % is left out here; a wider terminal has it, and a file.", width))
+    return "\n".join([head, "", shown, *(["", *below] if below else [])]) + "\n"
+
+
+def fits(shown: str, width: int) -> bool:
+    """Return whether no line is longer than a width."""
+    return max(map(len, shown.splitlines())) <= width
+
+
+def reasons_below(number: int, cells: pd.DataFrame, width: int) -> list[str]:
+    """Return the reasons of a comparison, each with the cells that it is for."""
+    by_reason: dict[str, list[str]] = {}
+    for name, column, *_, reason in rows(number, cells):
+        if reason:
+            by_reason.setdefault(reason, []).append(f"{name} {column}")
+    return [wrapped(f"{', '.join(names)}: {reason}.", width) for reason, names in by_reason.items()]
 
 
 def markdown(number: int, cells: pd.DataFrame) -> str:

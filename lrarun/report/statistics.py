@@ -1,109 +1,103 @@
-"""The few tests and quantiles that verdicts and claims need, without SciPy."""
+"""Estimates whose variance has several parts: intervals, p values, and Holm's correction.
+
+SciPy has the tails and quantiles. Its ready-made t tests take one sample or two and no variance over
+images beside the one over seeds, so the sum of both is formed here.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
+from dataclasses import dataclass
+from statistics import variance
+
+# Not scipy.stats, which takes seconds to import and whose t distribution calls these.
+from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
-MANY = 1e6
+# With one seed the spread over seeds is unknown. It is taken to be this many times the standard deviation that
+# independent images would give. docs/verdicts.md says what was measured.
+ONE_SEED = 2.0
+SMALLEST_P = 1e-12
+
+# (variance, degrees of freedom); infinite degrees for a variance that counts as known.
+Part = tuple[float, float]
 
 
-def t_tail(t: float, df: float) -> float:
-    """Return P(T > t) for Student's t with ``df`` degrees of freedom (infinite: the normal), t >= 0.
+@dataclass(frozen=True)
+class Estimate:
+    """A number with the parts of its variance.
 
-    Relative error below 1e-8 up to a million degrees of freedom; beyond, where lgamma loses
-    digits, it is the normal's, which by then differs in the sixth digit.
+    Attributes:
+        effect: the number, in points of percent.
+        parts: variances in points squared, each with its degrees of freedom.
     """
-    if df > MANY:
-        return NormalDist().cdf(-t)
-    return 0.5 * beta_below(df / (df + t * t), df / 2, 0.5)
+
+    effect: float
+    parts: tuple[Part, ...]
+
+    @property
+    def known(self) -> float:
+        """Return the sum of the variances that count as known."""
+        return sum(part for part, degrees in self.parts if math.isinf(degrees))
+
+    @property
+    def estimated(self) -> Part:
+        """Return the sum of the other variances, with Welch and Satterthwaite's degrees of freedom."""
+        parts = [(part, degrees) for part, degrees in self.parts if not math.isinf(degrees)]
+        total = sum(part for part, _ in parts)
+        below = sum(part**2 / degrees for part, degrees in parts)
+        return total, total**2 / below if below > 0 else math.inf
+
+    def half_width(self, confidence: float = CONFIDENCE) -> float:
+        """Return half the width of the two-sided confidence interval.
+
+        The half-widths that the known and the estimated variance would give alone, by the normal and by Student's t,
+        are added as squares (Zou and Donner 2008). Degrees of freedom for the sum of both would promise too much where
+        a few seeds happen to agree.
+        """
+        estimated, degrees = self.estimated
+        tail = (1 + confidence) / 2
+        normal, students = float(stdtrit(math.inf, tail)), float(stdtrit(degrees, tail))
+        return math.hypot(normal * math.sqrt(self.known), students * math.sqrt(estimated))
+
+    def p(self, against: float = 0.0) -> float:
+        """Return the two-sided p value against a number: one less the confidence of the interval that just reaches it.
+
+        It is not resolved below 1e-12.
+        """
+        away = abs(self.effect - against)
+        estimated, degrees = self.estimated
+        if not away or not estimated + self.known:
+            return float(not away)
+        if not estimated or not self.known:
+            return max(SMALLEST_P, 2 * float(stdtr(degrees, -away / math.sqrt(estimated + self.known))))
+        low, high = math.log(SMALLEST_P), 0.0
+        for _ in range(30):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.half_width(1 - math.exp(middle)) > away else (low, middle)
+        return math.exp(high)
 
 
-def t_quantile(df: float, confidence: float = CONFIDENCE) -> float:
-    """Return the t that |T| stays below with that probability, by bisection of the tail."""
-    tail = (1 - confidence) / 2
-    low, high = 0.0, 1.0
-    while t_tail(high, df) > tail:
-        high *= 2
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_tail(middle, df) > tail else (low, middle)
-    return high
-
-
-def beta_below(x: float, a: float, b: float) -> float:
-    """Return the regularised incomplete beta function I_x(a, b), by Lentz's continued fraction."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):
-        return 1 - beta_below(1 - x, b, a)
-    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    return math.exp(log_front) / (a * _beta_fraction(x, a, b))
-
-
-def _beta_fraction(x: float, a: float, b: float) -> float:
-    """Return 1 + d_1/(1 + d_2/(1 + ...)) of DLMF 8.17.22, evaluated forwards."""
-    value, c, d = 1.0, 1.0, 0.0
-    for m in range(1, 10_000):
-        k = m // 2
-        if m % 2:
-            term = -(a + k) * (a + b + k) * x / ((a + 2 * k) * (a + 2 * k + 1))
-        else:
-            term = k * (b - k) * x / ((a + 2 * k - 1) * (a + 2 * k))
-        d = 1 / (1 + term * d or 1e-300)
-        c = 1 + term / c or 1e-300
-        value *= c * d
-        if abs(c * d - 1) < 1e-15:
-            break
-    return value
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Return two-sided mid-p value of McNemar's test that two classifiers err equally often.
+def spread_of(errors: Sequence[float], images: int) -> Part:
+    """Return the variance over seeds of a mean error in percent, and its degrees of freedom.
 
     Args:
-        only_first: images that only the first gets wrong.
-        only_second: images that only the second gets wrong.
-
-    Under the null hypothesis the first is binomial(n, 1/2). The mid-p version (Fagerland,
-    Lydersen and Laake 2013) counts the observed split by half: it is the exact test less
-    its surplus of caution.
+        errors: one per seed.
+        images: how many each was measured on, which stand in for the spread where there is one seed.
     """
-    n, k = only_first + only_second, min(only_first, only_second)
-    if n == 0:
-        return 1.0
-    logs = [math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) - n * math.log(2) for i in range(k + 1)]
-    below, at = math.fsum(map(math.exp, logs[:-1])), math.exp(logs[-1])
-    return min(1.0, 2 * (below + at / 2))
-
-
-def two_sided(estimate: float, parts: Sequence[tuple[float, float]]) -> float:
-    """Return P value of an estimate against 0, its variance being a sum of (variance, degrees of freedom).
-
-    Uses Student's t with Welch and Satterthwaite's degrees of freedom.
-    """
-    variance = sum(part for part, _ in parts)
-    if variance <= 0:
-        return float(estimate == 0)
-    return min(1.0, 2 * t_tail(abs(estimate) / math.sqrt(variance), welch(parts)))
-
-
-def welch(parts: Sequence[tuple[float, float]]) -> float:
-    """Return Satterthwaite's degrees of freedom of a sum of variances, each with its own."""
-    variance = sum(part for part, _ in parts)
-    denominator = sum(part**2 / df for part, df in parts)
-    return variance**2 / denominator if denominator > 0 else math.inf
+    if len(errors) > 1:
+        return variance(errors) / len(errors), len(errors) - 1
+    return ONE_SEED**2 * binomial_variance(errors[0], images), math.inf
 
 
 def binomial_variance(percent: float, trials: int) -> float:
-    """Return variance, in percent squared, of an error rate measured on that many images."""
+    """Return the variance, in percent squared, of an error rate measured on that many independent images."""
     return percent * (100 - percent) / trials
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return P values adjusted for how many there are (Holm 1979), in the order given."""
+    """Return p values adjusted for how many there are (Holm 1979), in the order given."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted, highest = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(order):

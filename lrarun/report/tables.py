@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -16,15 +18,19 @@ from lrarun.report.cells import COLUMNS
 FORMATS = ("text", "markdown", "latex", "csv", "json")
 NOTHING = "-"
 PARTIAL, STALE = "*", "†"
+WIDEST = 120  # characters of running text
 
 Grid = tuple[list[str], list[str], list[list[str]]]
+# (number of the table, its cells) -> the table as text
+Layout = Callable[[int, pd.DataFrame], str]
 
 
-def render(cells: pd.DataFrame, format: str) -> str:
+def render(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
     """Return the tables that ``cells`` (from :func:`lrarun.report.cells.fill`) holds, in a format.
 
     ``csv`` and ``json`` give the columns of :data:`lrarun.report.cells.COLUMNS`, one row
-    per cell, errors in percent; the others lay them out as the paper does.
+    per cell, errors in percent; the others lay them out as the paper does. A table in ``text``
+    that is wider than ``width`` characters is broken into blocks of as many depths as fit.
 
     Raises:
         KeyError: for a format that is not in :data:`FORMATS`.
@@ -33,7 +39,8 @@ def render(cells: pd.DataFrame, format: str) -> str:
         return cells[list(COLUMNS)].to_csv(index=False, float_format="%.10g", lineterminator="\n")
     if format == "json":
         return json.dumps(records(cells[list(COLUMNS)]), indent=2) + "\n"
-    layout = {"text": text, "markdown": markdown, "latex": latex}[format]
+    layouts: dict[str, Layout] = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}
+    layout = layouts[format]
     return "\n".join(layout(number, table) for number, table in cells.groupby("table") if table["expected"].any())
 
 
@@ -62,9 +69,9 @@ def legend(cells: pd.DataFrame) -> str:
     if counts == {1}:
         parts.append("One seed (n = 1).")
     elif len(counts) == 1:
-        parts.append(f"Mean over n = {max(counts)} seeds ± sample standard deviation.")
+        parts.append(f"Mean ± sample standard deviation over n = {max(counts)} seeds.")
     elif counts:
-        parts.append("Mean ± sample standard deviation over [n] seeds, or one seed.")
+        parts.append("Mean ± sample standard deviation over [n] seeds; without [n], one seed.")
     departs = [words for words in cells["departs"].unique() if words]
     if departs:
         parts.append(f"Not the paper's protocol: {departs[0]}{', and others' if len(departs) > 1 else ''}.")
@@ -147,14 +154,13 @@ def labels(cells: pd.DataFrame) -> pd.Series:
 
 def layout(
     corner: str,
-    number: int,
-    cells: pd.DataFrame,
+    table: Grid,
     head: Callable[[str, str], str],
     style: str,
     escape: Callable[[str], str] = str,
 ) -> str:
     """Lay a table out with tabulate; ``head`` joins a column group's name with Train or Test."""
-    names, groups, body = grid(number, cells)
+    names, groups, body = table
     heads = [head(group, column) for group in groups for column in ("Train", "Test")]
     rows = [[escape(text) for text in (name, *texts)] for name, texts in zip(names, body)]
     align = ["left"] + ["right"] * len(heads)
@@ -166,14 +172,35 @@ def corner(number: int) -> str:
     return "Data set" if number == 3 else "Model"
 
 
-def text(number: int, cells: pd.DataFrame) -> str:
-    """Return a table for the terminal."""
+def text(number: int, cells: pd.DataFrame, width: int | None = None) -> str:
+    """Return a table for the terminal, in several blocks if it is wider."""
 
     def head(group: str, column: str) -> str:
         return f"{group if column == 'Train' else ''}\n{column}"
 
-    body = layout("\n" + corner(number), number, cells, head, "simple")
-    return f"Table {number}. {subject(number)}\n{legend(cells)}\n\n{body}\n"
+    def laid_out(table: Grid) -> str:
+        return layout("\n" + corner(number), table, head, "simple")
+
+    blocks = "\n\n".join(blocks_within(grid(number, cells), laid_out, width))
+    return f"{wrapped(f'Table {number}. {subject(number)}', width)}\n{wrapped(legend(cells), width)}\n\n{blocks}\n"
+
+
+def blocks_within(table: Grid, laid_out: Callable[[Grid], str], width: int | None) -> list[str]:
+    """Lay a table out in blocks of as many column groups as fit into a width, one group at least."""
+    names, groups, body = table
+    taken = len(groups)
+    while True:
+        block = laid_out((names, groups[:taken], [texts[: 2 * taken] for texts in body]))
+        if width is None or taken <= 1 or len(max(block.splitlines(), key=len)) <= width:
+            break
+        taken -= 1
+    rest = (names, groups[taken:], [texts[2 * taken :] for texts in body])
+    return [block, *(blocks_within(rest, laid_out, width) if rest[1] else [])]
+
+
+def wrapped(content: str, width: int | None) -> str:
+    """Break a paragraph into lines of a width, of at most and by default :data:`WIDEST` characters."""
+    return textwrap.fill(content, max(20, min(width or WIDEST, WIDEST)), break_on_hyphens=False)
 
 
 def markdown(number: int, cells: pd.DataFrame) -> str:
@@ -182,7 +209,7 @@ def markdown(number: int, cells: pd.DataFrame) -> str:
     def head(group: str, column: str) -> str:
         return f"{group}, {column.lower()}"
 
-    body = layout(corner(number), number, cells, head, "github", escape_markdown)
+    body = layout(corner(number), grid(number, cells), head, "github", escape_markdown)
     return f"**Table {number}. {subject(number)}.** {escape_markdown(legend(cells))}\n\n{body}\n"
 
 
@@ -193,8 +220,9 @@ def escape_markdown(content: str) -> str:
 
 def latex(number: int, cells: pd.DataFrame) -> str:
     """Return a table environment for LaTeX; needs the package booktabs."""
-    _, groups, _ = grid(number, cells)
-    body = layout(corner(number), number, cells, lambda group, column: column, "latex_booktabs")
+    table = grid(number, cells)
+    _, groups, _ = table
+    body = layout(corner(number), table, lambda group, column: column, "latex_booktabs")
     spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{group}}}" for group in groups)
     rules = " ".join(rf"\cmidrule(lr){{{start}-{start + 1}}}" for start in range(2, 2 * len(groups) + 1, 2))
     body = body.replace("\\toprule\n", f"\\toprule\n & {spans} \\\\\n{rules}\n", 1)
@@ -203,11 +231,12 @@ def latex(number: int, cells: pd.DataFrame) -> str:
 
 def finish_latex(caption: str, body: str) -> str:
     """Wrap a tabular in a table environment, and translate the marks that tabulate leaves as they are."""
+    escaped = caption.replace("%", "\\%")
     lines = [
         "% Needs \\usepackage{booktabs}.",
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{caption}}}",
+        f"\\caption{{{escaped}}}",
         body,
         "\\end{table}",
     ]

@@ -29,6 +29,7 @@ BASE = {
     "pyyaml": "6.0",
     "requests": "2.31",
     "rich": "13.7",
+    "scipy": "1.11",
     "tabulate": "0.9",
     "threadpoolctl": "3.5",
 }
@@ -40,7 +41,7 @@ EXTRAS = {
     "bench": (("torch",), "speed comparison with PyTorch"),
     "fast": (("numba",), "faster RMSprop and Adam, to the same bits"),
     "dev": (
-        ("pytest", "hypothesis", "autograd", "scipy", "ruff", "mypy", "matplotlib", "numba", "scikit-learn"),
+        ("pytest", "hypothesis", "autograd", "ruff", "mypy", "matplotlib", "numba", "scikit-learn"),
         "tests",
     ),
 }

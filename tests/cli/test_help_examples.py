@@ -77,7 +77,7 @@ NOT_RUN = {
     "lrarun bench --json > bench.json": "minutes",
 }
 NEEDS = {"figure": "matplotlib", "--plot": "matplotlib", "parquet": "pyarrow"}
-# Beside 0: what says of the results, not of the command, that cells are missing or worse, or a claim does not hold.
+# Beside 0: what says of the results, not of the command, that cells are missing or higher, or a claim does not hold.
 OF_RESULTS = {"table": {4, 5}, "claims": {4, 5}, "report": {4}, "figure": {4}}
 
 

@@ -87,6 +87,15 @@ def test_a_complete_set_of_results_exits_0_and_says_nothing_else(lrarun, everyth
     ]
 
 
+@pytest.mark.parametrize("compare", [(), ("--compare",)])
+def test_in_a_terminal_it_fits_and_in_a_file_it_is_whole(lrarun, everything, monkeypatch, compare):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, whole, _ = lrarun("table", "--results", everything, *compare)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    _, fitted, _ = lrarun("table", "--results", everything, *compare)
+    assert max(map(len, fitted.splitlines())) <= 80 < max(map(len, whole.splitlines()))
+
+
 @pytest.mark.parametrize("number, rows", [("1", 21), ("2", 21), ("3", 6)])
 def test_csv_of_one_table_has_its_rows(lrarun, everything, number, rows):
     code, out, _ = lrarun("table", number, "--format", "csv", "--results", everything)

@@ -239,7 +239,7 @@ def test_a_missing_and_an_unfinished_cell_show_their_state(tmp_path):
     tables = parse(render_page(contents(read_results(tmp_path)))).all("table", class_="paper")
     tests = [td.text for td in tables[0].one("tbody").all("tr")[0].all("td")][1::2]
     assert tests == [
-        "running 34/100 paper 3.02 inconclusive", "diverged at 12 paper 2.98 worse", "– paper 3.02 missing",
+        "running 34/100 paper 3.02 inconclusive", "diverged at 12 paper 2.98 higher", "– paper 3.02 missing",
     ]  # fmt: skip
 
 
@@ -418,13 +418,13 @@ def test_pictures_are_carried_within_the_page(tmp_path):
 
 def test_claims_are_told_with_verdicts_and_what_is_missing():
     claim = Claim("id", "It does", "Table 1", "some runs", "lower", "LRA-E", [3])
-    parts = [Comparison("A below B", "1.00 < 2.00", 1.0, 0.001, 0.0123, "holds", paper="1 < 2"),
+    parts = [Comparison("A below B", "1.00 < 2.00", -1.0, -1.5, -0.5, 0.0, 1.0, 0.001, 0.0123, "holds", paper="1 < 2"),
              Comparison("A below C", lacking="a run of C")]  # fmt: skip
     tree = parse(render_page(contents([], checked=[CheckedClaim(claim, parts)])))
     entry = tree.one("section", id="claims").one("details")
     assert entry.one("summary").text == "missing It does (Table 1)"
     assert [cell.text for cell in entry.one("tbody").one("tr").children] == [
-        "A below B", "holds", "1.00 < 2.00", "1 < 2", "p 0.012",
+        "A below B", "holds", "1.00 < 2.00", "1 < 2", "-1.00 (-1.50 to -0.50)", "p 0.012",
     ]  # fmt: skip
     assert "a run of C" in entry.text and "some runs" in entry.text
 
@@ -536,7 +536,7 @@ def test_claims_that_a_specs_runs_speak_of_are_on_its_page(lrarun, tmp_path):
     section = parse(out.read_text()).one("section", id="claims")
     (claim,) = section.all("details")
     compared = [row.one("th").text for row in claim.one("tbody").all("tr")]
-    assert compared == ["LRA-E below Backprop, 3 layers, MNIST"] and "over 1 comparison." in section.text
+    assert compared == ["LRA-E below Backprop, 3 layers, MNIST"] and "Holm-corrected" in section.text
 
 
 def test_of_no_comparison_nothing_is_said_to_be_corrected():
@@ -550,7 +550,12 @@ def test_of_no_comparison_nothing_is_said_to_be_corrected():
 def test_the_page_says_by_itself_when_a_number_counts_as_the_papers(page):
     section = parse(page).one("section", id="tables")
     told = section.one("dl", class_="meanings").text + section.one("p", class_="rule").text
-    assert "tolerance" in told and "twice" in told and "it takes more seeds, unfinished runs" not in told
+    assert (
+        "0.5 points on MNIST" in told
+        and "90 %" in told
+        and "twice" in told
+        and "it takes more seeds, unfinished runs" not in told
+    )
 
 
 @pytest.mark.parametrize("arguments, code", [

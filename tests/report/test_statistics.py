@@ -1,72 +1,90 @@
-"""Our tails and quantiles against SciPy's, closed forms and definitions."""
+"""Intervals and p values against SciPy's own tests, closed forms and definitions."""
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from lrarun.report.statistics import beta_below, binomial_variance, holm, mcnemar, t_quantile, t_tail, two_sided, welch
+from lrarun.report.claims.paired import seeds_apart
+from lrarun.report.statistics import ONE_SEED, Estimate, binomial_variance, holm, spread_of
 
-DEGREES = [0.6, 1, 1.5, 2, 3, 7.3, 30, 1e3, 1e6]
-
-
-@pytest.mark.parametrize("df", DEGREES)
-@pytest.mark.parametrize("t", [0, 0.01, 0.7, 1.96, 5, 40, 300])
-def test_t_tail_is_scipys(t, df):
-    stats = pytest.importorskip("scipy.stats")
-    assert t_tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-8, abs=1e-300)
+FIRST, SECOND = [2.1, 2.3, 2.2, 1.9], [2.6, 2.5, 3.1]
 
 
-@pytest.mark.parametrize("df", [*DEGREES, math.inf])
-@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
-def test_t_quantile_is_scipys(df, confidence):
-    stats = pytest.importorskip("scipy.stats")
-    expected = stats.norm.isf((1 - confidence) / 2) if math.isinf(df) else stats.t.isf((1 - confidence) / 2, df)
-    assert t_quantile(df, confidence) == pytest.approx(expected, rel=1e-8)
+def difference(first, second):
+    effect = sum(first.values()) / len(first) - sum(second.values()) / len(second)
+    return Estimate(effect, seeds_apart(first, second, 10_000))
 
 
-def test_t_with_one_degree_of_freedom_is_cauchy():
-    assert t_tail(1, 1) == pytest.approx(0.25, rel=1e-12)
-    assert t_quantile(1) == pytest.approx(math.tan(math.pi * 0.475), rel=1e-10)
+def by_seed(errors, start=0):
+    return dict(enumerate(errors, start))
 
 
-@pytest.mark.parametrize("a, b", [(0.5, 0.5), (2, 3), (10, 0.5), (200, 300)])
-def test_incomplete_beta_has_its_symmetry_and_ends(a, b):
-    assert beta_below(0, a, b) == 0 and beta_below(1, a, b) == 1
-    for x in (0.01, 0.3, 0.5, 0.9):
-        assert beta_below(x, a, b) + beta_below(1 - x, b, a) == pytest.approx(1, abs=1e-12)
+@pytest.mark.parametrize("second", [SECOND, [2.6, 2.5, 3.1, 2.4, 2.9]])
+def test_of_different_seeds_it_is_welchs_t_test(second):
+    found = difference(by_seed(FIRST), by_seed(second, 2))
+    expected = stats.ttest_ind(FIRST, second, equal_var=False)
+    assert found.p() == pytest.approx(expected.pvalue, rel=1e-9)
+    low, high = expected.confidence_interval(0.9)
+    assert (found.effect - found.half_width(0.9), found.effect + found.half_width(0.9)) == pytest.approx((low, high))
 
 
-def exact_mid_p(b, c):
-    """From the definition, in rationals: twice P(X < k) + P(X = k)/2."""
-    n, k = b + c, min(b, c)
-    weights = [Fraction(math.comb(n, i), 2**n) for i in range(k + 1)]
-    return min(1.0, float(2 * (sum(weights[:-1]) + weights[-1] / 2)))
+def test_of_equal_seeds_it_is_the_paired_t_test():
+    second = [2.6, 2.5, 3.1, 2.4]
+    found = difference(by_seed(FIRST), dict(reversed(by_seed(second).items())))
+    expected = stats.ttest_rel(FIRST, second)
+    assert found.p() == pytest.approx(expected.pvalue, rel=1e-9)
+    low, high = expected.confidence_interval()
+    assert (found.effect - found.half_width(), found.effect + found.half_width()) == pytest.approx((low, high))
 
 
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_mcnemar_is_the_binomial_sum(b, c):
-    expected = exact_mid_p(b, c) if b + c else 1.0
-    assert mcnemar(b, c) == pytest.approx(expected, rel=1e-9)
-    assert mcnemar(b, c) == mcnemar(c, b)
+def test_of_one_sample_against_a_number_it_is_students_t_test():
+    found = Estimate(sum(FIRST) / 4, (spread_of(FIRST, 10_000),))
+    assert found.p(2.0) == pytest.approx(stats.ttest_1samp(FIRST, 2.0).pvalue, rel=1e-9)
 
 
-@pytest.mark.parametrize("b, c", [(45, 168), (600, 700), (4000, 4100), (0, 30)])
-def test_mcnemar_is_scipys_exact_test_less_half_the_observed_point(b, c):
-    stats = pytest.importorskip("scipy.stats")
-    exact = stats.binomtest(b, b + c, 0.5).pvalue
-    assert mcnemar(b, c) == pytest.approx(exact - stats.binom.pmf(b, b + c, 0.5), rel=1e-6)
+def test_known_variances_alone_are_normal():
+    found = Estimate(1.959963984540054, ((0.5, math.inf), (0.5, math.inf)))
+    assert found.p() == pytest.approx(0.05) and found.half_width() == pytest.approx(1.959963984540054)
 
 
-def test_equal_discordant_counts_are_no_evidence():
-    """The mid-p of an even split is exactly 1: half of the middle point on either side."""
-    for n in (1, 5, 200):
-        assert mcnemar(n, n) == pytest.approx(1, rel=1e-9)
+parts = st.lists(
+    st.tuples(st.floats(0.001, 10), st.one_of(st.integers(1, 20), st.just(math.inf))), min_size=1, max_size=3
+)
+
+
+@given(parts, st.floats(0.02, 0.99))
+def test_the_p_value_is_that_of_the_interval_that_just_reaches(parts, confidence):
+    width = Estimate(0.0, tuple(parts)).half_width(confidence)
+    assert Estimate(width, tuple(parts)).p() == pytest.approx(1 - confidence, rel=1e-5)
+    assert Estimate(3 - width, tuple(parts)).p(3) == pytest.approx(1 - confidence, rel=1e-5)
+
+
+def test_known_and_estimated_half_widths_add_as_squares():
+    both = Estimate(0.0, ((0.2, 4), (0.3, math.inf))).half_width()
+    normal, students = stats.norm.isf(0.025) * 0.3**0.5, stats.t.isf(0.025, 4) * 0.2**0.5
+    assert both == pytest.approx(math.hypot(normal, students))
+
+
+@given(parts, st.floats(0.001, 10))
+def test_more_variance_never_narrows_an_interval(parts, more):
+    assert Estimate(0, (*parts, (more, math.inf))).half_width() >= Estimate(0, tuple(parts)).half_width()
+
+
+def test_without_any_variance_only_the_number_itself_is_possible():
+    assert (Estimate(2.0, ((0.0, 1),)).p(2.0), Estimate(2.0, ((0.0, 1),)).p(2.1)) == (1, 0)
+    assert Estimate(2.0, ((0.0, 1),)).half_width() == 0
+
+
+def test_one_seed_is_taken_to_spread_a_multiple_of_what_its_images_would_make():
+    variance, degrees = spread_of([10.0], 10_000)
+    assert math.sqrt(variance) == pytest.approx(ONE_SEED * 0.3) and math.isinf(degrees)
+    assert math.sqrt(binomial_variance(10, 10_000)) == pytest.approx(0.3)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
@@ -86,21 +104,3 @@ def test_holm_does_not_depend_on_the_order():
     expected = dict(zip(p_values, holm(p_values)))
     assert all(holm(list(order)) == [expected[p] for p in order] for order in permutations(p_values))
     assert holm([]) == []
-
-
-def test_two_sided_is_welchs_t_test():
-    stats = pytest.importorskip("scipy.stats")
-    first, second = [2.1, 2.3, 2.2, 1.9], [2.6, 2.5, 3.1]
-    variances = [(stats.tvar(sample) / len(sample), len(sample) - 1) for sample in (first, second)]
-    difference = sum(first) / 4 - sum(second) / 3
-    assert two_sided(difference, variances) == pytest.approx(stats.ttest_ind(first, second, equal_var=False).pvalue)
-
-
-def test_a_sum_of_known_variances_is_normal():
-    assert math.isinf(welch([(0.3, math.inf), (0.2, math.inf)]))
-    assert two_sided(1.959963984540054, [(0.5, math.inf), (0.5, math.inf)]) == pytest.approx(0.05)
-    assert (two_sided(0, [(0, 1)]), two_sided(1, [(0, 1)])) == (1, 0)
-
-
-def test_binomial_variance_in_percent():
-    assert math.sqrt(binomial_variance(10, 10_000)) == pytest.approx(0.3)

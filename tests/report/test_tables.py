@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 import statistics
 from pathlib import Path
 
@@ -272,6 +273,30 @@ def test_markdown_rows_have_as_many_cells_as_their_header(tmp_path):
     assert len(rows) == (2 + 7) * 2 + 1 + (2 + 2)
     assert {row.count("|") for row in rows} == {8}
     assert "a\\|b\\_\\*c" in shown
+
+
+@pytest.mark.parametrize("seeds, more", [((0,), ()), ((0, 1, 2), ()), ((0, 1, 2), (3, 4, 5, 6, 7, 8, 9))])
+@pytest.mark.parametrize("width", [80, 100])
+def test_text_in_a_terminal_fits_it_and_leaves_no_number_out(tmp_path, seeds, more, width):
+    write_all(tmp_path, seeds=seeds)
+    for seed in more:
+        write_run(tmp_path, spec_for(BACKPROP, seed=seed), **SCORES)
+    frame = cells_of(tmp_path)
+    whole, fitted = render(frame, "text"), render(frame, "text", width)
+    assert max(map(len, fitted.splitlines())) <= width
+    assert numbers_in(fitted) == numbers_in(whole)
+    assert all(fitted.count(f"{depth} Layers") == 2 for depth in (3, 5, 8))
+
+
+def numbers_in(table):
+    return sorted(re.findall(r"\S+ \([\d.]+\)", table))
+
+
+def test_a_wide_terminal_changes_nothing_but_the_legends_lines(tmp_path):
+    write_all(tmp_path, seeds=(0, 1, 2))
+    frame = cells_of(tmp_path)
+    assert render(frame, "text", 500) == render(frame, "text")
+    assert render(frame, "markdown", 20) == render(frame, "markdown")
 
 
 def test_latex_is_balanced_escaped_ascii(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,11 @@ WIDEST = 100  # columns of running text; longer lines are hard to read
 def width() -> int:
     """Return the columns to fill: the terminal's, up to :data:`WIDEST`."""
     return max(40, min(WIDEST, shutil.get_terminal_size().columns))
+
+
+def terminal_width() -> int | None:
+    """Return the width of the terminal that stdout is; None if it is a file or a pipe, where nothing need fit."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def heading(text: str) -> str:

@@ -1,8 +1,7 @@
-"""The paper's claims, checked against runs: verdicts, with p values corrected over all comparisons."""
+"""The paper's claims, checked against runs: verdicts, with p values corrected over each claim's comparisons."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,19 +13,20 @@ from lrarun.report.verdicts import INCONCLUSIVE
 
 
 def check(claims: Sequence[Claim], evidence: Evidence, products: Products | None = None) -> list[CheckedClaim]:
-    """Check every claim; p values are corrected over all claims together.
+    """Check every claim; a claim's comparisons are the family that its p values are corrected over.
 
     Args:
         claims: as from :func:`lrarun.report.claims.claim.load_claims`.
         evidence: the runs.
         products: counts matrix products; without it, claims about them are missing.
     """
-    parts = [list(KINDS[claim.kind](claim, evidence, products)) for claim in claims]
-    corrected = iter(holm([part.p for part in itertools.chain(*parts) if part.p is not None]))
-    return [
-        CheckedClaim(claim, [decide(part, next(corrected) if part.p is not None else None) for part in each])
-        for claim, each in zip(claims, parts)
-    ]
+    return [CheckedClaim(claim, decided(list(KINDS[claim.kind](claim, evidence, products)))) for claim in claims]
+
+
+def decided(parts: Sequence[Comparison]) -> list[Comparison]:
+    """Add the verdicts to a claim's comparisons."""
+    corrected = iter(holm([part.p for part in parts if part.p is not None]))
+    return [decide(part, next(corrected) if part.p is not None else None) for part in parts]
 
 
 def decide(part: Comparison, p_holm: float | None) -> Comparison:

@@ -61,9 +61,12 @@ class Comparison:
     Attributes:
         what: the part, in words.
         numbers: ours, in words.
+        effect: what was measured: a difference of errors in points, an angle in degrees, or a number of products.
+        low, high: its confidence interval; None where chance plays no part.
+        against: what the effect is tested against.
         favour: above 0 in favour of the claim, below 0 against it; None where results are missing.
-        p: two-sided p value of ``favour`` against 0; None where chance plays no part.
-        p_holm: the same, corrected for the number of comparisons.
+        p: two-sided p value of the effect against that number; None where chance plays no part.
+        p_holm: the same, corrected for the number of the claim's comparisons.
         verdict: one of :data:`VERDICTS`.
         lacking: what is missing.
         paper: the paper's own numbers, if it prints them.
@@ -72,6 +75,10 @@ class Comparison:
 
     what: str
     numbers: str = ""
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    against: float = 0.0
     favour: float | None = None
     p: float | None = None
     p_holm: float | None = None

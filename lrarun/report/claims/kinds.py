@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lrarun.paper import DATASETS, Key, printed_cells
+from lrarun.paper import DATASETS, MARGINS, Key, printed_cells
 from lrarun.report.claims.claim import Claim, Comparison
 from lrarun.report.claims.evidence import Evidence, Row
-from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare
-from lrarun.report.statistics import binomial_variance, two_sided
+from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, seeds_apart
+from lrarun.report.statistics import Estimate
 from lrarun.results.read import DIVERGED, Result
 
 # `spread` averages the validation error over that many epochs: DTP's goes up and down from one to the next.
@@ -28,7 +28,7 @@ def lower(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comp
         first = experiment(dataset, claim.model, depth, claim.optimizer)
         second = experiment(dataset, other, depth, claim.than_optimizer)
         what = f"{short(first, claim.optimizer)} below {short(second, claim.than_optimizer)}, {place(dataset, depth)}"
-        part = beside_paper(Comparison(what), first, second, lambda ours, theirs: ours < theirs)
+        part = beside_paper(Comparison(what), first, second, less_than_above(0.0))
         yield attempt(paired, part, evidence, first, second, 0.0, -1)
 
 
@@ -44,54 +44,99 @@ def breakdown(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[
         yield attempt(paired, part, evidence, first, second, claim.points, sign)
 
 
-def paired(part: Comparison, evidence: Evidence, first: Key, second: Key, margin: float, sign: int) -> Comparison:
-    """Compare two test errors, in favour of the claim where sign * (first - second - margin) > 0."""
+def as_good(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comparison]:
+    """Compare the model's test error with each of the others'; the claim is that it is less than a margin above."""
+    for dataset, depth, other in itertools.product(claim.datasets, claim.depths, claim.than):
+        margin = MARGINS[dataset]
+        first, second = (experiment(dataset, model, depth, "") for model in (claim.model, other))
+        part = Comparison(f"{claim.model} within {margin:g} of {other}, {place(dataset, depth)}")
+        part = beside_paper(part, first, second, less_than_above(margin))
+        yield attempt(paired, part, evidence, first, second, margin, -1)
+
+
+def paired(part: Comparison, evidence: Evidence, first: Key, second: Key, against: float, sign: int) -> Comparison:
+    """Compare two test errors, in favour of the claim where sign * (first - second - against) > 0."""
     ours, theirs = evidence.test(first), evidence.test(second)
-    difference, p = compare(ours, theirs, margin)
-    numbers = f"{with_runs(ours)} vs {with_runs(theirs)}"
-    return replace(part, numbers=numbers, favour=sign * (difference - margin), p=p)
+    found = compare(ours, theirs)
+    part = replace(part, numbers=f"{with_runs(ours)} vs {with_runs(theirs)}")
+    return with_estimate(part, found, against, sign * (found.effect - against), found.p(against))
+
+
+def with_estimate(part: Comparison, found: Estimate, against: float, favour: float, p: float) -> Comparison:
+    """Add an effect with its interval and its test to a comparison."""
+    half = found.half_width()
+    return replace(
+        part,
+        effect=found.effect,
+        low=found.effect - half,
+        high=found.effect + half,
+        against=against,
+        favour=favour,
+        p=p,
+    )
 
 
 def spread(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comparison]:
     """Compare final validation errors over settings; the claim is that they vary, or vary more than another model's."""
     for dataset, depth in itertools.product(claim.datasets, claim.depths):
-        other = f" more than {claim.than[0]}" if claim.than else ""
-        part = Comparison(f"{claim.model} varies{other}, {place(dataset, depth)}")
+        other = f"more than {claim.than[0]}" if claim.than else f"by more than {MARGINS[dataset]:g} points"
+        part = Comparison(f"{claim.model} varies {other}, {place(dataset, depth)}")
         keys = [experiment(dataset, model, depth, "") for model in (claim.model, *claim.than)]
-        yield attempt(varied, part, claim, evidence, keys)
+        yield attempt(varied, part, claim, evidence, keys, MARGINS[dataset])
 
 
-def varied(part: Comparison, claim: Claim, evidence: Evidence, keys: Sequence[Key]) -> Comparison:
-    """Make one comparison of :func:`spread`."""
+def varied(part: Comparison, claim: Claim, evidence: Evidence, keys: Sequence[Key], margin: float) -> Comparison:
+    """Make one comparison of :func:`spread`: a range against the margin, or against another model's range."""
     logs = [[evidence.curves(key, s, ["validation_error"], claim.epochs) for s in claim.settings] for key in keys]
     curves = itertools.chain(*itertools.chain(*logs))
     last = min((len(rows) for run, rows in curves if run.state != DIVERGED), default=claim.epochs)
-    ranges, parts = [], []
-    for of_model in logs:
-        finals = sorted(late_error(curves, last) for curves in of_model)
-        ranges.append(finals[-1][0] - finals[0][0])
-        parts += [finals[-1][1], finals[0][1]]
-    favour = ranges[0] - sum(ranges[1:])
-    p = two_sided(favour, parts)
+    images = logs[0][0][0][0].spec["validation"]
+    pairs = [pairs_apart([late_errors(curves, last) for curves in of_model], images) for of_model in logs]
+    widest = [max(of_model, key=lambda pair: pair.effect) for of_model in pairs]
+    sizes = " vs ".join(f"{pair.effect:.2f}" for pair in widest)
+    part = replace(part, numbers=f"{sizes} points over epochs {max(last - TAIL, 0) + 1} to {last}")
     if len(keys) == 1:
-        # The largest of all differences between two settings was picked.
-        p = min(1.0, p * math.comb(len(claim.settings), 2))
-    sizes = " vs ".join(f"{size:.2f}" for size in ranges)
-    epochs = f"epochs {max(last - TAIL, 0) + 1} to {last}"
-    return replace(part, numbers=f"{sizes} points over {epochs}", favour=favour, p=p)
+        part = with_estimate(part, widest[0], margin, widest[0].effect - margin, p_of_range(pairs[0], margin))
+        return replace(part, low=max(0.0, part.low or 0.0))
+    return more_varied(part, *pairs)
 
 
-def late_error(curves: Sequence[tuple[Result, Sequence[Row]]], last: int) -> tuple[float, tuple[float, float]]:
-    """Return the mean validation error over the ten epochs up to the last, and its (variance, degrees of freedom).
+def more_varied(part: Comparison, pairs: Sequence[Estimate], others: Sequence[Estimate]) -> Comparison:
+    """Compare two ranges, each that of the widest of a model's pairs; the claim is that the first is wider."""
+    ours, theirs = (max(each, key=lambda pair: pair.effect) for each in (pairs, others))
+    found = Estimate(ours.effect - theirs.effect, ours.parts + theirs.parts)
+    # The widest were picked, so p counts once for each that there was to pick.
+    return with_estimate(part, found, 0.0, found.effect, min(1.0, len(pairs) * found.p()))
 
-    The epochs share their validation images, so the variance over images is that of one of them.
+
+def pairs_apart(errors: Sequence[Mapping[int, float]], images: int) -> list[Estimate]:
+    """Return how far the mean errors of any two settings are apart, the larger less the smaller.
+
+    Args:
+        errors: of each setting, seed -> error in percent.
+        images: how many they were measured on.
     """
-    errors = [100.0 if run.state == DIVERGED else late_mean(rows[:last]) for run, rows in curves]
-    mean = math.fsum(errors) / len(errors)
-    if len(errors) > 1:
-        variance = math.fsum((error - mean) ** 2 for error in errors) / (len(errors) - 1)
-        return mean, (variance / len(errors), len(errors) - 1)
-    return mean, (binomial_variance(mean, curves[0][0].spec["validation"]), math.inf)
+    means = [math.fsum(of_seeds.values()) / len(of_seeds) for of_seeds in errors]
+    return [
+        Estimate(abs(means[a] - means[b]), seeds_apart(errors[a], errors[b], images))
+        for a, b in itertools.combinations(range(len(errors)), 2)
+    ]
+
+
+def p_of_range(pairs: Sequence[Estimate], margin: float) -> float:
+    """Return the two-sided p value of the widest of several differences against a margin.
+
+    It is above the margin if any pair is, so the smallest p counts, times the number of pairs. It is below
+    if all are, so the largest counts.
+    """
+    if max(pair.effect for pair in pairs) > margin:
+        return min(1.0, len(pairs) * min(pair.p(margin) for pair in pairs if pair.effect > margin))
+    return max(pair.p(margin) for pair in pairs)
+
+
+def late_errors(curves: Sequence[tuple[Result, Sequence[Row]]], last: int) -> dict[int, float]:
+    """Return each seed's mean validation error, in percent, over the ten epochs up to the last."""
+    return {run.spec["seed"]: 100.0 if run.state == DIVERGED else late_mean(rows[:last]) for run, rows in curves}
 
 
 def late_mean(rows: Sequence[Row]) -> float:
@@ -118,7 +163,8 @@ def widest(part: Comparison, claim: Claim, evidence: Evidence, key: Key) -> Comp
         raise MissingEvidence(f"finite angles of {key}")
     # An angle of exactly the bound is within it.
     favour = 1.0 if most <= claim.at_most else -1.0
-    return replace(part, numbers=f"largest {most:.1f}, mean {mean:.1f} degrees", favour=favour)
+    numbers = f"largest {most:.1f}, mean {mean:.1f} degrees"
+    return replace(part, numbers=numbers, effect=most, against=claim.at_most, favour=favour)
 
 
 def products(claim: Claim, _: Evidence, count: Products | None) -> Iterator[Comparison]:
@@ -129,11 +175,13 @@ def products(claim: Claim, _: Evidence, count: Products | None) -> Iterator[Comp
             yield replace(part, lacking="counts of the matrix products")
             continue
         ours, theirs = count(claim.model, depth), count(other, depth)
-        yield replace(part, numbers=f"{ours} vs {theirs}", favour=float(theirs - ours))
+        effect = float(ours - theirs)
+        yield replace(part, numbers=f"{ours} vs {theirs}", effect=effect, favour=-effect)
 
 
 KINDS: dict[str, Callable[[Claim, Evidence, Products | None], Iterator[Comparison]]] = {
     "lower": lower,
+    "as-good": as_good,
     "breakdown": breakdown,
     "spread": spread,
     "angle": angle,
@@ -162,6 +210,11 @@ def beside_paper(part: Comparison, first: Key, second: Key, agrees: Callable[[fl
         return part
     ours, theirs = printed[first], printed[second]
     return replace(part, paper=f"{ours} vs {theirs}", paper_agrees=agrees(float(ours), float(theirs)))
+
+
+def less_than_above(points: float) -> Callable[[float, float], bool]:
+    """Return the condition that a first error is less than so many points above a second."""
+    return lambda first, second: first - second < points
 
 
 def short(key: Key, optimizer: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from lrarun.report.statistics import mcnemar, two_sided
+from lrarun.report.statistics import Estimate, Part, spread_of
 from lrarun.results.layout import PREDICTIONS
 from lrarun.results.read import DIVERGED, Result
 
@@ -25,10 +25,12 @@ class Mistakes:
     Attributes:
         wrong: which images each run gets wrong, shape (runs, images).
         labels: the images' classes, shape (images,); None if every run diverged.
+        seeds: of the runs.
     """
 
     wrong: np.ndarray
     labels: np.ndarray | None
+    seeds: tuple[int, ...]
 
     @property
     def error(self) -> float:
@@ -47,10 +49,12 @@ def mistakes_of(results: Sequence[Result]) -> Mistakes:
     if labels is not None and any(not np.array_equal(other, labels) for _, other in read):
         raise MissingEvidence("the runs were tested on different images")
     wrong = [predicted != label for predicted, label in read]
+    order = [result for result in results if result.state != DIVERGED]
+    order += [result for result in results if result.state == DIVERGED]
     # One column broadcasts over however many images the other side has.
     images = len(labels) if labels is not None else 1
     wrong += [np.ones(images, bool)] * (len(results) - len(read))
-    return Mistakes(np.array(wrong), labels)
+    return Mistakes(np.array(wrong), labels, tuple(result.spec["seed"] for result in order))
 
 
 def read_predictions(result: Result) -> tuple[np.ndarray, np.ndarray]:
@@ -72,16 +76,11 @@ def read_predictions(result: Result) -> tuple[np.ndarray, np.ndarray]:
     return predicted, label
 
 
-def compare(first: Mistakes, second: Mistakes, margin: float = 0.0) -> tuple[float, float]:
-    """Return how much more the first errs than the second, and the two-sided p value against a margin.
+def compare(first: Mistakes, second: Mistakes) -> Estimate:
+    """Return how much more the first errs than the second, in points, with the variance over images and over seeds.
 
     Args:
         first, second: tested on the same images.
-        margin: in points of percent.
-
-    Returns:
-        (difference of the mean errors in points, p). One run each and no margin:
-        McNemar's mid-p. Else Student's t over images and seeds (docs/verdicts.md).
 
     Raises:
         MissingEvidence: the images are not the same.
@@ -89,17 +88,30 @@ def compare(first: Mistakes, second: Mistakes, margin: float = 0.0) -> tuple[flo
     if first.labels is not None and second.labels is not None and not np.array_equal(first.labels, second.labels):
         raise MissingEvidence("the runs were tested on different images")
     wrong, other = np.broadcast_arrays(first.wrong.mean(axis=0), second.wrong.mean(axis=0))
-    difference = 100 * (wrong - other)
-    mean = float(difference.mean())
-    if len(first.wrong) == len(second.wrong) == 1 and not margin:
-        return mean, mcnemar(int((difference > 0).sum()), int((difference < 0).sum()))
-    images = len(difference)
-    parts = [(float(difference.var(ddof=1)) / images if images > 1 else 0.0, math.inf)]
-    parts += [over_seeds(side) for side in (first, second) if len(side.wrong) > 1]
-    return mean, two_sided(mean - margin, parts)
+    per_image = 100 * (wrong - other)
+    images = len(per_image)
+    over_images = float(per_image.var(ddof=1)) / images if images > 1 else 0.0
+    return Estimate(
+        float(per_image.mean()),
+        ((over_images, math.inf), *seeds_apart(errors_of(first), errors_of(second), images)),
+    )
 
 
-def over_seeds(side: Mistakes) -> tuple[float, float]:
-    """Return the variance of the mean error over seeds, in points squared, and its degrees of freedom."""
-    errors = 100 * side.wrong.mean(axis=1)
-    return float(errors.var(ddof=1)) / len(errors), len(errors) - 1
+def errors_of(side: Mistakes) -> dict[int, float]:
+    """Return each seed's test error in percent."""
+    return dict(zip(side.seeds, (100 * side.wrong.mean(axis=1)).tolist()))
+
+
+def seeds_apart(first: Mapping[int, float], second: Mapping[int, float], images: int) -> tuple[Part, ...]:
+    """Return the variance over seeds of a difference of mean errors, in parts.
+
+    Runs with equal seeds share the split and the order of the samples. So if both sides have the same seeds, two or
+    more, their differences are what varies (a paired test); else each side varies by itself (Welch's test).
+
+    Args:
+        first, second: seed -> error in percent.
+        images: how many each was measured on.
+    """
+    if len(first) > 1 and first.keys() == second.keys():
+        return (spread_of([first[seed] - second[seed] for seed in first], images),)
+    return spread_of(list(first.values()), images), spread_of(list(second.values()), images)

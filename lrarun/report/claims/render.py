@@ -24,7 +24,7 @@ def render_claims(checked: Sequence[CheckedClaim], format: str) -> str:
 
 
 def comparisons_made(checked: Sequence[CheckedClaim]) -> int:
-    """Return the number of comparisons that the p values are corrected over."""
+    """Return the number of comparisons that have a p value."""
     return sum(part.p is not None for one in checked for part in one.comparisons)
 
 
@@ -59,7 +59,10 @@ def as_text(checked: Sequence[CheckedClaim]) -> str:
         seeds = ", [n] over n seeds" if over_seeds(checked) else ""
         parts.append(f"Test errors in percent, ours vs ours{seeds}; the paper's in parentheses.")
     if comparisons_made(checked):
-        parts.append(f"p two-sided, Holm-corrected over {comparisons_made(checked)} comparisons.")
+        parts.append(
+            "Then the difference in points with its 95 % interval;"
+            " p two-sided, Holm-corrected over the comparisons of its claim."
+        )
     parts.append("The rules are in docs/verdicts.md.")
     return "\n\n".join([*map(claim_text, checked), textwrap.fill(" ".join(parts), WIDTH)]) + "\n"
 
@@ -90,7 +93,14 @@ def of_paper(parts: Sequence[Comparison]) -> str:
 def comparison_row(part: Comparison) -> list[str]:
     """Return a comparison's cells."""
     paper = f"({part.paper})" if part.paper else ""
-    return [part.verdict, part.what, part.numbers, paper, p_text(part.p_holm)]
+    return [part.verdict, part.what, part.numbers, paper, effect_text(part), p_text(part.p_holm)]
+
+
+def effect_text(part: Comparison) -> str:
+    """Return an effect with its interval, as ``-0.91 (-1.35 to -0.47)``; empty where chance plays no part."""
+    if part.effect is None or part.low is None or part.high is None:
+        return ""
+    return f"{part.effect:+.2f} ({part.low:+.2f} to {part.high:+.2f})"
 
 
 def p_text(p: float | None) -> str:

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from lrarun.report.cells import MISSING
 from lrarun.report.claims.claim import CheckedClaim, Comparison
-from lrarun.report.claims.render import comparisons_made, p_text, tally
+from lrarun.report.claims.render import comparisons_made, effect_text, p_text, tally
 from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
 from lrarun.report.wording import plural
 
-HEADS = ("Comparison", "Verdict", "Ours", "Paper", "p")
+HEADS = ("Comparison", "Verdict", "Ours", "Paper", "Effect (95 % interval)", "p")
 
 
 def claims_section(checked: Sequence[CheckedClaim]) -> Html:
     """Return all claims, each to be unfolded."""
     made = comparisons_made(checked)
-    corrected = f"; p values are two-sided and Holm-corrected over {plural(made, 'comparison')}" if made else ""
+    corrected = "; p values are two-sided and Holm-corrected over the comparisons of their claim" if made else ""
     intro = (
         f"{plural(len(checked), 'claim')}: {tally([one.verdict for one in checked])}. Each is a set of comparisons,"
         f" tested on our own runs{corrected}. The rules are in docs/verdicts.md."
@@ -36,7 +36,7 @@ def comparisons(parts: Sequence[Comparison], id: str) -> Html:
     """Return the comparisons that there are results for."""
     body = [
         tag("tr", tag("th", part.what, scope="row"), tag("td", badge(part.verdict)), tag("td", part.numbers),
-            tag("td", part.paper), tag("td", p_text(part.p_holm)))
+            tag("td", part.paper), tag("td", effect_text(part)), tag("td", p_text(part.p_holm)))
         for part in parts
     ]  # fmt: skip
     table = tag("table", caption(f"{tally([part.verdict for part in parts])}", id), heads(HEADS), tag("tbody", *body))

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from lrarun.paper import DATASETS, OPTIMIZERS
+from lrarun.paper import DATASETS, MARGINS, OPTIMIZERS
 from lrarun.report import comparison
 from lrarun.report.tables import corner, fixed, labels, legend, marks, subject
 from lrarun.report.web.markup import Html, badge, caption, heads, hidden, scrolled, tag
@@ -14,16 +14,19 @@ from lrarun.report.wording import plural
 
 NOTHING = "–"
 MEANINGS = {
-    "reproduced": "the test error is the printed one, within the tolerance",
-    "better": "a lower error than printed, by more than chance",
-    "worse": "a higher error than printed, by more than chance, or every run diverged",
+    "reproduced": "the expected test error is the printed one to within the margin, or both networks broke down",
+    "lower": "a lower error than printed, by more than chance",
+    "higher": "a higher error than printed, by more than chance, or every run diverged",
     "inconclusive": "not to be told: too few seeds, a run that has not finished, or settings that are not the paper's",
     "missing": "there is no run",
 }
 RULE = (
-    "The tolerance is how far chance in the choice of the test images (at 95 %), the paper's rounding and, from two"
-    " seeds on, the spread over seeds may set two numbers apart. With one seed the spread is unknown: a difference"
-    " counts as better or worse only beyond twice the tolerance, and up to that as inconclusive."
+    "The intervals cover the spread over seeds, ours and that of the paper's single run, the test images, and the"
+    " paper's rounding. With one seed the spread is unknown, and is taken as twice what the images alone would make."
+    " A number is reproduced if the 90 % interval of the difference lies within the margin; it is lower or higher if"
+    " it is not, and the 95 % interval excludes zero. Margin: "
+    + ", ".join(f"{margin:g} points on {DATASETS[name]}" for name, margin in MARGINS.items())
+    + "."
 )
 
 
@@ -101,18 +104,18 @@ def test_error(cell: pd.Series) -> Html:
 
 
 def details(number: int, cells: pd.DataFrame) -> Html:
-    """Return every difference from the paper with its tolerance, verdict and reason."""
+    """Return every difference from the paper with its intervals, verdict and reason."""
     wanted = cells[cells["expected"]]
     names = [*(("Data set", "Optimizer") if number == 3 else ("Model", "Layers")), *comparison.HEADS]
     body = [
         tag("tr", tag("th", model_name(row[0]), scope="row"), tag("td", row[1]),
-            *(tag("td", value, class_="number") for value in row[2:6]), tag("td", badge_or_dash(row[6])),
-            tag("td", row[7]))
+            *(tag("td", value, class_="number") for value in row[2:7]), tag("td", badge_or_dash(row[7])),
+            tag("td", row[8]))
         for row in comparison.rows(number, wanted)
     ]  # fmt: skip
     id = f"comparison-{number}"
     table = tag("table", caption(comparison.legend(wanted), id), heads(names), tag("tbody", *body))
-    summary = tag("summary", f"Table {number}: each difference, its tolerance and verdict")
+    summary = tag("summary", f"Table {number}: each difference, its intervals and verdict")
     return tag("details", summary, scrolled(table, id), class_="print")
 
 
