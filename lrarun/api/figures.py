@@ -12,6 +12,7 @@ from lrarun.data.dataset import Dataset
 from lrarun.data.load import load
 from lrarun.data.sources import Progress
 from lrarun.errors import Incomplete, UsageError
+from lrarun.files import user_path
 from lrarun.nn.arrays import Params
 from lrarun.report.figures.embedding import Cloud, choose_images, class_names, draw_clouds
 from lrarun.report.figures.files import CURVES, check_libraries, save, styled
@@ -47,17 +48,21 @@ class Drawing:
     figure: Figure | None
     lacking: tuple[str, ...]
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, format: str = "png") -> None:
         """Write the figure in the format of the name's ending; equal figures give equal bytes.
+
+        Args:
+            path: the file.
+            format: used if the name has no ending, or is that of a pipe or a device.
 
         Raises:
             Incomplete: there is nothing to draw.
-            UsageError: the file can't be written.
+            UsageError: the ending is of no picture, or the file can't be written.
         """
         if self.figure is None:
             raise Incomplete("; ".join(self.lacking))
         with styled():
-            save(self.figure, Path(path))
+            save(self.figure, user_path(path), format)
 
 
 def figure(

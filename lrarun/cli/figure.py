@@ -18,6 +18,8 @@ from lrarun.cli.support.options import (
     spec_option,
     specs_in,
 )
+from lrarun.cli.support.paths import UserPath, suffix_of
+from lrarun.files import is_special
 from lrarun.report.web.pictures import FIGURES
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @set_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=UserPath(allow_dash=True),
     metavar="PATH",
-    help="Folder to write into, or a file whose name ends in .png or .svg."
+    help="Folder to write into, or a file whose name ends in .png or .svg; - for stdout."
     f"  [default: {FIGURES} in the results folder]",
 )
 @click.option(
@@ -100,27 +102,34 @@ def figure(
     paths, specs = targets(out or results / FIGURES, number, formats), specs_in(files, overrides)
     from lrarun.api import figures
     from lrarun.cli.support.downloads import download_progress
+    from lrarun.cli.support.printing import is_stdout
 
     drawing = figures.figure(
         number, results, specs, data_dir=data_dir, samples=samples, progress=download_progress(quiet)
     )
     if drawing.figure is not None:
-        for path in paths:
-            drawing.save(path)
-            click.echo(path)
+        for path, format in paths.items():
+            drawing.save(path, format)
+            if not is_stdout(path):
+                click.echo(path)
     check_complete(drawing, number, results, files, overrides)
 
 
-def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Path]:
-    """Return the files to write."""
-    suffix = out.suffix[1:].lower()
-    if suffix not in SUFFIXES:
-        if suffix.isalpha() and not out.is_dir():
+def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> dict[Path, str]:
+    """Return the files to write, each with its format."""
+    if str(out) == "-" or is_special(out):
+        format, *more = formats or SUFFIXES[:1]
+        if more:
+            raise click.UsageError(f"--out {out} takes one picture; name one format with --format.")
+        return {Path("/dev/stdout") if str(out) == "-" else out: format}
+    suffix = suffix_of(out)[1:]
+    if suffix not in SUFFIXES or out.is_dir():
+        if suffix and not out.is_dir():
             raise click.UsageError(f"--out {out}: figures are written as .png or .svg, or both into a folder.")
-        return [out / f"figure-{number}.{format}" for format in formats or SUFFIXES]
+        return {out / f"figure-{number}.{format}": format for format in formats or SUFFIXES}
     if formats not in (None, (suffix,)):
         raise click.UsageError(f"--out {out} names a file of one format; leave out --format, or name a folder.")
-    return [out]
+    return {out: suffix}
 
 
 def check_complete(

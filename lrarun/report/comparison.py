@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 
 import pandas as pd
 from tabulate import tabulate
 
+from lrarun.files import to_json
 from lrarun.paper import DATASETS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
@@ -37,7 +37,7 @@ def render_comparison(cells: pd.DataFrame, format: str) -> str:
     if format == "csv":
         return render(cells, format)
     if format == "json":
-        return json.dumps(records(cells[[*COLUMNS, "difference", "tolerance", "note"]]), indent=2) + "\n"
+        return to_json(records(cells[[*COLUMNS, "difference", "tolerance", "note"]])) + "\n"
     layout = {"text": text, "markdown": markdown, "latex": latex}[format]
     cells = cells[cells["expected"]]
     return "\n".join(layout(number, table) for number, table in cells.groupby("table"))

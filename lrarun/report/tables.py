@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
+from lrarun.files import to_json
 from lrarun.paper import DATASETS, OPTIMIZERS, TABLE_OF, printed_cells
 from lrarun.report.cells import COLUMNS
 
@@ -32,7 +32,7 @@ def render(cells: pd.DataFrame, format: str) -> str:
     if format == "csv":
         return cells[list(COLUMNS)].to_csv(index=False, float_format="%.10g", lineterminator="\n")
     if format == "json":
-        return json.dumps(records(cells[list(COLUMNS)]), indent=2) + "\n"
+        return to_json(records(cells[list(COLUMNS)])) + "\n"
     layout = {"text": text, "markdown": markdown, "latex": latex}[format]
     return "\n".join(layout(number, table) for number, table in cells.groupby("table") if table["expected"].any())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lrarun.errors import Incomplete
+from lrarun.files import user_path
 from lrarun.results.read import Result, read_log, read_results, without_rounding_noise
 from lrarun.results.settings import by_sweep_key
 
@@ -52,7 +52,7 @@ def load_epochs(path: str | Path = "results") -> pd.DataFrame:
 
 
 def _runs(path: str | Path) -> list[Result]:
-    found = read_results(Path(os.path.expanduser(path)))
+    found = read_results(user_path(path))
     if not found:
         raise Incomplete(f"no runs in {path}; train some, or name another folder")
     return found

@@ -30,7 +30,7 @@ _digests: dict[Path, str] = {}  # of each file as it was imported
 def _named() -> list[Path]:
     """Return the absolute paths that the variable names."""
     parts = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [Path(os.path.abspath(os.path.expanduser(part))) for part in parts if part]
+    return [Path(os.path.abspath(os.path.expanduser(part))) for part in parts if part.strip()]
 
 
 def files() -> list[Path]:
