@@ -38,7 +38,7 @@ def atomic(path: Path, durable: bool = True) -> Iterator[BinaryIO]:
         durable: wait until the content is on the disk, so that a power failure can't damage the
             file. Without it, the file survives only the death of the process.
     """
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name[-40:]}")
     try:
         with open(temporary, "wb") as file:
             yield file
