@@ -65,7 +65,8 @@ def write_named(path: Path, content: bytes | str) -> None:
     An open file (``/dev/stdout``), a named pipe and a device are written to.
 
     Raises:
-        OSError: the file can't be written; a regular file is as it was, unless the disk filled in place.
+        PermissionError: the file is read-only.
+        OSError: it can't be written; a regular file is as it was, unless the disk filled in place.
     """
     data = content.encode() if isinstance(content, str) else content
     number = descriptor(path)
