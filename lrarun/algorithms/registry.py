@@ -7,6 +7,7 @@ It imports every module of this package, every entry point of the group
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -46,8 +47,10 @@ def algorithms() -> dict[str, type[Algorithm]]:
     found: list[type[Algorithm]] = []
     for info in pkgutil.iter_modules(package.__path__):
         found += rules_in(importlib.import_module(f"{package.__name__}.{info.name}"))
-    found += [_from_package(point) for point in entry_points(group=ENTRY_POINTS)]
-    found += [kind for module in plugins.modules() for kind in _from_plugin(module)]
+    # Standard output is for a command's data; what a module prints as it is imported is a message.
+    with contextlib.redirect_stdout(sys.stderr):
+        found += [_from_package(point) for point in entry_points(group=ENTRY_POINTS)]
+        found += [kind for module in plugins.modules() for kind in _from_plugin(module)]
     table: dict[str, type[Algorithm]] = {}
     for kind in map(_checked, found):
         if kind.name in table:

@@ -13,6 +13,7 @@ from lrarun.data.load import load
 from lrarun.data.locate import named_folder
 from lrarun.data.sources import Progress
 from lrarun.errors import Incomplete, UsageError
+from lrarun.files import user_path
 from lrarun.nn.arrays import Params
 from lrarun.report.cells import settings
 from lrarun.report.figures.captions import caption
@@ -57,17 +58,21 @@ class Drawing:
     caption: str = ""
     paper: bool = True
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, format: str = "png") -> None:
         """Write the figure in the format of the name's ending; equal figures give equal bytes.
+
+        Args:
+            path: the file.
+            format: used if the name has no ending, or is that of a pipe or a device.
 
         Raises:
             Incomplete: there is nothing to draw.
-            UsageError: the file can't be written.
+            UsageError: the ending is of no picture, or the file can't be written.
         """
         if self.figure is None:
             raise Incomplete("; ".join(self.lacking))
         with styled():
-            save(self.figure, Path(path), self.caption)
+            save(self.figure, user_path(path), self.caption, format)
 
 
 def figure(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lrarun.files import user_path
 from lrarun.report.cells import well_formed
 from lrarun.results.read import Result, read_results
 from lrarun.specs.build import load_specs, make_spec
@@ -22,7 +22,7 @@ def runs_in(results: str | Path) -> list[Result]:
     Raises:
         UsageError: the folder can't be read.
     """
-    return well_formed(read_results(Path(os.path.expanduser(results))))
+    return well_formed(read_results(user_path(results)))
 
 
 def specs_of(given: SpecLike) -> list[Spec]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from lrarun.api.claims import check_claims
 from lrarun.api.figures import drawable
 from lrarun.api.inputs import SpecLike, all_specs_of, as_list, runs_in, specs_of
 from lrarun.api.tables import tables
+from lrarun.files import user_path
 from lrarun.report.cells import MISSING, settings
 from lrarun.report.claims.claim import CheckedClaim
 from lrarun.report.web.page import Contents, render_page
@@ -41,10 +41,10 @@ def html_report(
             or a folder can't be read.
         SpecError: a spec is not valid.
     """
-    pictures = None if figures is None else Path(os.path.expanduser(figures))
+    pictures = None if figures is None else user_path(figures)
     given = None if specs is None else as_list(specs)
     only = [name for one in given or () for name in _names(one)]
-    return render_page(contents(Path(os.path.expanduser(results)), all_specs_of(given), pictures, only))
+    return render_page(contents(user_path(results), all_specs_of(given), pictures, only))
 
 
 def _names(given: SpecLike) -> list[str]:

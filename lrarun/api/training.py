@@ -16,6 +16,7 @@ from lrarun.api.inputs import specs_of
 from lrarun.data.load import load_to_train, warn_of_namesake
 from lrarun.data.locate import named_folder
 from lrarun.errors import UsageError
+from lrarun.files import user_path
 from lrarun.results.layout import refuse_reference
 from lrarun.results.read import Result
 from lrarun.runs.events import Hooks
@@ -61,7 +62,8 @@ def train(
         lrarun.runs.run.Stopped: ``hooks.stop`` returned True.
         lrarun.errors.LrarunError: another process is training this run.
     """
-    refuse_reference(Path(results))
+    results = user_path(results)
+    refuse_reference(results)
     specs = specs_of(spec)
     if len(specs) != 1:
         raise UsageError(
@@ -73,7 +75,7 @@ def train(
     warn_of_namesake(made.dataset)
     dataset = load_to_train(made.dataset, data_dir, dtypes=[made.dtype])
     with threadpool_limits(1, user_api="blas"):
-        result = run(made, dataset, Path(results), hooks, force)
+        result = run(made, dataset, results, hooks, force)
     changed = Staleness({dataset.path: dataset.fingerprint} if dataset.path else {}).what_changed(result)
     if changed:
         LOG.warning("lrarun: %s: finished, but stale: %s; force=True trains it again", result.run_id, changed)
@@ -99,7 +101,7 @@ def load_plugin(path: str | Path) -> list[str]:
     plugins.add(path)
     algorithms.cache_clear()
     try:
-        own = str(Path(path).expanduser().absolute())
+        own = str(user_path(path).absolute())
         return [name for name, kind in algorithms().items() if file_of(kind) == own]
     except UsageError:
         os.environ.pop(plugins.VARIABLE)

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.support.options import out_option, results_option
+from lrarun.cli.support.paths import format_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FORMATS = {".csv": "csv", ".parquet": "parquet"}  # a file's ending -> its format
 
 
 @click.command()
@@ -21,14 +24,12 @@ if TYPE_CHECKING:
     "--format",
     "layout",
     type=click.Choice(["csv", "parquet"]),
-    default="csv",
-    show_default=True,
-    help="parquet needs pyarrow.",
+    help="parquet needs pyarrow.  [default: that of --out's ending, else csv]",
 )
 @click.option("--runs", "by_run", is_flag=True, help="One row per run, with its final scores, in place of its epochs.")
 @out_option("File to write, whole or not at all.  [default: stdout]")
 @results_option
-def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
+def export(layout: str | None, by_run: bool, out: Path | None, results: Path) -> None:
     """Export every epoch of every run as a table.
 
     Columns: run id, state, the spec's keys (algorithm, algorithm.beta, ...), epoch, and
@@ -40,12 +41,13 @@ def export(layout: str, by_run: bool, out: Path | None, results: Path) -> None:
     Examples:
       lrarun export > epochs.csv
       lrarun export --runs --results results/reference
-      lrarun export --format parquet --out epochs.parquet
+      lrarun export --out epochs.parquet
     """
-    from lrarun.cli.support.printing import write
+    from lrarun.cli.support.printing import is_stdout, write
     from lrarun.results.frames import epochs_and_gaps, load_results
 
-    if layout == "parquet" and out is None and sys.stdout.isatty():
+    layout = format_of(out, layout, FORMATS)
+    if layout == "parquet" and is_stdout(out) and sys.stdout.isatty():
         raise click.UsageError("Parquet is binary and can't be shown on a terminal; add --out FILE.")
     frame, gaps = (load_results(results), []) if by_run else epochs_and_gaps(results)
     write(encoded(frame, layout), out)

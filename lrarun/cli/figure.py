@@ -19,6 +19,8 @@ from lrarun.cli.support.options import (
     spec_option,
     specs_in,
 )
+from lrarun.cli.support.paths import UserPath, suffix_of
+from lrarun.files import is_special
 from lrarun.report.web.pictures import FIGURES
 
 if TYPE_CHECKING:
@@ -46,9 +48,9 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @set_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=UserPath(allow_dash=True),
     metavar="PATH",
-    help="Folder to write into, or a file whose name ends in .png or .svg."
+    help="Folder to write into, or a file whose name ends in .png or .svg; - for stdout."
     f"  [default: {FIGURES} in the results folder]",
 )
 @click.option(
@@ -103,14 +105,17 @@ def figure(
     targets(place, number, formats)  # a mistake in --out is said before anything is read or drawn
     from lrarun.api import figures
     from lrarun.cli.support.downloads import download_progress
+    from lrarun.cli.support.printing import is_stdout
 
     drawing = figures.figure(
         number, results, specs, data_dir=data_dir, samples=samples, progress=download_progress(quiet)
     )
     if drawing.figure is not None:
-        for path in targets(place, number if drawing.paper else f"{number}-{stem(files)}", formats):
-            drawing.save(path)
-            click.echo(path)
+        named = number if drawing.paper else f"{number}-{stem(files)}"
+        for path, format in targets(place, named, formats).items():
+            drawing.save(path, format)
+            if not is_stdout(path):
+                click.echo(path)
     check_complete(drawing, number, results, files, overrides)
 
 
@@ -120,16 +125,21 @@ def stem(files: Sequence[Path], most: int = 3) -> str:
     return "-".join([*names[:most], *([f"and-{len(names) - most}-more"] if len(names) > most else [])])[:100]
 
 
-def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> list[Path]:
-    """Return the files to write, in a folder by the figure's number and, of other runs, the spec's name."""
-    suffix = out.suffix[1:].lower()
-    if suffix not in SUFFIXES:
-        if suffix.isalpha() and not out.is_dir():
+def targets(out: Path, number: str, formats: tuple[str, ...] | None) -> dict[Path, str]:
+    """Return the files to write, each with its format; in a folder, named by the figure and by other runs' specs."""
+    if str(out) == "-" or is_special(out):
+        format, *more = formats or SUFFIXES[:1]
+        if more:
+            raise click.UsageError(f"--out {out} takes one picture; name one format with --format.")
+        return {Path("/dev/stdout") if str(out) == "-" else out: format}
+    suffix = suffix_of(out)[1:]
+    if suffix not in SUFFIXES or out.is_dir():
+        if suffix and not out.is_dir():
             raise click.UsageError(f"--out {out}: figures are written as .png or .svg, or both into a folder.")
-        return [out / f"figure-{number}.{format}" for format in formats or SUFFIXES]
+        return {out / f"figure-{number}.{format}": format for format in formats or SUFFIXES}
     if formats not in (None, (suffix,)):
         raise click.UsageError(f"--out {out} names a file of one format; leave out --format, or name a folder.")
-    return [out]
+    return {out: suffix}
 
 
 def check_complete(

@@ -9,6 +9,7 @@ import click
 
 from lrarun.cli.support.hints import check_cells, with_commands
 from lrarun.cli.support.options import out_option, results_option, set_option, spec_option, specs_in
+from lrarun.cli.support.paths import UserPath, format_of
 from lrarun.report.web.pictures import FIGURES
 
 
@@ -17,7 +18,7 @@ from lrarun.report.web.pictures import FIGURES
 @results_option
 @click.option(
     "--figures",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=UserPath(exists=True, file_okay=False),
     metavar="DIR",
     help="Folder with PNG and SVG pictures to show."
     f"  [default: {FIGURES} in the results folder, if it exists; with --spec, none]",
@@ -38,14 +39,15 @@ def report(out: Path, results: Path, figures: Path | None, files: tuple[Path, ..
       lrarun report --results results/reference --out report.html
       lrarun report --spec experiments/quick.yaml
     """
+    format_of(out, None, {".html": "html", ".htm": "html"})
     specs = specs_in(files, overrides)
     from lrarun.api.page import contents
-    from lrarun.cli.support.printing import write
+    from lrarun.cli.support.printing import is_stdout, write
     from lrarun.report.web.page import render_page
 
     found = contents(results, specs, figures, tuple(map(str, files)))
     found = replace(found, checked=with_commands(found.checked, results))
     write(render_page(found), out)
-    if str(out) != "-":
+    if not is_stdout(out):
         click.echo(out)
     check_cells(found.cells, results, files, overrides)

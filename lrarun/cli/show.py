@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.support.behaviour import is_verbose
-from lrarun.cli.support.options import check_folder, json_option, results_option, run_argument
+from lrarun.cli.support.options import json_option, results_option, run_argument
+from lrarun.cli.support.paths import UserPath, check_folder
 from lrarun.results import layout
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ SCORES = {
 @results_option
 @click.option(
     "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=UserPath(dir_okay=False),
     metavar="FILE",
     callback=check_folder,
     help="Also write the learning curve as a picture (.png, .pdf, .svg); needs matplotlib.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 from collections import Counter
 from collections.abc import Container
@@ -11,6 +10,7 @@ from collections.abc import Container
 import pandas as pd
 from tabulate import tabulate
 
+from lrarun.files import to_json
 from lrarun.paper import DATASETS, MARGINS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
@@ -41,7 +41,7 @@ def render_comparison(cells: pd.DataFrame, format: str, width: int | None = None
     if format == "csv":
         return render(cells, format)
     if format == "json":
-        return json.dumps(records(cells[[*COLUMNS, *NUMBERS, "note"]]), indent=2) + "\n"
+        return to_json(records(cells[[*COLUMNS, *NUMBERS, "note"]])) + "\n"
     layouts: dict[str, Layout] = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}
     layout = layouts[format]
     cells = cells[cells["expected"]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
+from lrarun.files import to_json
 from lrarun.paper import DATASETS, OPTIMIZERS, TABLE_OF, printed_cells
 from lrarun.report.cells import COLUMNS
 
@@ -38,7 +38,7 @@ def render(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
     if format == "csv":
         return cells[list(COLUMNS)].to_csv(index=False, float_format="%.10g", lineterminator="\n")
     if format == "json":
-        return json.dumps(records(cells[list(COLUMNS)]), indent=2) + "\n"
+        return to_json(records(cells[list(COLUMNS)])) + "\n"
     layouts: dict[str, Layout] = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}
     layout = layouts[format]
     return "\n".join(layout(number, table) for number, table in cells.groupby("table") if table["expected"].any())

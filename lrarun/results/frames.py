@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lrarun.errors import Incomplete
+from lrarun.files import user_path
 from lrarun.results.read import Result, read_log_and_gaps, read_results, without_rounding_noise
 from lrarun.results.settings import by_sweep_key
 
@@ -65,7 +65,7 @@ def epochs_and_gaps(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _runs(path: str | Path) -> list[Result]:
-    found = read_results(Path(os.path.expanduser(path)))
+    found = read_results(user_path(path))
     if not found:
         raise Incomplete(f"no runs in {path}; train some, or name another folder")
     return found

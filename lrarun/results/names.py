@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lrarun.errors import Incomplete, UsageError
+from lrarun.files import user_path
 from lrarun.results.read import Result, indented, read_any_name, read_results
 from lrarun.results.settings import by_sweep_key, differing
 from lrarun.settings import nearest
@@ -25,7 +26,7 @@ def find_result(results: Path, typed: str) -> Result:
         UsageError: it matches several runs.
         Incomplete: it matches none.
     """
-    for folder in (results / typed, Path(typed)):
+    for folder in (results / typed, user_path(typed)):
         result = read_any_name(folder.resolve())
         if result is not None:
             return result

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +21,7 @@ import numpy as np
 from lrarun.data.dataset import Dataset
 from lrarun.engine.training import Diverged, Training
 from lrarun.errors import UsageError
-from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, write_atomic
+from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, to_json, write_atomic
 from lrarun.results.layout import CHECKPOINT, DONE, LOG, NEW, PARAMETERS, PREDICTIONS, RUN, SPEC
 from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result
 from lrarun.runs import checkpoint, retraining
@@ -136,7 +135,7 @@ def mark_interrupted(folder: Path, reason: str) -> None:
         before = retraining.newest(folder)
         if before is not None and _claims_to_run(before):
             record = {**before.record, "state": INTERRUPTED, "reason": reason}
-            write_atomic(before.folder / RUN, json.dumps(record, indent=2) + "\n")
+            write_atomic(before.folder / RUN, to_json(record) + "\n")
 
 
 def _claims_to_run(result: Result | None) -> bool:
@@ -272,7 +271,7 @@ class _Session:
                 self.record |= {"best_epoch": training.best_epoch, "validation_error": training.best_error}
         self.record |= {"state": state, **more}
         # Not durable while running: a run resumes from its checkpoint, whatever a power failure does to this file.
-        write_atomic(self.folder / RUN, json.dumps(self.record, indent=2) + "\n", durable=state != RUNNING)
+        write_atomic(self.folder / RUN, to_json(self.record) + "\n", durable=state != RUNNING)
 
 
 def _traceback_entry(error: BaseException) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 from lrarun.errors import Problem, SpecError
+from lrarun.files import user_path
 from lrarun.settings import short_repr
 from lrarun.specs.places import Node, Place, Problems, Source
 
@@ -36,14 +39,14 @@ NO_COLON = "could not find expected ':'"
 
 
 def read_source(path: str | Path) -> Source:
-    """Return the text of a file.
+    """Return the text of a file; ``-`` is standard input.
 
     Raises:
         SpecError: the file can't be read, is larger than ``MAX_BYTES`` or is not UTF-8.
     """
-    name = str(path)
+    name = "<stdin>" if str(path) == "-" else str(path)
     try:
-        with open(path, "rb") as file:
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else open(user_path(path), "rb") as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

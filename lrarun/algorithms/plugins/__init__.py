@@ -32,7 +32,7 @@ _helpers: dict[Path, list[Path]] = {}  # plugin file -> the files beside it that
 def _named() -> list[Path]:
     """Return the absolute paths that the variable names."""
     parts = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [Path(os.path.abspath(os.path.expanduser(part))) for part in parts if part]
+    return [Path(os.path.abspath(os.path.expanduser(part))) for part in parts if part.strip()]
 
 
 def files() -> list[Path]:

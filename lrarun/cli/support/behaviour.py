@@ -16,6 +16,8 @@ from typing import Any, TextIO
 
 import click
 
+from lrarun.cli.support.paths import UserPath
+from lrarun.files import user_path
 from lrarun.settings import nearest
 
 PLUGINS = "LRARUN_PLUGINS"  # as in lrarun.algorithms.plugins, which is not imported here
@@ -56,8 +58,8 @@ def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
 def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
     """Register plugin files for this process and its children, after those registered already."""
     if value:
-        before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part]
-        files = [os.path.abspath(path) for path in [*before, *map(str, value)]]
+        before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part.strip()]
+        files = [os.path.abspath(user_path(path)) for path in (*before, *map(str, value))]
         os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(files))
 
 
@@ -140,7 +142,7 @@ def global_options(hidden: bool = False) -> list[click.Option]:
         click.Option(
             ["--plugin"],
             multiple=True,
-            type=click.Path(path_type=Path),
+            type=UserPath(),
             callback=set_plugins,
             is_eager=True,
             expose_value=False,
@@ -187,7 +189,7 @@ def unread_output_is_fine() -> Iterator[None]:
 
 
 class ClosedPipeTolerant:
-    """A stream that drops text once nobody reads it: a run must not fail because a pipe closed."""
+    """A stream that drops text that it can't pass on: a run must not fail because a pipe closed or a disk is full."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -196,12 +198,12 @@ class ClosedPipeTolerant:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write text, or drop it if nobody reads."""
-        with contextlib.suppress(BrokenPipeError):
+        """Write text, or drop it."""
+        with contextlib.suppress(OSError):
             return self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush, if somebody reads."""
-        with contextlib.suppress(BrokenPipeError):
+        """Flush, if that is possible."""
+        with contextlib.suppress(OSError):
             self._stream.flush()

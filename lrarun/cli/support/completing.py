@@ -14,6 +14,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from lrarun.files import user_path
+
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 MOST = 500  # offers; nobody reads more
 
@@ -53,7 +55,7 @@ def run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     if "/" in incomplete:
         return [CompletionItem(incomplete, type="dir")]
     results = ctx.params.get("results") or os.environ.get("LRARUN_RESULTS") or "results"
-    found = sorted(path.parent.name for path in Path(results).glob(f"{incomplete}*/run.json"))
+    found = sorted(path.parent.name for path in user_path(results).glob(f"{incomplete}*/run.json"))
     return [CompletionItem(name) for name in found]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from click.core import ParameterSource
 
 from lrarun.cli.support.behaviour import set_quiet
 from lrarun.cli.support.completing import run_ids, spec_files
+from lrarun.cli.support.paths import UserPath, check_folder
 
 if TYPE_CHECKING:
     from lrarun.specs.spec import Spec
@@ -26,16 +26,9 @@ class WholeNumber(click.IntRange):
     name = "whole number"
 
 
-def check_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
-    """Return an option's file; refuse it if the folder that it would be written into does not exist."""
-    if path is not None and str(path) != "-" and not path.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {path.parent}; create it, or name another place.")
-    return path
-
-
 results_option = click.option(
     "--results",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=UserPath(file_okay=False),
     default=Path("results"),
     show_default=True,
     envvar="LRARUN_RESULTS",
@@ -47,7 +40,7 @@ results_option = click.option(
 
 def check_data_dir(path: Path | None) -> Path | None:
     """Return the data folder; refuse one that does not exist, even where this time no data is needed."""
-    if path is not None and not os.path.isdir(os.path.expanduser(path)):
+    if path is not None and not path.is_dir():
         raise click.BadParameter(
             f"there is no folder {path}; name another, or make this one with: "
             f"lrarun data fetch --data-dir {shlex.quote(str(path))}",
@@ -60,7 +53,7 @@ def make_data_dir_option(help: str, **more: Any) -> Callable[[F], F]:
     """Return the option for the data folder."""
     return click.option(
         "--data-dir",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=UserPath(file_okay=False),
         envvar="LRARUN_DATA_DIR",
         show_envvar=True,
         metavar="DIR",
@@ -79,23 +72,24 @@ quiet_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+# ``-`` is standard input, see lrarun.specs.yaml_text.read_source.
 specs_argument = click.argument(
     "specs",
     nargs=-1,
     required=True,
     metavar="SPEC.yaml...",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     shell_complete=spec_files,
 )
 
 optional_specs_argument = click.argument(
-    "specs", nargs=-1, metavar="[SPEC.yaml...]", type=click.Path(path_type=Path), shell_complete=spec_files
+    "specs", nargs=-1, metavar="[SPEC.yaml...]", type=UserPath(), shell_complete=spec_files
 )
 
 spec_option = click.option(
     "--spec",
     "files",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="SPEC.yaml",
     multiple=True,
     shell_complete=spec_files,
@@ -121,7 +115,7 @@ def out_option(help: str, default: Path | None = None) -> Callable[[F], F]:
     return click.option(
         "--out",
         "-o",
-        type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+        type=UserPath(dir_okay=False, allow_dash=True),
         metavar="FILE",
         callback=check_folder,
         default=default,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import shutil
 import sys
 import textwrap
@@ -32,37 +30,42 @@ def heading(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print data for programs on stdout; dataclasses become objects."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    """Print data for programs on stdout, with escapes where its encoding lacks a character."""
+    from lrarun.files import to_json
+
+    text = to_json(value, ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = to_json(value)
+    click.echo(text)
 
 
 def write(content: str | bytes, out: Path | None) -> None:
-    """Write to a file, whole or not at all; None or ``-`` is stdout.
+    """Write to a file that the user named, text as UTF-8; None or ``-`` is stdout.
 
     Raises:
         LrarunError: the file can't be written.
     """
-    if out is None or str(out) == "-":
-        click.echo(content, nl=False)
-        return
     from lrarun.errors import LrarunError
-    from lrarun.files import write_atomic
+    from lrarun.files import write_named
 
+    if out is None or str(out) == "-":
+        click.echo(content.encode() if isinstance(content, str) else content, nl=False)
+        return
     try:
-        write_atomic(out, content)
+        write_named(out, content)
+    except BrokenPipeError:
+        raise  # nobody reads it any more, which is no failure
     except OSError as error:
         raise LrarunError(f"{out}: cannot be written: {error.strerror}") from error
 
 
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: dataclasses and mappings as objects, sequences as lists, the rest as text."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+def is_stdout(out: Path | None) -> bool:
+    """Return whether a file that the user named is stdout, so that nothing else may be printed there."""
+    from lrarun.files import descriptor
+
+    return out is None or str(out) == "-" or descriptor(out) == 1
 
 
 def wrapped(text: str, indent: int = 0) -> str:

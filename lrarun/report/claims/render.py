@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import textwrap
 from collections import Counter
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from lrarun.files import to_json
 from lrarun.report.cells import MISSING
 from lrarun.report.claims.claim import FAILS, HOLDS, VERDICTS, CheckedClaim, Comparison
 from lrarun.report.statistics import CONFIDENCE
@@ -41,7 +41,7 @@ def as_json(checked: Sequence[CheckedClaim]) -> str:
         for one in checked
     ]
     content = {"level": round(1 - CONFIDENCE, 6), "comparisons": comparisons_made(checked), "claims": claims}
-    return json.dumps(content, indent=2) + "\n"
+    return to_json(content) + "\n"
 
 
 def tally(verdicts: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrarun.errors import UsageError, how_to_install
-from lrarun.files import atomic
+from lrarun.files import is_special, write_named
 from lrarun.report.figures.curves import draw_angle, draw_discrepancy, draw_initial_weights
 from lrarun.report.figures.series import Line
 from lrarun.report.figures.stored import metadata
@@ -19,7 +20,7 @@ from lrarun.report.figures.style import RC
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMATS = ("png", "svg")
+PICTURES = ("png", "svg", "pdf", "eps", "gif", "jpeg", "jpg", "ps", "svgz", "tif", "tiff", "webp")
 # A file's metadata; a date or a version would make equal figures differ.
 METADATA: Mapping[str, Mapping[str, str | None]] = {
     "png": {"Software": None}, "svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None},
@@ -49,11 +50,15 @@ CURVES = {
 
 
 def check_libraries(number: str = "") -> None:
-    """Raise ``UsageError`` unless the libraries for pictures, or for the given figure, are installed."""
+    """Raise ``UsageError`` unless the libraries for pictures, or for the given figure, are installed and load."""
     needed = {"matplotlib": "matplotlib"} | ({"sklearn": "scikit-learn"} if number == "2" else {})
     absent = [name for module, name in needed.items() if importlib.util.find_spec(module) is None]
     if absent:
         raise UsageError(f"pictures need {' and '.join(absent)}; install them with: {how_to_install('plots')}")
+    try:
+        import matplotlib  # noqa: F401
+    except ValueError as error:  # of the command line, lrarun.__main__ chooses the backend
+        raise UsageError(f"matplotlib refuses its settings, such as MPLBACKEND: {error}") from error
 
 
 @contextmanager
@@ -65,8 +70,16 @@ def styled() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, path: Path, text: str = "") -> None:
-    """Write a figure in the format of its suffix, whole or not at all; equal figures give equal bytes.
+def save(figure: Figure, path: Path, text: str = "", format: str = "png") -> None:
+    """Write a figure in the format of its suffix, see :func:`lrarun.files.write_named`.
+
+    Equal figures give equal bytes.
+
+    Args:
+        figure: what to draw.
+        path: the file; its folder is created if it does not exist.
+        text: a caption to keep in the file.
+        format: used if the name has no suffix, or is that of a pipe or a device.
 
     Args:
         figure: matplotlib's.
@@ -74,13 +87,19 @@ def save(figure: Figure, path: Path, text: str = "") -> None:
         text: a caption to store in the file, which the report shows (PNG and SVG).
 
     Raises:
-        UsageError: the file can't be written.
+        UsageError: the suffix is of no picture, or the file can't be written.
     """
-    format = path.suffix[1:].lower()
+    buffer = io.BytesIO()
+    if path.suffix and not is_special(path):
+        format = path.suffix[1:].lower()
+    if format not in PICTURES:
+        raise UsageError(f"{path}: no known type of picture; end the name in one of .{', .'.join(PICTURES)}")
     about = {**METADATA.get(format, {}), **(metadata(format, text) if text else {})} or None
+    figure.savefig(buffer, format=format, metadata=about)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(path) as file:
-            figure.savefig(file, format=format, metadata=about)
+        write_named(path, buffer.getvalue())
+    except BrokenPipeError:
+        raise  # nobody reads it any more, which is no failure
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror or error}") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrarun.errors import UsageError
+from lrarun.files import is_special
 from lrarun.report.figures.curves import THIN, marked
 from lrarun.report.figures.files import check_libraries, save, styled
 from lrarun.report.figures.layout import legend_below, over_epochs, panels, unique
@@ -23,18 +24,14 @@ def save_curve(result: Result, path: Path) -> None:
 
     Args:
         result: the run.
-        path: the picture; its ending chooses the format (png, pdf, svg, ...).
+        path: the picture; its ending chooses the format (png, pdf, svg, ...). A pipe or a device gets PNG.
 
     Raises:
         UsageError: the ending names no format, matplotlib is missing, or the file can't be written.
     """
     check_libraries()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    known = FigureCanvasAgg.get_supported_filetypes()
-    if path.suffix.lower().lstrip(".") not in known:
-        endings = ", .".join(sorted(known))
-        raise UsageError(f"{path}: no known type of picture; the name must end in one of .{endings}")
+    if not (path.suffix or is_special(path)):
+        raise UsageError(f"{path}: end the name in the type of picture, such as .png or .svg")
     with styled():
         save(draw_curve(result), path)
 
