@@ -111,7 +111,10 @@ def descriptor(path: Path) -> int | None:
 
 def is_special(path: Path) -> bool:
     """Return whether a path is something to write to, not to replace: an open file, a pipe or a device."""
-    return descriptor(path) is not None or (path.exists() and not path.is_file() and not path.is_dir())
+    try:
+        return descriptor(path) is not None or (path.exists() and not path.is_file() and not path.is_dir())
+    except OSError:  # no file has such a name; whoever writes it says why
+        return False
 
 
 def _write_in_place(path: Path, data: bytes) -> None:

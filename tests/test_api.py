@@ -229,6 +229,8 @@ def test_the_claims_are_those_of_the_command(call, results):
 
 def test_the_report_is_the_page_of_the_command(call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # The command names specs that are in this folder only.
+    Path("experiments").symlink_to(ROOT / "experiments")
     write_run(tmp_path / "results", spec_of(Key("mnist", "Backprop", 3, "sgd")), test_error=3.0, train_error=1.0)
     assert lrarun.html_report() == call("report", "--out", "-").out
     Path("mine.yaml").write_text('{"algorithm": "backprop"}')

@@ -473,6 +473,8 @@ def test_a_record_of_the_wrong_kind_is_shown_as_far_as_it_can_be(record):
 
 def test_the_command_writes_one_file_and_says_which(lrarun, tmp_path):
     write_all(tmp_path / "results", spec_of=spec_of)
+    for folder in (tmp_path / "results").iterdir():
+        write_log(folder, validation_error=[2.0] * 100)
     out = tmp_path / "new" / "report.html"
     out.parent.mkdir()
     code, said, err = lrarun("report", "--results", tmp_path / "results", "--out", out)
