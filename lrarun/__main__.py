@@ -22,7 +22,7 @@ IN_ASCII = {"±": "+/-", "†": "#", "σ": "sigma", "–": "-", "—": "-", "×"
 def main() -> None:
     """Run the command line and exit with its code."""
     from lrarun.cli import main as command
-    from lrarun.cli.support.behaviour import ClosedPipeTolerant
+    from lrarun.cli.support.global_options import ClosedPipeTolerant
 
     open_closed_streams()
     codecs.register_error("lrarun", in_ascii)

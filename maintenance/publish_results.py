@@ -7,10 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from lrarun.results import layout
+from lrarun.results import run_folder
 from lrarun.results.read import DIVERGED, FINISHED, Result, read_results
 
-PUBLISHED = (layout.SPEC, layout.RUN, layout.LOG, layout.PREDICTIONS)
+PUBLISHED = (run_folder.SPEC, run_folder.RUN, run_folder.LOG, run_folder.PREDICTIONS)
 
 
 def publish(results: Path, target: Path) -> list[Result]:
@@ -24,7 +24,7 @@ def publish(results: Path, target: Path) -> list[Result]:
                 shutil.copyfile(result.folder / name, folder / name)
         if result.dataset_path is not None:  # a place on this machine
             record = {key: value for key, value in result.record.items() if key != "dataset_path"}
-            (folder / layout.RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            (folder / run_folder.RUN).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return chosen
 
 

@@ -29,9 +29,9 @@ from lrarun.report.figures.series import (
     shared,
     subject,
 )  # fmt: skip
-from lrarun.results.layout import PARAMETERS
 from lrarun.results.read import DIVERGED, Result
-from lrarun.runs.weights import read_parameters, top_hidden
+from lrarun.results.run_folder import PARAMETERS
+from lrarun.runs.stored_parameters import read_parameters, top_hidden
 from lrarun.specs.paper_runs import figure_specs, rule_titles
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from lrarun.bench.products import bare
 from lrarun.bench.steps import batches_of, sizes_of, step_task
 from lrarun.bench.timing import Task, alternate
 from lrarun.data.dataset import Dataset
-from lrarun.engine.costs import products_of
+from lrarun.engine.product_counts import products_of
 from lrarun.engine.training import Training
 from lrarun.errors import UsageError, how_to_install
 from lrarun.specs.build import make_spec

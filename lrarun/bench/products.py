@@ -1,6 +1,6 @@
 """The baseline of ``lrarun bench``: a training step's matrix products alone.
 
-The products are those that a rule makes in one step (:mod:`lrarun.engine.costs`), in order,
+The products are those that a rule makes in one step (:mod:`lrarun.engine.product_counts`), in order,
 each a ``numpy.matmul`` into memory that is allocated beforehand. The caches must have as
 much to hold as in the step: an array that the step reads twice is one array here, and
 separate arrays are separate. The exception are results that the step reads again. They go
@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from lrarun.bench.timing import Task, alternate
-from lrarun.engine.costs import Operand, Product
+from lrarun.engine.product_counts import Operand, Product
 from lrarun.nn.arrays import Array
 from lrarun.nn.memory import aligned_empty
 

@@ -13,7 +13,7 @@ import sys
 import click
 
 from lrarun import __version__
-from lrarun.cli.support.behaviour import (
+from lrarun.cli.support.global_options import (
     SuggestingGroup,
     global_options,
     is_verbose,

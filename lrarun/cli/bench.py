@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrarun.cli.support.completing import optimizer_names, rules
+from lrarun.cli.support.completers import optimizer_names, rules
 from lrarun.cli.support.options import WholeNumber, json_option
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.hints import missing_specs, training_files, with_commands
+from lrarun.cli.support.next_commands import missing_specs, training_files, with_commands
 from lrarun.cli.support.options import results_option
 
 if TYPE_CHECKING:

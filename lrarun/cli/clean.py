@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lrarun.cli.support.behaviour import say
+from lrarun.cli.support.global_options import say
 from lrarun.cli.support.options import (
     check_results,
     data_dir_option,

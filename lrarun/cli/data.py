@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lrarun.cli.support.behaviour import SuggestingGroup
+from lrarun.cli.support.global_options import SuggestingGroup
 from lrarun.cli.support.options import data_dir_option, make_data_dir_option, quiet_option
 from lrarun.data.published import PUBLISHED
 from lrarun.errors import LrarunError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.completing import names
+from lrarun.cli.support.completers import names
 from lrarun.cli.support.options import data_dir_option, json_option
 
 if TYPE_CHECKING:

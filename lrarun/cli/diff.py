@@ -11,7 +11,7 @@ import click
 from lrarun.cli.support.options import json_option, results_option, run_argument
 
 if TYPE_CHECKING:
-    from lrarun.results.compare import Difference
+    from lrarun.results.run_diff import Difference
 
 
 @click.command()
@@ -31,8 +31,8 @@ def diff(first: str, second: str, results: Path, as_json: bool) -> None:
       lrarun diff mnist-rfa-3 mnist-rfa-5 --results results/reference
     """
     from lrarun.cli.support.printing import columns, heading, print_json
-    from lrarun.results.compare import of_provenance, of_results, of_specs
-    from lrarun.results.names import find_result
+    from lrarun.results.find_run import find_result
+    from lrarun.results.run_diff import of_provenance, of_results, of_specs
 
     a, b = (find_result(results, run) for run in (first, second))
     parts = {"Spec": of_specs(a, b), "Result": of_results(a, b), "Provenance": of_provenance(a, b)}
@@ -48,7 +48,7 @@ def side_by_side(found: Sequence[Difference]) -> str:
     """Return a table of differences: the key, both values, and for numbers b - a."""
     from tabulate import tabulate
 
-    from lrarun.results.compare import PERCENT
+    from lrarun.results.run_diff import PERCENT
 
     if not found:
         return "  the same"

@@ -11,7 +11,7 @@ from lrarun.cli.support.options import data_dir_option, json_option, results_opt
 from lrarun.errors import LrarunError
 
 if TYPE_CHECKING:
-    from lrarun.runs.doctor import Check
+    from lrarun.api.doctor import Check
 
 COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 
@@ -33,9 +33,9 @@ def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:
       lrarun doctor --results /scratch/results
       lrarun doctor --json
     """
+    from lrarun.api.doctor import BAD, examine
     from lrarun.cli.support.printing import print_json
     from lrarun.report.wording import plural
-    from lrarun.runs.doctor import BAD, examine
 
     checks = []
     for check in examine(results, data_dir):

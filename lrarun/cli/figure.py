@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.hints import EXPERIMENTS, anew_command, train_command
+from lrarun.cli.support.next_commands import EXPERIMENTS, anew_command, train_command
 from lrarun.cli.support.options import (
     WholeNumber,
     data_dir_option,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lrarun.cli.support.hints import check_cells, with_commands
+from lrarun.cli.support.next_commands import check_cells, with_commands
 from lrarun.cli.support.options import out_option, results_option, set_option, spec_option, specs_in
 from lrarun.cli.support.paths import UserPath, format_of
 from lrarun.report.web.pictures import FIGURES

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.behaviour import is_verbose
+from lrarun.cli.support.global_options import is_verbose
 from lrarun.cli.support.options import json_option, results_option, run_argument
 from lrarun.cli.support.paths import UserPath, check_folder
-from lrarun.results import layout
+from lrarun.results import run_folder
 
 if TYPE_CHECKING:
     from lrarun.results.read import Result
@@ -52,7 +52,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
       lrarun show mnist-rfa-5 --results results/reference --plot curve.png
     """
     from lrarun.cli.support.printing import print_json
-    from lrarun.results.names import find_result
+    from lrarun.results.find_run import find_result
     from lrarun.results.read import read_log
 
     found = find_result(results, run)
@@ -100,7 +100,7 @@ def state_of(found: Result) -> str:
     if found.traceback and is_verbose():
         lines += found.traceback
     elif found.traceback:
-        lines.append(f"The traceback is in {found.folder / layout.RUN}; -v shows it here.")
+        lines.append(f"The traceback is in {found.folder / run_folder.RUN}; -v shows it here.")
     return "\n  ".join(lines)
 
 

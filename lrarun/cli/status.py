@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.behaviour import say
-from lrarun.cli.support.hints import train_command
+from lrarun.cli.support.global_options import say
+from lrarun.cli.support.next_commands import train_command
 from lrarun.cli.support.options import (
     check_results,
     data_dir_option,

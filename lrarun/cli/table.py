@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.behaviour import say
-from lrarun.cli.support.hints import check_cells, command, table_of
+from lrarun.cli.support.global_options import say
+from lrarun.cli.support.next_commands import check_cells, command, table_of
 from lrarun.cli.support.options import results_option, set_option, spec_option, specs_in
 from lrarun.cli.support.printing import terminal_width
 
@@ -83,7 +83,7 @@ def mention_left_out(found: Tables, number: str | None, results: Path) -> None:
 def mention_stale(found: Tables, files: Sequence[Path], overrides: Sequence[str], results: Path) -> None:
     """Say how many runs in the cells shown are stale, why, and what to do about it."""
     from lrarun.report.wording import plural
-    from lrarun.results.layout import is_reference
+    from lrarun.results.run_folder import is_reference
 
     count = found.cells["stale"].sum()
     if count:

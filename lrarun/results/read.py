@@ -1,6 +1,6 @@
 """Read what runs left on disk. Needs neither the engine nor a data set.
 
-A run is a folder ``RESULTS/<run id>/`` with at least ``run.json``. :mod:`lrarun.results.layout` lists what
+A run is a folder ``RESULTS/<run id>/`` with at least ``run.json``. :mod:`lrarun.results.run_folder` lists what
 is in it, and :mod:`lrarun.runs.run` writes it.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lrarun.errors import UsageError
-from lrarun.results import layout
+from lrarun.results import run_folder
 
 LOG = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class Result:
 
     @property
     def numbers_version(self) -> int | None:
-        """The version of the engine's numbers, see ``lrarun.specs.spec.NUMBERS_VERSION``."""
+        """The version of the engine's numbers, see ``lrarun.specs.run_id.NUMBERS_VERSION``."""
         return self.record.get("numbers_version")
 
     @property
@@ -254,7 +254,7 @@ def load_result(folder: Path) -> Result | None:
         Unreadable: this process can't read it.
     """
     try:
-        return _from_record(folder, json.loads((folder / layout.RUN).read_bytes()))
+        return _from_record(folder, json.loads((folder / run_folder.RUN).read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError as error:
@@ -267,9 +267,9 @@ def load_result(folder: Path) -> Result | None:
 
 def _warn_of_damage(folder: Path, damage: Damaged) -> None:
     removal = f"; to remove it: {shlex.join(['lrarun', 'clean', '--results', str(folder.parent)])}"
-    if isinstance(damage, Unreadable) or layout.is_reference(folder):
+    if isinstance(damage, Unreadable) or run_folder.is_reference(folder):
         removal = ""
-    LOG.warning("lrarun: %s: %s %s; the run counts as missing%s", folder.name, layout.RUN, damage, removal)
+    LOG.warning("lrarun: %s: %s %s; the run counts as missing%s", folder.name, run_folder.RUN, damage, removal)
 
 
 def _from_record(folder: Path, record: Any) -> Result:
@@ -303,7 +303,7 @@ def indented(lines: Sequence[str], most: int = 8) -> list[str]:
 def is_locked(folder: Path) -> bool:
     """Return whether a living process trains the run in a folder, and so holds its lock. Writes nothing."""
     try:
-        with open(folder / layout.LOCK, "rb") as file:
+        with open(folder / run_folder.LOCK, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -332,7 +332,7 @@ def read_log_and_gaps(folder: Path) -> tuple[list[dict[str, float]], str]:
     """
     stated = _stated_epochs(folder)  # first: an epoch is in the log before it is in run.json
     try:
-        lines = (folder / layout.LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (folder / run_folder.LOG).read_text(encoding="utf-8", errors="replace").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         lines = []
     rows = list(csv.reader(lines))
@@ -346,7 +346,7 @@ def read_log_and_gaps(folder: Path) -> tuple[list[dict[str, float]], str]:
     if absent and not is_locked(folder):
         return records, _what_lacks(folder, absent, stated)
     if len(records) < len(rows) - 2:
-        LOG.warning("lrarun: %s: %s is damaged; %d of its rows can be read", folder.name, layout.LOG, len(records))
+        LOG.warning("lrarun: %s: %s is damaged; %d of its rows can be read", folder.name, run_folder.LOG, len(records))
     return records, ""
 
 
@@ -361,8 +361,8 @@ def _stated_epochs(folder: Path) -> int:
 
 def _what_lacks(folder: Path, absent: Sequence[int], stated: int) -> str:
     which = f"epoch {absent[0]}" if len(absent) == 1 else f"{len(absent)} of {stated} epochs"
-    how = f"{layout.LOG} lacks {which}" if (folder / layout.LOG).exists() else f"{layout.LOG} is missing"
-    again = "" if layout.is_reference(folder) else "; lrarun train --force trains the run again"
+    how = f"{run_folder.LOG} lacks {which}" if (folder / run_folder.LOG).exists() else f"{run_folder.LOG} is missing"
+    again = "" if run_folder.is_reference(folder) else "; lrarun train --force trains the run again"
     return f"{folder.name}: {how}{again}"
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from lrarun.errors import LrarunError
-from lrarun.results.layout import LOCK
 from lrarun.results.read import is_locked
+from lrarun.results.run_folder import LOCK
 
 PATIENCE = 0.2  # seconds; `lrarun.results.read.is_locked` holds the lock too, but for less than that
 

@@ -12,8 +12,8 @@ import shutil
 from pathlib import Path
 
 from lrarun.errors import LrarunError
-from lrarun.results.layout import DONE, LOCK, NEW, RUN
 from lrarun.results.read import DIVERGED, FINISHED, Damaged, Result, Unreadable, load_result
+from lrarun.results.run_folder import DONE, LOCK, NEW, RUN
 
 SETTLED = (FINISHED, DIVERGED)  # more training would change nothing
 

@@ -1,6 +1,6 @@
 """Train one run in its folder, or resume it from its checkpoint.
 
-:mod:`lrarun.results.layout` lists the folder's files. While a run is not finished, its
+:mod:`lrarun.results.run_folder` lists the folder's files. While a run is not finished, its
 checkpoint is the truth. It holds the log's rows too, and a run that resumes rewrites its
 log from them, so that an epoch logged after the last checkpoint does not appear twice.
 """
@@ -22,8 +22,8 @@ from lrarun.data.dataset import Dataset
 from lrarun.engine.training import Diverged, Training
 from lrarun.errors import UsageError
 from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, to_json, write_atomic
-from lrarun.results.layout import CHECKPOINT, DONE, LOG, NEW, PARAMETERS, PREDICTIONS, RUN, SPEC
 from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result
+from lrarun.results.run_folder import CHECKPOINT, DONE, LOG, NEW, PARAMETERS, PREDICTIONS, RUN, SPEC
 from lrarun.runs import checkpoint, retraining
 from lrarun.runs.checkpoint import Unreadable
 from lrarun.runs.events import CheckpointLost, CheckpointSaved, EpochDone, Hooks, Started
@@ -31,7 +31,8 @@ from lrarun.runs.failures import reason_of, traceback_of
 from lrarun.runs.lock import Locked, locked
 from lrarun.runs.provenance import provenance
 from lrarun.runs.staleness import of_other_data, refuse_other_data, rule_changed
-from lrarun.specs.spec import NUMBERS_VERSION, Spec
+from lrarun.specs.run_id import NUMBERS_VERSION
+from lrarun.specs.spec import Spec
 
 
 class Stopped(Exception):

@@ -26,7 +26,7 @@ from lrarun.errors import LrarunError, SpecError, UsageError
 from lrarun.results.read import Result
 from lrarun.results.settings import flatten
 from lrarun.specs.build import make_spec
-from lrarun.specs.spec import NUMBERS_VERSION, run_id_of
+from lrarun.specs.run_id import NUMBERS_VERSION, run_id_of
 
 RULE_CHANGED = "its rule's file has changed since"
 DATA_CHANGED = "its data set has changed since"

@@ -10,9 +10,8 @@ from typing import Any
 
 from lrarun.errors import LrarunError
 from lrarun.files import TEMPORARY
-from lrarun.results import layout
-from lrarun.results.layout import CHECKPOINT, LOCK, LOG, PARAMETERS, PREDICTIONS, RUN, SPEC, refuse_reference
-from lrarun.results.names import differences_of_similar
+from lrarun.results import run_folder
+from lrarun.results.find_run import differences_of_similar
 from lrarun.results.read import (
     FAILED,
     FINISHED,
@@ -25,6 +24,7 @@ from lrarun.results.read import (
     warn_of,
     warn_of_misplaced,
 )
+from lrarun.results.run_folder import CHECKPOINT, LOCK, LOG, PARAMETERS, PREDICTIONS, RUN, SPEC, refuse_reference
 from lrarun.results.timing import Estimates
 from lrarun.runs import retraining
 from lrarun.runs.lock import Locked, holder, locked
@@ -34,7 +34,7 @@ from lrarun.specs.spec import Spec
 
 NEW, STALE = "new", "stale"
 RETRAINED = "training it again (--force) was stopped; lrarun train goes on with that"
-RUN_FILES = {SPEC, RUN, LOG, CHECKPOINT, PARAMETERS, PREDICTIONS, LOCK, layout.NEW, layout.DONE}
+RUN_FILES = {SPEC, RUN, LOG, CHECKPOINT, PARAMETERS, PREDICTIONS, LOCK, run_folder.NEW, run_folder.DONE}
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def removable(specs: Iterable[Spec] | None, results: Path, staleness: Staleness 
         ids = {folder.name, staleness.current_id(result) if result else None}
         place, reason = folder, _why_removable(folder, result, staleness, found.damaged.get(folder))
         if not reason and result is not None:
-            place, reason = folder / layout.NEW, _why_retraining_is_removable(folder)
+            place, reason = folder / run_folder.NEW, _why_retraining_is_removable(folder)
         if reason and (wanted is None or wanted & ids) and not holder(folder):
             removables.append(Removable(place, reason, _size(place), folder.name))
     return removables

@@ -16,8 +16,8 @@ from lrarun import __version__
 from lrarun.data.dataset import Dataset
 from lrarun.data.load import load
 from lrarun.data.values import check_dtype
-from lrarun.results.layout import LOCK
 from lrarun.results.read import FAILED
+from lrarun.results.run_folder import LOCK
 from lrarun.runs.events import Busy, Ended, EpochDone, Event
 from lrarun.scheduling.backend import train
 from lrarun.specs.build import make_spec

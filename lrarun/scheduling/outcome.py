@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lrarun.errors import RunsFailed
-from lrarun.results import layout
+from lrarun.results import run_folder
 from lrarun.results.read import DIVERGED, FAILED, FINISHED, Result
 from lrarun.specs.spec import Spec
 
@@ -46,7 +46,7 @@ class Outcome:
     @property
     def has_checkpoint(self) -> bool:
         """Whether the run can resume from a checkpoint."""
-        return self.result is not None and (self.result.folder / layout.CHECKPOINT).exists()
+        return self.result is not None and (self.result.folder / run_folder.CHECKPOINT).exists()
 
 
 def raise_for_failures(outcomes: Sequence[Outcome], told: bool = False) -> None:

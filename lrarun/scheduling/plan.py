@@ -9,8 +9,7 @@ from pathlib import Path
 
 from lrarun.data.load import absolute
 from lrarun.errors import LrarunError, UsageError
-from lrarun.results.layout import CHECKPOINT, RUN, refuse_reference
-from lrarun.results.names import differences_of_similar
+from lrarun.results.find_run import differences_of_similar
 from lrarun.results.read import (
     DIVERGED,
     FAILED,
@@ -22,6 +21,7 @@ from lrarun.results.read import (
     is_locked,
     warn_of,
 )
+from lrarun.results.run_folder import CHECKPOINT, RUN, refuse_reference
 from lrarun.results.timing import Estimates, Work
 from lrarun.runs import checkpoint, retraining
 from lrarun.runs.checkpoint import Unreadable
@@ -114,14 +114,6 @@ def _refuse_other_data(wanted: Sequence[Result], results: Path, force: bool, sta
             by_data.setdefault((other, absolute(newest.spec["dataset"])), []).append(result.run_id)
     for (other, here), run_ids in by_data.items():
         refuse_other_data(run_ids, other, here, results)
-
-
-def longest_first(jobs: Iterable[Job]) -> list[Job]:
-    """Return jobs in the order to start them: longest first, so that no long one is left over at the end."""
-    jobs = list(jobs)
-    if any(job.seconds is None for job in jobs):
-        return sorted(jobs, key=lambda job: -job.work)
-    return sorted(jobs, key=lambda job: -(job.seconds or 0.0))
 
 
 def total_seconds(jobs: Sequence[Job]) -> list[float] | None:

@@ -22,7 +22,7 @@ from lrarun.scheduling import worker as worker_process
 from lrarun.scheduling.backend import Backend, Deliver
 from lrarun.scheduling.outcome import KILLED
 from lrarun.scheduling.plan import Job
-from lrarun.scheduling.stopping import GRACE
+from lrarun.scheduling.stop_signals import GRACE
 
 EXIT_SECONDS = 0.5  # that a process may take to exit once its pipe is closed, so that its exit code is known
 

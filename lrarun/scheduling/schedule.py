@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +14,19 @@ from lrarun.runs.retraining import newest
 from lrarun.runs.run import remove_leftovers
 from lrarun.scheduling.backend import Backend
 from lrarun.scheduling.outcome import KILLED, Outcome
-from lrarun.scheduling.plan import RESUME, SKIP, TRAIN, WAIT, Job, longest_first
+from lrarun.scheduling.plan import RESUME, SKIP, TRAIN, WAIT, Job
 from lrarun.scheduling.watcher import Watcher
 
 STOP_CHECK_SECONDS = 0.2  # between two checks whether to stop
 LOCK_CHECK_SECONDS = 0.5  # between two checks of a run that another process is training
+
+
+def longest_first(jobs: Iterable[Job]) -> list[Job]:
+    """Return jobs in the order to start them: longest first, so that no long one is left over at the end."""
+    jobs = list(jobs)
+    if any(job.seconds is None for job in jobs):
+        return sorted(jobs, key=lambda job: -job.work)
+    return sorted(jobs, key=lambda job: -(job.seconds or 0.0))
 
 
 class Schedule:

@@ -16,7 +16,7 @@ from lrarun.scheduling.outcome import Outcome
 from lrarun.scheduling.plan import RESUME, SKIP, TRAIN, Job
 from lrarun.scheduling.processes import Processes, cores
 from lrarun.scheduling.schedule import Schedule
-from lrarun.scheduling.stopping import GRACE, stop_requests
+from lrarun.scheduling.stop_signals import GRACE, stop_requests
 from lrarun.scheduling.watcher import Watcher
 
 

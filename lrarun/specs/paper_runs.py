@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lrarun.algorithms.registry import algorithms
-from lrarun.engine.costs import count_products
+from lrarun.engine.product_counts import count_products
 from lrarun.errors import SpecError
 from lrarun.paper import MODELS, Key
 from lrarun.specs.build import make_spec

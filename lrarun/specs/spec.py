@@ -1,32 +1,23 @@
-"""What a run is: every choice that its numbers depend on, and the run id made of them.
+"""What a run is: every choice that its numbers depend on.
 
 :mod:`lrarun.specs.build` makes specs from YAML; this module knows nothing of that.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, Literal
 
 from lrarun.algorithms.base import Algorithm
 from lrarun.nn.initializers import Glorot, Initializer
 from lrarun.nn.optimizers import SGD, Optimizer
 from lrarun.settings import setting, settings_of
+from lrarun.specs.run_id import run_id_of
 from lrarun.specs.yaml_text import dump
-
-# Raise it whenever the engine gives other numbers for the same spec, so that nobody takes old results for new ones.
-NUMBERS_VERSION = 1
 
 # The keys whose values have a name and settings of their own.
 BLOCKS = ("algorithm", "optimizer", "init")
 MAX_DEPTH = 100
-DIGEST_LENGTH = 10
-SLUG_LENGTH = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,20 +57,10 @@ class Spec:
         """The name of the run's folder: readable, with a digest of the spec at its end.
 
         At most 100 of the characters ``a-z0-9.-``. The digest covers all settings and
-        :data:`NUMBERS_VERSION`. Of a data set of the user's own it covers the path, as the spec
+        :data:`lrarun.specs.run_id.NUMBERS_VERSION`. Of a data set of the user's own it covers the path, as the spec
         gives it, not the content.
         """
         return run_id_of(self.to_dict())
-
-
-def run_id_of(resolved: Mapping[str, Any]) -> str:
-    """Return the run id that this version of the engine gives to a spec's :meth:`Spec.to_dict`."""
-    content = {"numbers": NUMBERS_VERSION, "spec": resolved}
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
-    names = [_slug(Path(resolved["dataset"]).name), _slug(resolved["algorithm"]["name"])]
-    shape = f"{resolved['depth']}x{resolved['width']}"
-    return "-".join([*names, shape, _slug(resolved["optimizer"]["name"]), f"s{resolved['seed']}", digest])
 
 
 def _plain(value: Any) -> Any:
@@ -89,7 +70,3 @@ def _plain(value: Any) -> Any:
         own = {field.name: _plain(getattr(value, field.name)) for field in settings_of(type(value))}
         return {"name": value.name, **own}
     return value
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower())[:SLUG_LENGTH].strip("-.") or "data"

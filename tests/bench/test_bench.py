@@ -14,7 +14,7 @@ from lrarun.bench.data import synthetic
 from lrarun.bench.epochs import EpochTimes, configuration, estimates, makespan, time_epochs
 from lrarun.bench.products import bare
 from lrarun.bench.timing import Task, alternate
-from lrarun.engine.costs import Operand, Product
+from lrarun.engine.product_counts import Operand, Product
 from lrarun.paper import printed_cells
 from lrarun.specs.build import make_spec
 from lrarun.specs.paper_runs import paper_specs

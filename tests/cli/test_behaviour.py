@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from lrarun.cli import COMMANDS, cli
-from lrarun.cli.support.behaviour import ClosedPipeTolerant
+from lrarun.cli.support.global_options import ClosedPipeTolerant
 from tests.support.synthetic import synthetic_dataset
 
 ROOT = Path(__file__).parent.parent.parent

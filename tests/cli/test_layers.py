@@ -34,7 +34,7 @@ def commands_imported_by(source: str) -> set[str]:
         ("import lrarun.cli.status as s", {"status"}),
         ("from .show import page", {"show"}),
         ("from . import diff", {"diff"}),
-        ("from lrarun.cli import INTERRUPTED\nfrom lrarun.cli.support.hints import command", set()),
+        ("from lrarun.cli import INTERRUPTED\nfrom lrarun.cli.support.next_commands import command", set()),
         ("from lrarun.report.tables import render", set()),
     ],
 )

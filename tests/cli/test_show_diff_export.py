@@ -8,7 +8,7 @@ import pytest
 
 from lrarun.errors import Incomplete, UsageError
 from lrarun.paper import Key
-from lrarun.results.names import find_result
+from lrarun.results.find_run import find_result
 from lrarun.results.read import read_results
 from tests.support.fabricate import spec_for, write_run
 

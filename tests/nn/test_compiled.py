@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lrarun.api import doctor
 from lrarun.engine.training import Training
 from lrarun.nn import compiled
 from lrarun.nn.memory import pack
 from lrarun.nn.optimizers import SGD, Adam, RMSprop
-from lrarun.runs import doctor
 from tests.support.networks import entries
 from tests.support.small_runs import spec, write_dataset
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lrarun.results.names import find_result
+from lrarun.results.find_run import find_result
 from lrarun.results.read import Result, read_log, read_result, read_results
 from lrarun.runs.failures import reason_of
 

@@ -20,8 +20,9 @@ from lrarun.runs.events import EpochDone, Hooks, Started
 from lrarun.runs.lock import locked
 from lrarun.runs.run import Stopped
 from lrarun.runs.run import run as train_run
-from lrarun.scheduling.plan import longest_first, plan, refuse_unwritable, total_seconds
-from lrarun.specs import spec as spec_module
+from lrarun.scheduling.plan import plan, refuse_unwritable, total_seconds
+from lrarun.scheduling.schedule import longest_first
+from lrarun.specs import run_id as run_id_module
 from lrarun.specs.build import make_spec
 from tests.support.events import on
 from tests.support.small_runs import spec, write_dataset
@@ -145,7 +146,7 @@ def test_equal_runs_under_two_names_are_one_job(tmp_path):
 def test_a_result_of_older_numbers_is_stale_and_named(run, tmp_path, monkeypatch):
     old = write(tmp_path, run, "finished")
     assert only(run, tmp_path).action == "skip"
-    for module in (spec_module, staleness):
+    for module in (run_id_module, staleness):
         monkeypatch.setattr(module, "NUMBERS_VERSION", 2)
     job = only(run, tmp_path)
     assert job.action == "train"
@@ -156,7 +157,7 @@ def test_a_result_of_older_numbers_is_stale_and_named(run, tmp_path, monkeypatch
 def test_a_result_without_a_setting_that_has_come_since_is_stale(run, tmp_path):
     resolved = run.to_dict()
     del resolved["algorithm"]["gamma"]
-    old = tmp_path / spec_module.run_id_of(resolved)
+    old = tmp_path / run_id_module.run_id_of(resolved)
     old.mkdir()
     (old / "run.json").write_text(json.dumps({"state": "finished", "spec": resolved, "numbers_version": 1}))
     job = only(run, tmp_path)

@@ -249,7 +249,7 @@ CHANGES = [
 
 def test_every_key_changes_the_run_id(monkeypatch):
     ids = [make_spec({"algorithm": "lra-e", **change}).run_id for change in [{}, *CHANGES]]
-    monkeypatch.setattr("lrarun.specs.spec.NUMBERS_VERSION", 0)
+    monkeypatch.setattr("lrarun.specs.run_id.NUMBERS_VERSION", 0)
     ids.append(make_spec({"algorithm": "lra-e"}).run_id)
     assert len({run_id.rpartition("-")[2] for run_id in ids}) == len(CHANGES) + 2
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrarun.cli.support.behaviour import is_verbose
+from lrarun.cli.support.global_options import is_verbose
 from lrarun.report.wording import plural
 from lrarun.scheduling.watcher import Watcher
 
@@ -65,7 +65,8 @@ class View(Watcher):
         self.total = self.workers = 0
 
     def planned(self, jobs: Sequence[Job], workers: int | None) -> None:
-        from lrarun.scheduling.plan import SKIP, longest_first
+        from lrarun.scheduling.plan import SKIP
+        from lrarun.scheduling.schedule import longest_first
 
         self.to_come = {job.run_id: job for job in longest_first(job for job in jobs if job.action != SKIP)}
         self.total, self.workers = len(self.to_come), workers or 0

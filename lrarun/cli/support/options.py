@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from lrarun.cli.support.behaviour import set_quiet
-from lrarun.cli.support.completing import run_ids, spec_files
+from lrarun.cli.support.completers import run_ids, spec_files
+from lrarun.cli.support.global_options import set_quiet
 from lrarun.cli.support.paths import UserPath, check_folder
 
 if TYPE_CHECKING:

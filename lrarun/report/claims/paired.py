@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lrarun.report.statistics import Estimate, Part, spread_of
-from lrarun.results.layout import PREDICTIONS
 from lrarun.results.read import DIVERGED, Result
+from lrarun.results.run_folder import PREDICTIONS
 
 
 class MissingEvidence(Exception):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lrarun.errors import Incomplete, UsageError
-from lrarun.results.names import differences_of_similar, find_result
+from lrarun.results.find_run import differences_of_similar, find_result
 
 
 def write(folder, run_id):

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrarun.api import doctor
 from lrarun.data.published import PUBLISHED
-from lrarun.runs import doctor
 from tests.support.tiny_data import contents, published, write
 
 SETUP = configparser.ConfigParser()

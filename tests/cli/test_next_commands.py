@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 from lrarun.algorithms.registry import algorithms
-from lrarun.results.layout import REFERENCE
+from lrarun.results.run_folder import REFERENCE
 from tests.cli.test_table import BACKPROP, spec_of
 from tests.support.fabricate import write_log, write_run
 from tests.support.own_rule import RULE

@@ -31,7 +31,7 @@ from tests.support.fabricate import spec_for, write_run
 from tests.support.own_rule import RULE
 from tests.support.small_runs import write_dataset
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 ROW = {"train_nll": 0.5, "validation_nll": 0.625, "validation_error": 12.5, "seconds": 1.25}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import algorithms, get_algorithm
-from lrarun.engine.costs import Counts, count_products, products_of
+from lrarun.engine.product_counts import Counts, count_products, products_of
 from lrarun.nn.network import empty_like
 from tests.support.contract import build
 from tests.support.networks import entries

@@ -12,7 +12,7 @@ from lrarun.errors import DataError, Incomplete
 from lrarun.nn.network import depth_of
 from lrarun.results.read import read_result
 from lrarun.runs.run import run
-from lrarun.runs.weights import read_parameters, top_hidden
+from lrarun.runs.stored_parameters import read_parameters, top_hidden
 from lrarun.specs.build import make_spec
 from tests.support.contract import build
 from tests.support.networks import random_batch, random_network
@@ -69,7 +69,7 @@ def test_blocks_do_not_show(tmp_path, monkeypatch):
     result = trained(tmp_path, "lra-e")
     params = read_parameters(result)
     whole = top_hidden(result, params, DATA, np.arange(26))
-    monkeypatch.setattr("lrarun.runs.weights.BLOCK", 7)
+    monkeypatch.setattr("lrarun.runs.stored_parameters.BLOCK", 7)
     np.testing.assert_allclose(top_hidden(result, params, DATA, np.arange(26)), whole, rtol=1e-5, atol=1e-6)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from lrarun.cli.support.behaviour import PLUGINS
+from lrarun.cli.support.global_options import PLUGINS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +131,7 @@ def table_of(run: Result, number: str | None, results: Path) -> str:
     """Return the ``lrarun table`` that shows a run which is not the paper's; empty if its spec can't be read again."""
     from lrarun.errors import LrarunError
     from lrarun.report.cells import settings
-    from lrarun.results.layout import SPEC
+    from lrarun.results.run_folder import SPEC
     from lrarun.specs.build import load_specs
 
     path = run.folder / SPEC
@@ -150,7 +150,7 @@ def anew_command(
 
     Names the runs' own specs, so that nothing else is trained, or if they are many, the spec files that they are of.
     """
-    from lrarun.results.layout import SPEC
+    from lrarun.results.run_folder import SPEC
 
     if _is_reference(results):
         return train_command(files, overrides, results)
@@ -175,6 +175,6 @@ def _was_given(ctx: click.Context, option: str) -> bool:
 
 
 def _is_reference(results: Path) -> bool:
-    from lrarun.results.layout import is_reference
+    from lrarun.results.run_folder import is_reference
 
     return is_reference(results)

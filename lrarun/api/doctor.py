@@ -41,10 +41,21 @@ EXTRAS = {
     "bench": (("torch",), "speed comparison with PyTorch"),
     "fast": (("numba",), "faster RMSprop and Adam, to the same bits"),
     "dev": (
-        ("pytest", "hypothesis", "autograd", "ruff", "mypy", "matplotlib", "numba", "scikit-learn"),
+        (
+            "pytest",
+            "pytest-xdist",
+            "hypothesis",
+            "autograd",
+            "ruff",
+            "mypy",
+            "matplotlib",
+            "numba",
+            "scikit-learn",
+            "setuptools",
+        ),
         "tests",
     ),
-}
+}  # fmt: skip
 LITTLE_DISK, LITTLE_MEMORY = 1e9, 1e9  # bytes
 NO_DISK = 50e6  # five times what a run with 8 hidden layers writes, checkpoint included
 

@@ -1,0 +1,30 @@
+"""The run id, the name of a run's folder: a readable part, and a digest of all that the numbers depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Raise it whenever the engine gives other numbers for the same spec, so that nobody takes old results for new ones.
+NUMBERS_VERSION = 1
+
+DIGEST_LENGTH = 10
+SLUG_LENGTH = 24
+
+
+def run_id_of(resolved: Mapping[str, Any]) -> str:
+    """Return the run id that this version of the engine gives to a spec's :meth:`lrarun.specs.spec.Spec.to_dict`."""
+    content = {"numbers": NUMBERS_VERSION, "spec": resolved}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
+    names = [_slug(Path(resolved["dataset"]).name), _slug(resolved["algorithm"]["name"])]
+    shape = f"{resolved['depth']}x{resolved['width']}"
+    return "-".join([*names, shape, _slug(resolved["optimizer"]["name"]), f"s{resolved['seed']}", digest])
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower())[:SLUG_LENGTH].strip("-.") or "data"
