@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     help="json has each claim with its comparisons.",
 )
 def claims(results: Path, layout: str) -> None:
-    """Check the paper's claims by tests over seeds and test images.
+    """Test the paper's claims on runs.
 
-    Prints each claim's verdict with effects, intervals and p values; docs/verdicts.md has the rules. Exits
-    with 5 if a claim fails, else with 4 if a claim lacks results.
+    Prints each claim's verdict with effects, intervals and p values. The tests are over seeds
+    and test images; docs/verdicts.md has the rules. Exits with 5 if a claim fails, else with 4
+    if a claim lacks results.
 
     \b
     Examples:

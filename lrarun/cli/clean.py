@@ -26,7 +26,7 @@ from lrarun.cli.support.options import (
 @set_option
 @click.option("--yes", "-y", is_flag=True, help="Remove without asking.")
 def clean(specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrides: tuple[str, ...], yes: bool) -> None:
-    """Remove runs that failed, are stale or are damaged.
+    """Remove failed, stale and damaged runs.
 
     Lists them first. On a terminal, asks before it removes them; elsewhere, removes nothing
     without --yes. With specs, looks only at their runs. A run is stale if this version

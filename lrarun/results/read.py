@@ -362,7 +362,7 @@ def _stated_epochs(folder: Path) -> int:
 def _what_lacks(folder: Path, absent: Sequence[int], stated: int) -> str:
     which = f"epoch {absent[0]}" if len(absent) == 1 else f"{len(absent)} of {stated} epochs"
     how = f"{run_folder.LOG} lacks {which}" if (folder / run_folder.LOG).exists() else f"{run_folder.LOG} is missing"
-    again = "" if run_folder.is_reference(folder) else "; lrarun train --force trains the run again"
+    again = "" if run_folder.is_reference(folder) else "; train the run again with --force"
     return f"{folder.name}: {how}{again}"
 
 

@@ -24,7 +24,11 @@ IDS = (
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    specs = (spec_for(KEY), spec_for(KEY, seed=1), spec_for(KEY._replace(model="LRA-E"), algorithm={"beta": 0.1}))
+    specs = (
+        spec_for(KEY, epochs=2),
+        spec_for(KEY, seed=1, epochs=2),
+        spec_for(KEY._replace(model="LRA-E"), algorithm={"beta": 0.1}, epochs=2),
+    )
     for run_id, spec, error in zip(IDS, specs, (3.0, 3.5, 2.25)):
         made = {"numpy": "2.4.6", "git_commit": run_id[-10:] * 4}
         folder = write_run(

@@ -153,7 +153,7 @@ def test_of_no_results_there_is_nothing_to_say(tmp_path):
     assert json.loads(invoke("status", "--results", tmp_path, "--json").stdout) == []
     shown = invoke("status", "--results", tmp_path)
     assert (shown.exit_code, shown.stdout) == (0, "")
-    assert shown.stderr.startswith(f"no runs in {tmp_path}; train some with: lrarun train ")
+    assert shown.stderr.startswith(f"no runs in {tmp_path}; train with: lrarun train ")
     assert "nothing to remove" in invoke("clean", "--results", tmp_path).stderr
     assert invoke("status", "--results", tmp_path, "--set", "epochs=3").exit_code == 2
 

@@ -385,7 +385,7 @@ def test_every_reader_of_logs_says_which_epochs_are_lost(call, two_folders, lost
     damage, said = LOST[lost]
     damage(log)
     code, out, err = call(*command)
-    assert err.count(said) == 1 and "lrarun train --force" in err, err
+    assert err.count(said) == 1 and "with --force" in err, err
     assert code == (4 if command == ["export"] else whole.code)
     with locked(log.parent):
         assert said not in call(*command).err, "whoever trains it is still writing"
