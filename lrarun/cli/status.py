@@ -59,7 +59,8 @@ def status(
     if not rows:
         hint = ", which does not exist yet; `lrarun train` creates it, --results names another"
         if results.is_dir():
-            hint = f"; {train_command(['experiments/example.yaml'], (), results)}"
+            words = train_command(["experiments/example.yaml"], (), results)
+            hint = f"; {words}" if words.startswith("train") else f"; a spec to start from is {words}"
         say(f"no runs in {results}{hint}")
         return
     from collections import Counter

@@ -79,8 +79,8 @@ def _absent(files: Sequence[str]) -> list[str]:
 
 
 def _where_from(absent: Sequence[str]) -> str:
-    names, verb = ", ".join(absent), "comes" if len(absent) == 1 else "come"
-    return f"{names}: not in this folder, {verb} with lrarun's repository"
+    names, verb = ", ".join(absent), "is" if len(absent) == 1 else "are"
+    return f"{names} ({verb} in lrarun's repository, not in this folder)"
 
 
 def _remark(results: Path | None) -> str:
