@@ -96,7 +96,7 @@ def cli() -> None:
     Examples:
       lrarun train experiments/example.yaml
       lrarun table 1
-      lrarun show mnist-rfa-3 --results results/reference
+      lrarun show mnist-rfa-3x256-sgd-s0 --results results/reference
       lrarun COMMAND --help
     """
 

@@ -27,8 +27,8 @@ def diff(first: str, second: str, results: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      lrarun diff mnist-lra-e-8 mnist-dfa-8
-      lrarun diff mnist-rfa-3 mnist-rfa-5 --results results/reference
+      lrarun diff dde3f66107 62435b8d44
+      lrarun diff ae7130081e 5743606459 --results results/reference
     """
     from lrarun.cli.support.printing import columns, heading, print_json
     from lrarun.results.find_run import find_result

@@ -132,4 +132,4 @@ def test_json_is_encoded_in_one_place():
     from tests.test_architecture import MODULES
 
     users = {name for name, path in MODULES.items() if "json.dump" in path.read_text(encoding="utf-8")}
-    assert users == {"lrarun.files", "lrarun.specs.spec", "lrarun.runs.lock", "lrarun.runs.checkpoint"}
+    assert users == {"lrarun.files", "lrarun.specs.run_id", "lrarun.runs.lock", "lrarun.runs.checkpoint"}
