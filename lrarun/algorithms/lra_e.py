@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from lrarun.algorithms.base import Algorithm, Targets
+from lrarun.nn.activations import flat_at_zero
 from lrarun.nn.losses import LOCAL_LOSSES, nll
 from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
 from lrarun.settings import setting
@@ -75,6 +76,11 @@ class LRAE(Algorithm):
     @classmethod
     def defaults(cls, depth):
         return {"init": {"name": "gaussian", "std": 0.05}}
+
+    def refuses(self, choice):
+        if choice == "dropout":
+            return "each layer has targets, and the paper sets none for a unit that is left out"
+        return flat_at_zero(self.activation) if choice == "zeros" and self.update == "eq6" else ""
 
     def init(self, sizes, initialize, rng):
         params = init_forward(sizes, initialize, rng)

@@ -71,6 +71,12 @@ def get_activation(name: str) -> Activation:
     return lookup("activation", ACTIVATIONS, name)
 
 
+def flat_at_zero(activation: Activation) -> str:
+    """Return, as the reason why zero weights can't learn, that an activation has no slope at h = 0; empty if it has."""
+    slope = activation.dphi(activation.phi(np.zeros(1)))
+    return "" if slope.any() else f"the activation {activation.name!r} has no slope at 0, where every unit then stays"
+
+
 def softmax(h: Array) -> Array:
     """Return class probabilities over the rows of h, shape ``(..., classes, n)``."""
     z = h - np.maximum.reduce(h, axis=-2, keepdims=True)

@@ -8,7 +8,7 @@ a :class:`~lrarun.specs.places.Problems`, each at its place in the file.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +18,7 @@ from lrarun.algorithms.registry import algorithms
 from lrarun.data.published import PUBLISHED, TRAIN_IMAGES
 from lrarun.nn.initializers import INITIALIZERS
 from lrarun.nn.optimizers import OPTIMIZERS
-from lrarun.settings import UnknownName, complaint, in_words, model_of, nearest, settings_of, short_repr
+from lrarun.settings import FrozenDict, UnknownName, complaint, in_words, model_of, nearest, settings_of, short_repr
 from lrarun.specs.places import Node, Place, Problems
 from lrarun.specs.spec import BLOCKS, Spec
 
@@ -124,14 +124,35 @@ def check_settings(
     try:
         made = model.model_validate({key: node.plain() for key, node in entries.items()})
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        for detail in relevant(error.errors(include_url=False), entries):
             _report(detail, entries, what, kind, swept, problems)
         return None
     return {name: _one_zero(getattr(made, name)) for name in model.model_fields}
 
 
+def relevant(details: Sequence[Any], entries: Mapping[str, Node]) -> list[Any]:
+    """Return pydantic's errors without those of a union's members that the value was not meant for.
+
+    If a setting may be a number, a list or a mapping, a wrong item of a list is reported, and not that a
+    list is no number.
+    """
+    forms = {list: "tuple[", dict: "dict["}
+
+    def meant(detail: Any) -> bool:
+        name, *path = detail["loc"]
+        mine = forms.get(type(entries[name].value)) if name in entries else None
+        members = [step for step in path[:1] if isinstance(step, str)]
+        siblings = [other["loc"][1] for other in details if other["loc"][0] == name and len(other["loc"]) > 1]
+        could = mine is not None and any(isinstance(step, str) and step.startswith(mine) for step in siblings)
+        return not could or any(step.startswith(mine) for step in members)
+
+    return [detail for detail in details if meant(detail)]
+
+
 def _one_zero(value: Any) -> Any:
-    """Return a setting with 0.0 for -0.0: equal values are one run."""
+    """Return a setting with 0.0 for -0.0, as equal values are one run; and a mapping as one that can be hashed."""
+    if isinstance(value, dict):
+        return FrozenDict({key: _one_zero(part) for key, part in value.items()})
     if isinstance(value, tuple):
         return tuple(map(_one_zero, value))
     return value + 0.0 if isinstance(value, float) else value
@@ -148,9 +169,11 @@ def _report(
         return
     hint = sweep_hint(swept + name, node) if swept is not None else ""
     for step in detail["loc"][1:]:
-        # pydantic's path also names the members of a union: only follow it into lists.
+        # pydantic's path also names the members of a union: only follow it into lists and mappings.
         if isinstance(node.value, list) and isinstance(step, int):
-            node = node.value[step]
+            node, hint = node.value[step], ""
+        elif isinstance(node.value, dict) and step in node.value:
+            node, hint = node.value[step], ""
     problems.add(node.place, f"{name} {complaint(detail, node.value)}{hint}")
 
 
