@@ -113,7 +113,7 @@ def _bounded(hint: Any, bounds: dict[str, Any]) -> Any:
     if get_origin(hint) is tuple:
         return tuple[parts]
     if get_origin(hint) is dict:
-        return dict[parts]
+        return dict[parts[0], parts[1]]  # type: ignore[valid-type]
     if get_origin(hint) in (Union, types.UnionType):
         return Union[parts]  # noqa: UP007
     return hint

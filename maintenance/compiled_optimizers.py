@@ -48,9 +48,7 @@ def updates(training: Training) -> dict[str, float]:
             choose(loops)
             training.passes[0].moved.flat[...] = 1e-3
 
-        return Task(
-            lambda: training.optimizer.update(training.params, *training.passes[0][1:]), prepare
-        )
+        return Task(lambda: training.optimizer.update(training.params, *training.passes[0][1:]), prepare)
 
     return alternate({"numpy": update(False), "numba": update(True)}, seconds=1)
 

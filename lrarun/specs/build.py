@@ -24,7 +24,6 @@ from lrarun.nn.activations import TANH, get_activation
 from lrarun.nn.initializers import Glorot, get_initializer
 from lrarun.nn.optimizers import SGD, get_optimizer
 from lrarun.settings import in_words, settings_of, short_repr
-from lrarun.results.settings import flatten
 from lrarun.specs import combinations, validate
 from lrarun.specs.places import Node, Place, Problems, Source, node_of
 from lrarun.specs.spec import BLOCKS, MAX_DEPTH, Spec
@@ -203,7 +202,11 @@ def _defaults(rule: type[Algorithm] | None, given: Mapping[str, Node]) -> dict[s
 
 def _flat(given: Mapping[str, Node]) -> dict[str, Any]:
     """Return entries as plain values by dotted key."""
-    return flatten({key: node.plain() for key, node in given.items()})
+    found: dict[str, Any] = {}
+    for key, node in given.items():
+        parts = node.value.items() if isinstance(node.value, dict) else ()
+        found |= {key: node.plain(), **{f"{key}.{name}": part.plain() for name, part in parts}}
+    return found
 
 
 def _over(given: Node, default: Mapping[str, Any]) -> Node:

@@ -39,7 +39,11 @@ def with_depth_of_widths(entries: Mapping[str, Node], problems: Problems) -> dic
             f"width lists {len(widths)} hidden layer{'s' * (len(widths) > 1)}, but depth is {depth.value}"
             f" (line {depth.where.line}); leave depth out, or make them agree{sweep_hint('width', width)}",
         )
-    same = len({(type(one), one) for one in widths if not isinstance(one, (list, dict))}) == 1 == len(set(map(type, widths)))
+    same = (
+        len({(type(one), one) for one in widths if not isinstance(one, (list, dict))})
+        == 1
+        == len(set(map(type, widths)))
+    )
     listed = replace(width, value=widths[0]) if same and type(widths[0]) is int else width
     return {**entries, "width": listed, "depth": depth or Node(len(widths), width.place, width.key)}
 
@@ -47,7 +51,9 @@ def with_depth_of_widths(entries: Mapping[str, Node], problems: Problems) -> dic
 # --- afterwards
 
 
-def check(values: Mapping[str, Any], blocks: Mapping[str, Any], entries: Mapping[str, Node], problems: Problems) -> None:
+def check(
+    values: Mapping[str, Any], blocks: Mapping[str, Any], entries: Mapping[str, Node], problems: Problems
+) -> None:
     """Report what the choices of one run rule out among each other.
 
     Args:
@@ -97,8 +103,8 @@ def _check_rates(
         if len(rate) != depth + 1:
             problems.add(
                 node.place,
-                f"learning_rate lists {len(rate)} layer{'s' * (len(rate) != 1)}, and the network has {depth + 1}: {depth}"
-                f" hidden and the output; list a number for each{sweep_hint('optimizer.learning_rate', node)}",
+                f"learning_rate lists {len(rate)} layer{'s' * (len(rate) != 1)}, and the network has {depth + 1}:"
+                f" {depth} hidden and the output; list a number for each{sweep_hint('optimizer.learning_rate', node)}",
             )
         _refuse(rule, "layer rates", node.where, "a learning_rate for each layer", problems)
     elif isinstance(rate, dict):

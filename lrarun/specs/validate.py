@@ -136,17 +136,18 @@ def relevant(details: Sequence[Any], entries: Mapping[str, Node]) -> list[Any]:
     If a setting may be a number, a list or a mapping, a wrong item of a list is reported, and not that a
     list is no number.
     """
-    forms = {list: "tuple[", dict: "dict["}
+    forms: dict[type, str] = {
+        list: "tuple[",
+        dict: "dict[",
+    }  # how pydantic names the member of a union in an error's path
 
-    def meant(detail: Any) -> bool:
+    def of_its_form(detail: Any) -> bool:
         name, *path = detail["loc"]
-        mine = forms.get(type(entries[name].value)) if name in entries else None
-        members = [step for step in path[:1] if isinstance(step, str)]
-        siblings = [other["loc"][1] for other in details if other["loc"][0] == name and len(other["loc"]) > 1]
-        could = mine is not None and any(isinstance(step, str) and step.startswith(mine) for step in siblings)
-        return not could or any(step.startswith(mine) for step in members)
+        form = forms.get(type(entries[name].value)) if name in entries else None
+        return form is not None and bool(path) and str(path[0]).startswith(form)
 
-    return [detail for detail in details if meant(detail)]
+    with_form = {detail["loc"][0] for detail in details if of_its_form(detail)}
+    return [detail for detail in details if detail["loc"][0] not in with_form or of_its_form(detail)]
 
 
 def _one_zero(value: Any) -> Any:
@@ -170,9 +171,12 @@ def _report(
     hint = sweep_hint(swept + name, node) if swept is not None else ""
     for step in detail["loc"][1:]:
         # pydantic's path also names the members of a union: only follow it into lists and mappings.
-        if isinstance(node.value, list) and isinstance(step, int):
-            node, hint = node.value[step], ""
-        elif isinstance(node.value, dict) and step in node.value:
+        if (
+            isinstance(node.value, list)
+            and isinstance(step, int)
+            or isinstance(node.value, dict)
+            and step in node.value
+        ):
             node, hint = node.value[step], ""
     problems.add(node.place, f"{name} {complaint(detail, node.value)}{hint}")
 

@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+import yaml
 
 from lrarun.algorithms.registry import algorithms
 from lrarun.data.published import MNIST
@@ -129,7 +130,7 @@ def test_experiments_are_listed_with_their_runs_or_what_is_wrong(tmp_path):
 def test_every_key_of_a_spec_is_described_with_what_it_can_be():
     """In the order of a resolved spec; each choice is one that a spec takes, and each default what a silent one has."""
     (about,) = catalogue.describe("spec")
-    silent = make_spec({"algorithm": "lra-e", "init": {"name": "glorot"}}).to_dict()
+    silent = yaml.safe_load(make_spec({"algorithm": "lra-e", "init": {"name": "glorot"}}).to_yaml())
     assert [each.name for each in about.settings] == [*silent, "sweep"]
     for each in about.settings:
         if each.name not in ("algorithm", "sweep"):
