@@ -133,7 +133,7 @@ class EquilibriumPropagation(Algorithm):
         if choice == "no bias" and self.output_bias:
             return f"output_bias is {self.output_bias:g}: leave it out, or set it to 0"
         return {
-            "dropout": "its units settle together, in two phases, and the paper defines neither for a unit that is left out",
+            "dropout": "its units settle together, and the paper does not say how without one that is left out",
             "zeros": "the nudge comes back through W: from 0, no hidden unit ever moves",
         }.get(choice, "")
 

@@ -136,10 +136,8 @@ def relevant(details: Sequence[Any], entries: Mapping[str, Node]) -> list[Any]:
     If a setting may be a number, a list or a mapping, a wrong item of a list is reported, and not that a
     list is no number.
     """
-    forms: dict[type, str] = {
-        list: "tuple[",
-        dict: "dict[",
-    }  # how pydantic names the member of a union in an error's path
+    # How pydantic names the member of a union in an error's path.
+    forms: dict[type, str] = {list: "tuple[", dict: "dict["}
 
     def of_its_form(detail: Any) -> bool:
         name, *path = detail["loc"]
