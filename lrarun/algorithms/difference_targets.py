@@ -72,7 +72,8 @@ class DifferenceTargets(Algorithm):
     )
     decoder_scale: float = setting(
         1.0,
-        "factor on the decoders' loss: with SGD, their step size relative to the forward weights'",
+        "factor on the decoders' loss: with SGD, their step size relative to the forward weights'; RMSprop and Adam"
+        " cancel it, so give V a learning rate of its own: learning_rate: {W: ..., V: ...}",
         gt=0,
         paper="not stated; RMSprop cancels the factor but for its epsilon",
     )

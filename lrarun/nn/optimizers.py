@@ -38,11 +38,12 @@ class Optimizer(ABC):
         0.0,
         "each update first takes learning_rate * weight_decay of every W from it; other families don't decay"
         " (decoupled decay; with sgd, that of an L2 penalty of weight_decay / 2 |W|^2)",
+        paper="none",
         ge=0,
         later=True,
     )
     learning_rate_decay: float = setting(
-        1.0, "factor on the learning rate after each epoch: 0.95 takes 5 % off", gt=0, le=1, later=True
+        1.0, "factor on the learning rate after each epoch: 0.95 takes 5 % off", paper="none", gt=0, le=1, later=True
     )
 
     def in_epoch(self, epoch: int) -> Optimizer:

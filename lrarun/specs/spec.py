@@ -34,7 +34,12 @@ class Spec:
         le=65536,
         paper="256",
     )
-    bias: bool = setting(True, "whether biases are trained; if not, all biases stay at 0", later=True)
+    bias: bool = setting(
+        True,
+        "whether biases are trained; if not, all biases stay at 0",
+        paper="'omitted for clarity'; trained here",
+        later=True,
+    )
     activation: str = setting(
         "tanh",
         "post-activation of the hidden layers",
@@ -44,11 +49,12 @@ class Spec:
         0.0,
         "probability that a training step leaves out a hidden unit; units that stay are divided by 1 - dropout."
         " For backprop, RFA and DFA",
+        paper="none",
         ge=0,
         lt=1,
         later=True,
     )
-    input_dropout: float = setting(0.0, "the same for inputs", ge=0, lt=1, later=True)
+    input_dropout: float = setting(0.0, "the same for inputs", paper="none", ge=0, lt=1, later=True)
     algorithm: Algorithm
     optimizer: Optimizer = SGD()
     init: Initializer = Glorot()
