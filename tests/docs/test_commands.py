@@ -78,6 +78,7 @@ TABLES = "lrarun train experiments/table1.yaml experiments/table2.yaml experimen
 # Shown without being run here, each for a reason.
 NOT_RUN = {
     "lrarun --help": "stands under pip install, which a test does not do",
+    "lrarun train experiments/peers/lee-2015.yaml": "100 epochs; test_passes trains such runs",
     "lrarun train experiments/figure1.yaml": "20 epochs with a probe: its own tests train such runs",
     "lrarun train experiments/angle/transposed.yaml --plugin experiments/angle/transposed.py": (
         "20 epochs with a probe: test_plugins trains two"
