@@ -75,6 +75,7 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
     values = {key: getattr(found, key) for key in SCORES}
     scores = [(name, form.format(values[key])) for key, (name, form) in SCORES.items() if values[key] is not None]
     if scores:
+        scores += last_epoch(found, log)
         parts.append(
             heading(f"Scores at epoch {found.best_epoch or '?'}, that of the lowest validation error")
             + f"\n{columns(scores)}"
@@ -86,6 +87,13 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
     if log:
         parts.append(curve(log))
     return "\n\n".join(parts)
+
+
+def last_epoch(found: Result, log: Sequence[Mapping[str, float]]) -> list[tuple[str, str]]:
+    """Return the validation error after the last epoch, for beside that at the best one; nothing if they are one."""
+    if not log or log[-1]["epoch"] == found.best_epoch or "validation_error" not in log[-1]:
+        return []
+    return [(f"validation error at epoch {log[-1]['epoch']}", f"{log[-1]['validation_error']:.2f} %")]
 
 
 def state_of(found: Result) -> str:

@@ -17,6 +17,8 @@ import pandas as pd
 
 from lrarun.errors import UsageError
 from lrarun.paper import MODELS, TABLE_OF, Key, Printed, printed_cells
+from lrarun.paper.readings import readings_by_cell
+from lrarun.report.scored_epoch import scored_early
 from lrarun.results.read import DIVERGED, FAILED, Result
 from lrarun.results.settings import differing, flatten
 
@@ -144,6 +146,7 @@ class Summary:
         state: the state of a run without a score, such as ``running 34/100``; empty if there is none.
         outstanding: how many of the runs asked for have no score.
         stale: how many of the finished runs this version would not reproduce.
+        early: that runs were scored in the first tenth of their epochs, in words; empty if none was.
     """
 
     runs: int = 0
@@ -153,6 +156,7 @@ class Summary:
     state: str = ""
     outstanding: int = 0
     stale: int = 0
+    early: str = ""
 
 
 def score(result: Result, error: float | None) -> float | None:
@@ -206,6 +210,7 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
         state=states[0] if states else "",
         outstanding=len(states),
         stale=sum(run.run_id in stale for run in done),
+        early=scored_early(done),
     )
 
 
@@ -228,9 +233,10 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Contain
 
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
-        ``verdict`` empty; and beside them ``state``, ``outstanding`` and ``stale``
+        ``verdict`` empty; and beside them ``state``, ``outstanding``, ``stale`` and ``early``
         of :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
-        :class:`Wanted`, ``paper_train`` and ``paper_test`` (the digits printed).
+        :class:`Wanted`, ``paper_train`` and ``paper_test`` (the digits printed), and
+        ``readings`` (the ids of the settings that were chosen by this printed number).
     """
     groups = by_settings(results)
     printed = printed_cells()
@@ -261,10 +267,12 @@ def row(
         "state": found.state,
         "outstanding": found.outstanding,
         "stale": found.stale,
+        "early": found.early,
         "expected": wanted is not None,
         "departs": wanted.departs if wanted else "",
         "paper_train": cell.train_error,
         "paper_test": cell.test_error,
+        "readings": list(readings_by_cell().get(cell.key, ())),
     }
 
 

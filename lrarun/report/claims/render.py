@@ -29,13 +29,14 @@ def comparisons_made(checked: Sequence[CheckedClaim]) -> int:
 
 
 def as_json(checked: Sequence[CheckedClaim]) -> str:
-    """Return ``{level, comparisons, claims: [{id, says, where, verdict, comparisons: [...]}]}``."""
+    """Return ``{level, comparisons, claims: [{id, says, where, verdict, note, comparisons: [...]}]}``."""
     claims = [
         {
             "id": one.claim.id,
             "says": one.claim.says,
             "where": one.claim.where,
             "verdict": one.verdict,
+            "note": one.claim.note or None,
             "comparisons": [dataclasses.asdict(part) for part in one.comparisons],
         }
         for one in checked
@@ -80,8 +81,14 @@ def claim_text(one: CheckedClaim) -> str:
     rows = [comparison_row(part) for part in one.comparisons if part.verdict != MISSING]
     if rows:
         lines += tabulate(rows, tablefmt="plain", disable_numparse=True).splitlines()
+    lines += [line for note in notes(one) for line in textwrap.wrap(note, WIDTH - 14)]
     lines += lacking(one)
     return "\n".join([head, *(" " * 14 + line.rstrip() for line in lines)])
+
+
+def notes(one: CheckedClaim) -> list[str]:
+    """Return what is to be known beside a claim's verdict and numbers, a sentence or more each."""
+    return [note for note in (*(part.note for part in one.comparisons), one.claim.note) if note]
 
 
 def of_paper(parts: Sequence[Comparison]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lrarun.report.cells import MISSING
 from lrarun.report.claims.claim import CheckedClaim, Comparison
-from lrarun.report.claims.render import comparisons_made, effect_text, p_text, tally
+from lrarun.report.claims.render import comparisons_made, effect_text, notes, p_text, tally
 from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
 from lrarun.report.wording import plural
 
@@ -29,7 +29,8 @@ def claim_details(one: CheckedClaim, id: str) -> Html:
     claim = one.claim
     summary = tag("summary", badge(one.verdict), " ", claim.says, " ", tag("small", f"({claim.where})"))
     parts = [part for part in one.comparisons if part.verdict != MISSING]
-    return tag("details", summary, comparisons(parts, id) if parts else "", lacking(one), class_="claim print")
+    said = [tag("p", note) for note in notes(one)]
+    return tag("details", summary, comparisons(parts, id) if parts else "", *said, lacking(one), class_="claim print")
 
 
 def comparisons(parts: Sequence[Comparison], id: str) -> Html:

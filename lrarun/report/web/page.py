@@ -14,6 +14,7 @@ from lrarun.paper import Key
 from lrarun.report.cells import Wanted
 from lrarun.report.claims.claim import VERDICTS as CLAIM_VERDICTS
 from lrarun.report.claims.claim import CheckedClaim
+from lrarun.report.comparison import reproduced_by_choice
 from lrarun.report.verdicts import VERDICTS
 from lrarun.report.web.claims_section import claims_section
 from lrarun.report.web.curves import panels
@@ -111,7 +112,9 @@ def header(contents: Contents, parts: Sequence[str]) -> Html:
 def summary(contents: Contents) -> Html:
     """Count the verdicts on cells and claims, and the states of runs."""
     expected = contents.cells[contents.cells["expected"]]
-    items = [("Cells", counts(expected["verdict"], VERDICTS))]
+    verdicts, chosen = counts(expected["verdict"], VERDICTS), reproduced_by_choice(expected)
+    # `reproduced` comes first, and what is said of it behind it.
+    items = [("Cells", [*verdicts[:1], text(f"({chosen})"), *verdicts[1:]] if chosen else verdicts)]
     if contents.checked:
         items.append(("Claims", counts((one.verdict for one in contents.checked), CLAIM_VERDICTS)))
     items.append(("Runs", [text(tally(contents.runs))]))
