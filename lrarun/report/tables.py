@@ -240,7 +240,14 @@ def finish_latex(caption: str, body: str) -> str:
         body,
         "\\end{table}",
     ]
-    signs = {"±": "$\\pm$", "DTP-sigma": "DTP-$\\sigma$", "n = ": "$n$ = ", PARTIAL: "$^*$", STALE: "$^\\dagger$", "‡": "$^\\ddagger$"}
+    signs = {
+        "±": "$\\pm$",
+        "DTP-sigma": "DTP-$\\sigma$",
+        "n = ": "$n$ = ",
+        PARTIAL: "$^*$",
+        STALE: "$^\\dagger$",
+        "‡": "$^\\ddagger$",
+    }
     return replaced("\n".join(lines), signs.items()) + "\n"
 
 

@@ -93,6 +93,14 @@ def test_show_has_spec_scores_provenance_and_curve(call, results):
     assert "\x1b" not in out
 
 
+def test_show_has_the_last_epoch_beside_the_best(call, results):
+    assert "at epoch 2 " not in call("show", "mnist-lra").out.split("Spec")[0].partition("lowest")[2]
+    record = json.loads((results / IDS[2] / "run.json").read_text()) | {"best_epoch": 1}
+    (results / IDS[2] / "run.json").write_text(json.dumps(record))
+    scores = call("show", "mnist-lra").out.split("Spec")[0]
+    assert "Scores at epoch 1," in scores and "validation error at epoch 2  7.50 %" in scores
+
+
 def test_show_as_json_is_the_record_and_the_log(call, results):
     told = json.loads(call("show", "mnist-lra", "--json").out)
     assert told["run_id"] == IDS[2] and told["test_error"] == 2.25

@@ -117,7 +117,7 @@ def test_every_number_of_the_tables_is_the_frames_and_the_papers(mixed):
             assert train.one("b").text == f"{cell.train_error:.2f}"
             assert train.one("span", class_="printed").text == f"paper {cell.paper_train}"
             assert test.one("b").text.startswith(f"{cell.test_error:.2f}±{cell.test_error_std:.2f} [{cell.runs}]")
-            assert test.one("span", class_="printed").text == f"paper {cell.paper_test}"
+            assert test.one("span", class_="printed").text.rstrip("‡") == f"paper {cell.paper_test}"
             assert test.one("span", class_="badge").text == cell.verdict
 
 
@@ -239,7 +239,7 @@ def test_a_missing_and_an_unfinished_cell_show_their_state(tmp_path):
     tables = parse(render_page(contents(read_results(tmp_path)))).all("table", class_="paper")
     tests = [td.text for td in tables[0].one("tbody").all("tr")[0].all("td")][1::2]
     assert tests == [
-        "running 34/100 paper 3.02 inconclusive", "diverged at 12 paper 2.98 higher", "– paper 3.02 missing",
+        "running 34/100 paper 3.02‡ inconclusive", "diverged at 12 paper 2.98 higher", "– paper 3.02‡ missing",
     ]  # fmt: skip
 
 
@@ -452,6 +452,15 @@ def test_a_run_is_told_down_to_its_machine(tmp_path):
     assert facts["Versions"] == "lrarun 0.1.0, python 3.12.1, numpy 2.1.0, BLAS name openblas, threads 1"
     assert facts["Commit"] == "abc123, with uncommitted changes"
     assert facts["Machine"] == "A CPU, Linux x86_64" and "f" * 64 in facts["Data"]
+
+
+def test_a_run_and_its_cell_tell_the_last_epoch_beside_the_best(tmp_path):
+    folder = write_run(tmp_path, spec_for(BACKPROP), test_error=7.6, train_error=7, validation_error=8.0, best_epoch=1)
+    write_log(folder, validation_error=[8.0] + [11.0] * 98 + [12.5])
+    tree = parse(render_page(contents(read_results(tmp_path))))
+    facts = {row.one("th").text: row.one("td").text for row in tree.one("details", class_="run").all("tr")}
+    assert facts["Errors"].endswith("validation 8.00 %, at epoch 1; validation 12.50 % after the last epoch, 100")
+    assert "best at epoch 1 of 100: validation error 8.00, at the last 12.50" in tree.all("table")[1].text
 
 
 @pytest.mark.parametrize(
