@@ -14,6 +14,7 @@ from lrarun.files import to_json
 from lrarun.paper import DATASETS, MARGINS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
+    CHOSEN,
     NOTHING,
     STALE,
     Layout,
@@ -29,8 +30,6 @@ from lrarun.report.tables import (
 )  # fmt: skip
 from lrarun.report.verdicts import NUMBERS, REPRODUCED, VERDICTS
 
-# Stands at a printed number that a setting was chosen by.
-CHOSEN = "‡"
 HEADS = ("Ours", "Paper", "Difference", "90 %", "95 %", "Verdict", "Why")
 
 

@@ -447,7 +447,7 @@ def test_every_shipped_claim_can_hold(tmp_path):
 
 
 def test_every_shipped_claim_can_fail(tmp_path):
-    """Runs of a world in which each claim is false: LRA-E is worst, DTP-sigma breaks down and depends on its weights."""
+    """A world in which each claim is false: LRA-E is worst, DTP-sigma breaks down and depends on its weights."""
 
     def error_of(key):
         error = {"LRA-E": 9.0, "DTP-sigma": 11.0}.get(key.model, 5.0)
