@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import click
@@ -80,6 +81,10 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
             heading(f"Scores at epoch {found.best_epoch or '?'}, that of the lowest validation error")
             + f"\n{columns(scores)}"
         )
+    measured = angles(log)
+    if measured:
+        title = f"Angle to backprop's update in epochs 1 to {len(log)}, degrees"
+        parts.append(f"{heading(title)}\n{columns(measured)}")
     parts.append(heading("Spec") + "\n" + columns((key, flow(value)) for key, value in found.spec.items()))
     known = origin(found)
     if known:
@@ -94,6 +99,20 @@ def last_epoch(found: Result, log: Sequence[Mapping[str, float]]) -> list[tuple[
     if not log or log[-1]["epoch"] == found.best_epoch or "validation_error" not in log[-1]:
         return []
     return [(f"validation error at epoch {log[-1]['epoch']}", f"{log[-1]['validation_error']:.2f} %")]
+
+
+def angles(log: Sequence[Mapping[str, float]]) -> list[tuple[str, str]]:
+    """Return what the probe ``angle`` measured, of the whole update and of each layer's W; nothing without it."""
+    if not log or any("angle_max" not in row for row in log):
+        return []
+    means = {name: [row[name] for row in log] for name in log[0] if name.startswith("angle_") and name != "angle_max"}
+    rows = []
+    for name, values in means.items():
+        layer = name.removeprefix("angle_").removesuffix("mean").rstrip("_")
+        largest = "" if layer else f"; largest of a mini-batch {max(row['angle_max'] for row in log):.1f}"
+        text = f"mean {fmean(values):.1f}, from {values[0]:.1f} to {values[-1]:.1f}{largest}"
+        rows.append((f"layer {layer}" if layer else "whole", text))
+    return rows
 
 
 def state_of(found: Result) -> str:

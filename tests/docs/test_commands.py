@@ -82,7 +82,7 @@ NOT_RUN = {
     "lrarun train experiments/angle/transposed.yaml --plugin experiments/angle/transposed.py": (
         "20 epochs with a probe: test_plugins trains two"
     ),
-    "lrarun train experiments/explanations.yaml": "20 minutes of training",
+    "lrarun train experiments/explanations.yaml": "two hours of training",
     "lrarun figure 1a": "needs matplotlib, an extra",
     "lrarun bench": "minutes: test_cli_bench runs it on little",
     "lrarun bench --depth 3 --depth 8 --no-epochs --vs torch": "minutes, and PyTorch",
