@@ -82,6 +82,7 @@ NOT_RUN = {
     "lrarun train experiments/angle/transposed.yaml --plugin experiments/angle/transposed.py": (
         "20 epochs with a probe: test_plugins trains two"
     ),
+    "lrarun show mnist-lra-e-transposed-2x256-sgd-s0-dc077f21e4": "needs the run of the command above it",
     "lrarun train experiments/explanations.yaml": "two hours of training",
     "lrarun figure 1a": "needs matplotlib, an extra",
     "lrarun bench": "minutes: test_cli_bench runs it on little",
