@@ -8,6 +8,7 @@ commands share is in :mod:`lrarun.cli.support`; no command imports another.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -59,6 +60,13 @@ class LazyGroup(SuggestingGroup):
             return None
         module, attribute = COMMANDS[name]
         return with_global_options(getattr(importlib.import_module(f"lrarun.cli.{module}"), attribute))
+
+    def _main_shell_completion(self, ctx_args, prog_name, complete_var=None):
+        if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
+            from lrarun.cli.support.shells import register
+
+            register()
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)
 
     def make_context(self, *args, **extra):
         with unread_output_is_fine():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.global_options import is_verbose
+from lrarun.cli.support.global_options import is_verbose, say
 from lrarun.cli.support.options import json_option, results_option, run_argument
 from lrarun.cli.support.paths import UserPath, check_folder
 from lrarun.results import run_folder
@@ -61,6 +61,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
         from lrarun.report.figures.learning_curve import save_curve
 
         save_curve(found, plot)
+        say(f"wrote {plot}")
     if as_json:
         print_json(dict(found.record) | {"run_id": found.run_id, "folder": str(found.folder), "log": log})
     else:
