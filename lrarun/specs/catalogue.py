@@ -227,7 +227,8 @@ def describe_setting(name: str) -> list[Description]:
         One description with all that have such a setting; none if nothing has.
     """
     block, _, own = name.rpartition(".")
-    owners = {} if block else {"spec": each for each in _keys_of_a_spec() if each.name == own}
+    of_spec = [each for each in _keys_of_a_spec() if each.name == own and not block]
+    owners = dict(zip(["spec"], of_spec))
     for kind in ("algorithms", "optimizers", "init", "probes"):
         if block in ("", KEYS[kind]):
             for owner, thing in _registry(kind).items():
