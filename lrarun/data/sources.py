@@ -39,7 +39,8 @@ Keep = Callable[[str, IO[bytes]], None]
 class Progress:
     """A receiver of the progress of a download, or of Figure 2.
 
-    This one is silent; the command line has one that prints. What it is told of a download is about bytes; of anything else it is told each step as it begins.
+    This one is silent; the command line has one that prints. What it is told of a download is
+    about bytes; of anything else it is told each step as it begins.
     """
 
     def note(self, text: str) -> None:
