@@ -18,6 +18,7 @@ from lrarun.cli.support.global_options import (
     SuggestingGroup,
     global_options,
     is_verbose,
+    tell,
     unread_output_is_fine,
     with_global_options,
 )
@@ -118,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except LrarunError as error:
-        click.echo(f"lrarun: {error}", err=True)
+        tell(f"lrarun: {error}")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("lrarun: interrupted", err=True)
@@ -126,7 +127,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if is_verbose():
             raise
-        click.echo(f"lrarun: {unexpected(error)}", err=True)
+        tell(f"lrarun: {unexpected(error)}")
         sys.exit(UNEXPECTED)
 
 

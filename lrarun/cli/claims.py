@@ -10,6 +10,7 @@ import click
 
 from lrarun.cli.support.next_commands import missing_specs, training_files, with_commands
 from lrarun.cli.support.options import json_option, layout_of, results_option
+from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
     from lrarun.report.claims.claim import CheckedClaim
@@ -31,7 +32,7 @@ def claims(results: Path, layout: str, as_json: bool) -> None:
 
     Prints each claim's verdict with effects, intervals and p values. The tests are over seeds
     and test images; docs/verdicts.md has the rules. Exits with 5 if a claim fails, else with 4
-    if a claim lacks results.
+    if a claim lacks results. In a terminal, comparisons are fitted to its width.
 
     \b
     Examples:
@@ -44,7 +45,7 @@ def claims(results: Path, layout: str, as_json: bool) -> None:
 
     layout = layout_of(layout, as_json)
     checked = checked_claims(results)
-    click.echo(render_claims(with_commands(checked, results), layout), nl=False)
+    click.echo(render_claims(with_commands(checked, results), layout, terminal_width()), nl=False)
     check_verdicts(checked, results)
 
 

@@ -48,6 +48,7 @@ def clean(
       lrarun clean
       lrarun clean experiments/table1.yaml --yes
     """
+    from lrarun.cli.support.printing import hanging
     from lrarun.report.wording import plural, shortened
     from lrarun.runs.staleness import Staleness
     from lrarun.runs.status import removable, remove, unsure
@@ -65,7 +66,7 @@ def clean(
         say("nothing to remove")
         return
     for run in found if not as_json else ():
-        click.echo(f"{run.run_id}  {run.size / 1e6:.1f} MB  {shortened(run.reason)}")
+        click.echo(hanging(f"{run.run_id}  {run.size / 1e6:.1f} MB  {shortened(run.reason)}"))
     if not yes:
         if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
             say("nothing was removed; add --yes to remove these runs")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.support.global_options import tell
 from lrarun.cli.support.next_commands import EXPERIMENTS, anew_command, train_command
 from lrarun.cli.support.options import (
     WholeNumber,
@@ -162,7 +163,7 @@ def check_complete(
     if not drawing.lacking:
         return
     for line in drawing.lacking:
-        click.echo(line, err=True)
+        tell(line)
     specs = files or [Path(EXPERIMENTS) / f"figure{number[0]}.yaml"]
     hints = [train_command(specs, overrides, results)] if len(drawing.lacking) > len(drawing.damaged) else []
     if drawing.damaged:

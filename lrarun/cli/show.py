@@ -123,7 +123,7 @@ def origin(found: Result) -> list[tuple[str, str]]:
         ("plugins", " ".join(f"{name} {digest[:12]}" for name, digest in (made.get("plugins") or {}).items())),
         ("started", found.started_at),
         ("finished", found.finished_at),
-        ("data, SHA-256", found.dataset_sha256),
+        ("data SHA-256", found.dataset_sha256),
         ("folder", str(found.folder)),
     ]
     return [(name, str(value)) for name, value in rows if value]

@@ -154,6 +154,7 @@ def print_plan(jobs: Iterable[Job]) -> None:
 def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     """Print what would happen with each run, and a line on all of them."""
     from lrarun.cli.support.live import processes
+    from lrarun.cli.support.printing import hanging
     from lrarun.results.timing import duration, makespan
     from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds
     from lrarun.scheduling.processes import cores
@@ -164,7 +165,7 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
             about = "about " if job.seconds >= 1 else ""
             estimate = f" ({about}{duration(job.seconds)})"
         differs = f"  [{job.differs}]" if job.differs else ""
-        click.echo(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}")
+        click.echo(hanging(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}"))
     left = [job for job in jobs if job.action in (TRAIN, RESUME)]
     if not left:
         click.echo("nothing to train")
@@ -173,4 +174,6 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     # More processes than cores are no faster.
     time = duration(None if seconds is None else makespan(seconds, min(workers, cores())))
     unknown = "" if seconds is not None else ": nothing like it has been trained here"
-    click.echo(f"{len(left)} of {len(jobs)} to train with {processes(workers)}; estimated time: {time}{unknown}")
+    click.echo(
+        hanging(f"{len(left)} of {len(jobs)} to train with {processes(workers)}; estimated time: {time}{unknown}")
+    )

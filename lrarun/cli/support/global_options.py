@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +79,30 @@ def is_verbose() -> bool:
 def say(text: str) -> None:
     """Print a message that is not data to stderr, unless --quiet."""
     if not is_quiet():
-        click.echo(text, err=True)
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """Print a message to stderr; on a terminal, its lines are broken between words."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        text = "\n".join(_fitted(line, shutil.get_terminal_size().columns) for line in text.splitlines())
+    click.echo(text, err=True)
+
+
+def _fitted(line: str, width: int) -> str:
+    """Break a line of a message between words, within a command as a shell reads on; indented lines stay whole."""
+    if len(line) <= width or line.startswith("    "):
+        return line
+    broken, column = "", 0
+    for text in re.split(r"((?<=: )lrarun [^;()]+)", line):
+        end = " \\" if text.startswith("lrarun ") else ""
+        for word in text.split():
+            if column and column + 1 + len(word) + len(end) > width:
+                broken, column = f"{broken}{end}\n    ", 4
+            elif column and not broken.endswith("("):
+                broken, column = f"{broken} ", column + 1
+            broken, column = broken + word, column + len(word)
+    return broken
 
 
 class ToStderr(logging.Handler):

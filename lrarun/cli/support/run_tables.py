@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from lrarun.report.columns import broken, ruled, width_of
 
 LEAST_FOR_SETTINGS = 24  # columns for the settings that ids hide, before a table is split
 
@@ -37,7 +37,7 @@ def run_tables(rows: Sequence[Row], width: int) -> str:
     from lrarun.results.readable import in_common, in_words
 
     common = in_common([row.settings for row in rows])
-    above = [_wrapped(f"In common: {in_words(common)}.", width)] if common and len(rows) > 1 else []
+    above = [broken(f"In common: {in_words(common)}.", width)] if common and len(rows) > 1 else []
     return "\n\n".join([*above, *_blocks(rows, width, common if len(rows) > 1 else {})])
 
 
@@ -54,8 +54,8 @@ def _blocks(rows: Sequence[Row], width: int, said: Mapping[str, str]) -> list[st
             parts.setdefault(row.settings.get(keys[0], ""), []).append(row)
         return [block for part in parts.values() for block in _blocks(part, width, said)]
     own = {key: value for key, value in in_common(settings).items() if key not in said}
-    head = [_wrapped(in_words(own), width)] if own else []
-    notes = [_wrapped(f"{_digest(row)}: {row.note}", width, "  ") for row in rows if row.note]
+    head = [broken(in_words(own), width)] if own else []
+    notes = [broken(f"{_digest(row)}: {row.note}", width, "  ") for row in rows if row.note]
     return ["\n".join([*head, table, *notes])]
 
 
@@ -69,33 +69,16 @@ def _table(rows: Sequence[Row], keys: Sequence[str], width: int, last: bool) -> 
         for row in rows
     ]
     if any(row.differs for row in rows):
-        used = sum(max(map(_width_of, column)) + 2 for column in zip(heads, *body))
+        used = sum(max(map(width_of, column)) + 2 for column in zip(heads, *body))
         room = width - used
         if room < LEAST_FOR_SETTINGS and not last:
             return None
         place = 1 + len(keys)
         heads.insert(place, "differs in")
         for cells, row in zip(body, rows):
-            cells.insert(place, _wrapped(row.differs, max(12, room), long=True))
+            cells.insert(place, broken(row.differs, max(12, room), long=True))
     shown = ruled([heads, *body])
-    return shown if last or _width_of(shown) <= width else None
-
-
-def ruled(table: Sequence[Sequence[str]]) -> str:
-    """Lay out rows whose cells may have several lines, the first row as headings above a rule.
-
-    tabulate's tables leave two columns beside each heading, which a narrow terminal does not have.
-    """
-    widths = [max(map(_width_of, column)) for column in zip(*table)]
-    lines = [line for row in table for line in _lines(row, widths)]
-    place = max(len(cell.splitlines()) for cell in table[0])
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([*lines[:place], rule, *lines[place:]])
-
-
-def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    parts = itertools.zip_longest(*(cell.splitlines() or [""] for cell in row), fillvalue="")
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in parts]
+    return shown if last or width_of(shown) <= width else None
 
 
 def _cell_heads(rows: Sequence[Row]) -> list[str]:
@@ -105,11 +88,3 @@ def _cell_heads(rows: Sequence[Row]) -> list[str]:
 
 def _digest(row: Row) -> str:
     return row.run_id.rpartition("-")[2]
-
-
-def _width_of(text: str) -> int:
-    return max(map(len, text.splitlines()), default=0)
-
-
-def _wrapped(text: str, width: int, indent: str = "", long: bool = False) -> str:
-    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=long, break_on_hyphens=False)
