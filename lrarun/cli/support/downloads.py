@@ -40,9 +40,8 @@ class Bar(Lines):
 
         self.stop()
         size = [] if total is None else [DownloadColumn(), TimeRemainingColumn()]
-        self._bar = Rich(
-            TextColumn("{task.description}"), BarColumn(), *size, console=Console(stderr=True), transient=True
-        )
+        bar = BarColumn(20 if total is None else 40)  # beside a step's words, within 80 columns
+        self._bar = Rich(TextColumn("{task.description}"), bar, *size, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(label, total=total)
         self._bar.start()
 
