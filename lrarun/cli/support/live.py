@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 LINE_SECONDS = 30.0  # between two lines of a run, at most
 MILESTONE_SECONDS = 10.0  # and at least, where each tenth of the epochs is a milestone
 WAITING_SHOWN = 8  # runs not begun that the live view lists
-WIDE = 100  # columns of a terminal, from which on bars are
-BAR = 20  # columns wide, else half as wide
+# Columns of a terminal from which on bars are BAR columns wide, or half that; below, there are none.
+WIDE, NARROW, BAR = 100, 72, 20
 BESIDE_THE_NAME = 40  # columns for the epoch, the error and the time left, and between
 
 
@@ -229,12 +229,18 @@ class Live(View):
         above = [] if whole or not self._names.common else [Text(f"In common: {self._names.common}", style="dim")]
         return Group(*above, *([table] if rows else []), Text(done))
 
+    @property
+    def _bar(self) -> int:
+        """Return the width of bars; 0 for none."""
+        return BAR if self.console.width >= WIDE else BAR // 2 if self.console.width >= NARROW else 0
+
     def _heads(self, first: str) -> Table:
         from rich.table import Table
 
         table = Table(box=None, padding=(0, 1, 0, 0), expand=True, pad_edge=False, header_style="dim")
         table.add_column(first, ratio=1)
-        table.add_column("progress", width=BAR if self.console.width >= WIDE else BAR // 2)
+        if self._bar:
+            table.add_column("progress", width=self._bar)
         for head in ("epoch", "validation\nerror", "time left"):
             table.add_column(head, no_wrap=True, justify="right")
         return table
@@ -245,11 +251,12 @@ class Live(View):
         job = row.job if isinstance(row, Course) else row
         text = name(job, short=True) if whole else self._names.short[job.run_id]
         if not isinstance(row, Course):
-            table.add_row(text, "", f"{job.epoch}/{job.spec.epochs}", "", "to come", style="dim")
+            bar: list[Any] = [""] if self._bar else []
+            table.add_row(text, *bar, f"{job.epoch}/{job.spec.epochs}", "", "to come", style="dim")
             return
-        bar = ProgressBar(row.epochs, row.epoch + row.part, width=BAR if self.console.width >= WIDE else BAR // 2)
+        bar = [ProgressBar(row.epochs, row.epoch + row.part, width=self._bar)] if self._bar else []
         error = "" if row.error is None else f"{row.error:.2f} %"
-        table.add_row(text, bar, f"{row.epoch}/{row.epochs}", error, left(row).removesuffix(" left"))
+        table.add_row(text, *bar, f"{row.epoch}/{row.epochs}", error, left(row).removesuffix(" left"))
 
     def _left(self, courses: list[Course], to_come: list[Job]) -> str:
         from lrarun.results.timing import duration, makespan
