@@ -43,7 +43,7 @@ def claims(results: Path, layout: str, as_json: bool) -> None:
     from lrarun.api.claims import claims as checked_claims
     from lrarun.report.claims.render import render_claims
 
-    layout = layout_of(layout, as_json)
+    layout = layout_of(layout, as_json) or layout
     checked = checked_claims(results)
     click.echo(render_claims(with_commands(checked, results), layout, terminal_width()), nl=False)
     check_verdicts(checked, results)

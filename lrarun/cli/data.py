@@ -44,7 +44,8 @@ def fetch(names: tuple[str, ...], data_dir: Path | None, quiet: bool, as_json: b
     from lrarun.cli.support.downloads import download_progress
     from lrarun.data.load import fetch
 
-    code, found = 0, {}
+    code = 0
+    found: dict[str, str | None] = {}
     for name in names or PUBLISHED:
         try:
             found[name] = str(fetch(name, data_dir, download_progress(quiet)))

@@ -59,7 +59,7 @@ def table(
       lrarun table --compare
       lrarun table --format csv > tables.csv
     """
-    layout, specs = layout_of(layout, as_json), specs_in(files, overrides)
+    layout, specs = layout_of(layout, as_json) or layout, specs_in(files, overrides)
     from lrarun.api.inputs import runs_in
     from lrarun.api.tables import tables
     from lrarun.report.comparison import render_comparison

@@ -94,15 +94,21 @@ def _fitted(line: str, width: int) -> str:
     if len(line) <= width or line.startswith("    "):
         return line
     broken, column = "", 0
-    for text in re.split(r"((?<=: )lrarun [^;()]+)", line):
-        end = " \\" if text.startswith("lrarun ") else ""
-        for word in text.split():
-            if column and column + 1 + len(word) + len(end) > width:
-                broken, column = f"{broken}{end}\n    ", 4
-            elif column and not broken.endswith("("):
-                broken, column = f"{broken} ", column + 1
-            broken, column = broken + word, column + len(word)
+    for word, in_command in _words(line):
+        end = " \\" if in_command else ""  # before this word, if it goes onto the next line
+        if column and column + 1 + len(word) + 2 * in_command > width:
+            broken, column = f"{broken}{end}\n    ", 4
+        elif column:
+            broken, column = f"{broken} ", column + 1
+        broken, column = broken + word, column + len(word)
     return broken
+
+
+def _words(line: str) -> Iterator[tuple[str, bool]]:
+    """Yield a message's words, each with whether it goes on with a command, as in ``train with: lrarun train ...``."""
+    commands = [match.span() for match in re.finditer(r"(?<=: )lrarun [^;()]+", line)]
+    for match in re.finditer(r"\S+", line):
+        yield match.group(), any(start < match.start() < end for start, end in commands)
 
 
 class ToStderr(logging.Handler):

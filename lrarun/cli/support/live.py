@@ -218,7 +218,7 @@ class Live(View):
         # Copies, because another thread draws the table.
         courses, to_come = list(self.courses.values()), list(self.to_come.values())
         shown = max(0, min(WAITING_SHOWN, self.console.height - len(courses) - 6))
-        rows = [*courses, *to_come[:shown]]
+        rows: list[Course | Job] = [*courses, *to_come[:shown]]
         whole = self._names.fit(self.console.width - BESIDE_THE_NAME - BAR)
         table = self._heads("run" if whole else "what tells it apart")
         for row in rows:

@@ -157,7 +157,7 @@ def draw_kinds(lines: Sequence[Line], places: Mapping[Any, Axes]) -> set[Any]:
     found, ranks = looks_of_kinds(inits), {kind: rank for rank, kind in enumerate(inits)}
     for line, kind in zip(lines, kinds):
         place = (dataset_of(line.spec), rule_of(line.spec)), line.spec["depth"]
-        how = {"rank": ranks[kind], "color": found[kind].colour, "marker": found[kind].marker}
+        how: dict[str, Any] = {"rank": ranks[kind], "color": found[kind].colour, "marker": found[kind].marker}
         window = smoothing_window(line.spec["epochs"])
         if plot(places[place], line, "validation_error", kind or ONE_KIND, to_accuracy=True, window=window, **how):
             drawn.add(place)
