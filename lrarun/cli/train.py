@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli import INTERRUPTED
+from lrarun.cli.support.global_options import tell
 from lrarun.cli.support.options import (
     WholeNumber,
     check_data_dir,
@@ -122,7 +123,7 @@ def train(
     except KeyboardInterrupt:
         command = "the command without --force" if force else "the same command"
         with suppress(OSError):  # the terminal may be gone
-            click.echo(f"lrarun: interrupted; progress is stored, and {command} goes on from there.", err=True)
+            tell(f"lrarun: interrupted; progress is stored, and {command} goes on from there.")
         sys.exit(INTERRUPTED)
     if as_json:
         print_outcomes(outcomes)
