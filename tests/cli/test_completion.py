@@ -150,7 +150,7 @@ def test_bash_which_cuts_words_at_equals_signs_is_offered_what_stands_after(fold
 def test_bash_puts_no_blank_after_a_key(environment):
     script = """
         eval "$(lrarun completion bash)"
-        compopt() { echo "compopt $*"; }
+        compopt() { echo "compopt" "$@"; }
         COMP_WORDS=(lrarun train --set algorithm.be); COMP_CWORD=3
         _lrarun_completion lrarun algorithm.be --set; echo "${COMPREPLY[@]}"
         COMPREPLY=(); COMP_WORDS=(lrarun va); COMP_CWORD=1

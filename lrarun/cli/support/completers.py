@@ -98,10 +98,9 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     if "spec".startswith(incomplete):
         found.append(CompletionItem("spec", help="the keys of a spec"))
     if incomplete:  # else there would be too many to read
+        settings = {name.rpartition(".")[2]: about for name, about in reversed(set_keys().items())}
         found += [
-            CompletionItem(name, help=about.help)
-            for name, about in set_keys().items()
-            if name.startswith(incomplete) and "." not in name
+            CompletionItem(name, help=about.help) for name, about in settings.items() if name.startswith(incomplete)
         ]
     return found or [CompletionItem(incomplete, type="file")]
 
