@@ -33,7 +33,6 @@ def terminal(call, monkeypatch):
             for stream in (sys.stdout, sys.stderr):
                 patch.setattr(stream, "isatty", lambda: True)
             patch.setenv("NO_COLOR", "1")
-            patch.setattr("lrarun.cli.support.live.view", None)
             return call(*words)
 
     return run
