@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.global_options import is_verbose
+from lrarun.cli.support.global_options import is_verbose, say
 from lrarun.cli.support.options import json_option, results_option, run_argument
 from lrarun.cli.support.paths import UserPath, check_folder
 from lrarun.results import run_folder
@@ -62,6 +62,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
         from lrarun.report.figures.learning_curve import save_curve
 
         save_curve(found, plot)
+        say(f"wrote {plot}")
     if as_json:
         print_json(dict(found.record) | {"run_id": found.run_id, "folder": str(found.folder), "log": log})
     else:
@@ -149,7 +150,7 @@ def origin(found: Result) -> list[tuple[str, str]]:
         ("plugins", " ".join(f"{name} {digest[:12]}" for name, digest in (made.get("plugins") or {}).items())),
         ("started", found.started_at),
         ("finished", found.finished_at),
-        ("data, SHA-256", found.dataset_sha256),
+        ("data SHA-256", found.dataset_sha256),
         ("folder", str(found.folder)),
     ]
     return [(name, str(value)) for name, value in rows if value]
