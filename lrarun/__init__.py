@@ -32,6 +32,7 @@ _EXPORTS = {
     "load_results": "lrarun.results.frames",
     "load_specs": "lrarun.specs.build",
     "make_spec": "lrarun.specs.build",
+    "summary": "lrarun.api.summary",
     "table": "lrarun.api.tables",
     "train": "lrarun.api.training",
 }
