@@ -119,12 +119,12 @@ def above(summary: Summary) -> list[str]:
 def legend(summary: Summary) -> str:
     """Return what the columns mean."""
     counts = {len(row.runs) for row in summary.rows} - {0}
-    over = "runs" if summary.by else "seeds"
+    over = "runs" if summary.over else "seeds"
     spread = f", mean±sample standard deviation over {over}" if max(counts, default=1) > 1 else ""
     parts = [f"Errors in percent{spread}, at the epoch with the lowest validation error."]
-    if summary.by:
-        parts.append("A row takes all runs with its value, whatever differs otherwise.")
-    if counts == {1}:
+    if summary.over:
+        parts.append(f"A row's runs differ in {', '.join(summary.over)}.")
+    if counts == {1} and not summary.over:
         parts.append("One seed each.")
     if any(row.outstanding for row in summary.rows):
         parts.append("What is unfinished is in no mean.")
@@ -135,7 +135,7 @@ def legend(summary: Summary) -> str:
 
 def text(summary: Summary, width: int | None = None, most: int | None = None) -> str:
     """Return a summary for the terminal; in a narrow one, columns are left out or put together."""
-    shown = summary if most is None else Summary(summary.keys, summary.rows[:most], summary.by)
+    shown = summary if most is None else Summary(summary.keys, summary.rows[:most], summary.over)
     table, left_out = fitted(shown, width)
     below = [wrapped(f"Left out for want of room: {', '.join(left_out)}.", width)] if left_out else []
     if len(summary.rows) > len(shown.rows):

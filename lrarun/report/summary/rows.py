@@ -73,12 +73,12 @@ class Summary:
     Attributes:
         keys: which settings are columns, and what holds for all rows.
         rows: one per setting.
-        by: the keys that rows are averaged by; empty where each setting has a row.
+        over: the keys that differ within a row beside the seed; empty where each setting has a row of its own.
     """
 
     keys: Keys
     rows: tuple[Row, ...]
-    by: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
 
 
 def summarize(
@@ -157,7 +157,7 @@ def averaged_by(summary: Summary, typed: Sequence[str]) -> Summary:
     made = [_together(group) for group in parts.values()]
     made.sort(key=lambda row: [_rank(row.flat[key]) for key in by])
     keys = replace(summary.keys, columns=by, common={k: v for k, v in summary.keys.common.items() if k not in by})
-    return Summary(keys, tuple(made), by)
+    return Summary(keys, tuple(made), tuple(key for key in (*summary.keys.columns, "seed") if key not in by))
 
 
 def _by_seed(row: Row) -> list[tuple[Any, Row]]:
