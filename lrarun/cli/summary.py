@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.next_commands import train_command
+from lrarun.cli.support.next_commands import check_finished, train_command
 from lrarun.cli.support.options import (
     check_results,
     optional_specs_argument,
@@ -20,7 +20,6 @@ from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
     from lrarun.report.summary.difference import ComparedSettings
-    from lrarun.report.summary.rows import Summary
 
 LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 
@@ -101,33 +100,14 @@ def summary(
         check_finished(found, results, specs, overrides)
 
 
-def check_finished(found: Summary, results: Path, files: Sequence[Path], overrides: Sequence[str]) -> None:
-    """Raise ``Incomplete``, with the command that helps, if runs of the specs have no score."""
-    from lrarun.errors import Incomplete
-    from lrarun.report.summary.rows import UNSCORED
-    from lrarun.report.wording import plural
-    from lrarun.results.read import DIVERGED
-
-    counts = {state: sum(row.count(state) for row in found.rows) for state in UNSCORED}
-    outstanding = sum(counts.values())
-    if not outstanding:
-        return
-    known = outstanding + sum(len(row.runs) for row in found.rows)
-    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    what = f"{outstanding} of {plural(known, 'run')} without a score in {results}: {states}"
-    if outstanding == counts[DIVERGED]:
-        raise Incomplete(f"{what}, and would diverge again")
-    raise Incomplete("; ".join(filter(None, (what, train_command(files, overrides, results)))))
-
-
 def check_compared(found: ComparedSettings, results: Path, files: Sequence[Path], overrides: Sequence[str]) -> None:
     """Say what to do where one seed gives no interval; raise ``Incomplete`` where two settings share no seed."""
     from lrarun.cli.support.global_options import say
     from lrarun.errors import Incomplete
 
     fewest = min(len(one.seeds) for one in found.differences)
-    more = "; ".join(filter(None, [train_command(files, [*overrides, "sweep.seed=[0, 1, 2]"], results)]))
     if not fewest:
-        raise Incomplete("; ".join(filter(None, ["A and B have no finished runs of the same seed", more])))
+        raise Incomplete("A and B have no finished runs with the same seed; lrarun summary shows what there is")
     if fewest == 1:
-        say("; ".join(filter(None, ["one seed: chance can't be told from a difference; take more seeds", more])))
+        more = train_command(files, [*overrides, "sweep.seed=[0, 1, 2]"], results)
+        say("; ".join(filter(None, ["one seed: chance can't be told from a difference. Take more seeds", more])))

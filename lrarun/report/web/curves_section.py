@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from lrarun.report.figures.style import dataset_title
@@ -67,10 +68,20 @@ def figure(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Ht
     return tag(
         "figure",
         tag("figcaption", tag("h3", panel.title + more)),
-        chart(panel, scale, keys, id),
+        tag("div", chart(panel, scale, keys, id), beside(panel, keys), class_="chart"),
         tag("details", tag("summary", "Numbers", tag("span", f" of {panel.title}", class_="sr-only")),
             numbers(panel, scale, keys, id)),
     )  # fmt: skip
+
+
+def beside(panel: Panel, keys: Mapping[str, Entry]) -> Html:
+    """Return the names of a chart's curves, the one with the lowest error first."""
+    ranked = sorted(panel.curves, key=lambda curve: curve.best.error if curve.best else math.inf)
+    items = [
+        tag("li", sample(keys[curve.label]), tag("span", curve.label), class_=keys[curve.label].name)
+        for curve in ranked if curve.all_points
+    ]  # fmt: skip
+    return tag("ul", *items, class_="names", aria_hidden="true")
 
 
 def numbers(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Html:
