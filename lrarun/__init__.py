@@ -4,8 +4,8 @@ The package reproduces the experiments of Ororbia and Mali, *Biologically
 Motivated Algorithms for Propagating Local Target Representations* (AAAI 2019).
 
 Scripts import what they need from here: to train (``train``, ``make_spec``, ``load_specs``,
-``load_plugin``, ``Spec``), to read runs (``load_results``, ``load_epochs``, ``Result``), and
-to compare with the paper (``table``, ``claims``, ``figure``, ``html_report``). Each name is
+``load_plugin``, ``Spec``), to read runs (``summary``, ``load_results``, ``load_epochs``, ``Result``),
+and to compare with the paper (``table``, ``claims``, ``figure``, ``html_report``). Each name is
 imported when it is first used. See docs/api.md.
 """
 

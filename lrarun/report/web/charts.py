@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lrarun.report.figures.style import distinct
+from lrarun.report.figures.style import LOOKS, distinct
 from lrarun.report.web.curves import Curve, Panel, Point
 from lrarun.report.web.markup import Html, join, tag
 
@@ -124,12 +124,14 @@ class Entry(NamedTuple):
         rule: its rule's name in a spec.
         dash: of its line; empty if that is solid.
         marker: in matplotlib's notation.
+        colour: as #rrggbb: the rule's, or one of its own where all curves are of one rule.
     """
 
     name: str
     rule: str
     dash: str
     marker: str
+    colour: str
 
 
 def chart(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Html:
@@ -253,8 +255,11 @@ def entries(panels: Iterable[Panel]) -> dict[str, Entry]:
     for label, rule in rules.items():
         labels.setdefault(rule, []).append(label)
     looks = distinct([(rule, labels[rule].index(label)) for label, rule in rules.items()])
+    if len(labels) == 1:  # then the rules' colours tell nothing apart
+        palette = [own.colour for own in LOOKS.values()]
+        looks = [own._replace(colour=palette[at % len(palette)]) for at, own in enumerate(looks)]
     return {
-        label: Entry(f"k{at}", rule, DASHES[own.dash], own.marker)
+        label: Entry(f"k{at}", rule, DASHES[own.dash], own.marker, own.colour)
         for at, ((label, rule), own) in enumerate(zip(rules.items(), looks))
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from lrarun.report.figures.style import dataset_title
 from lrarun.report.web.charts import POINTS, Entry, Scale, chart, entries, sample, states_text
-from lrarun.report.web.colours import line_colours
+from lrarun.report.web.colours import on_screen
 from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Curve, Panel
 from lrarun.report.web.markup import Html, caption, heads, scrolled, tag
 from lrarun.report.wording import plural
@@ -38,8 +38,8 @@ def curves_section(panels: Sequence[Panel]) -> Html:
 def curves_style(panels: Sequence[Panel]) -> str:
     """Return the CSS of the curves' colours, and of isolating a curve by its switch or the pointer."""
     light, dark, isolate = [], [], []
-    for name, rule, *_ in entries(panels[:PANELS]).values():
-        colours = line_colours(rule)
+    for key in entries(panels[:PANELS]).values():
+        name, colours = key.name, on_screen(key.colour)
         light.append(f".{name}{{--line:{colours[0]}}}")
         dark.append(f".{name}{{--line:{colours[1]}}}")
         chosen = f".curves:has(#only-{name}:checked,#only-{name}:focus-visible,.key .{name}:hover)"

@@ -91,7 +91,7 @@ def render_page(contents: Contents) -> str:
     whole = contents.cells is not None and not contents.only
     parts = {
         "tables": None if contents.cells is None else tables_section(contents.cells),
-        "settings": None if contents.settings is None else settings_section(contents.settings),
+        "settings": None if contents.settings is None else settings_section(contents.settings, contents.cells is not None),
         "curves": curves_section(shown),
         "figures": pictures_section(pictures, contents.draw) if pictures or whole else None,
         "claims": claims_section(contents.checked) if contents.checked or whole else None,
