@@ -108,9 +108,7 @@ def key_of(spec: Mapping[str, Any], titles: Mapping[str, str]) -> Key:
     return Key(spec["dataset"], MODELS.get(name) or titles.get(name, name), spec["depth"], spec["optimizer"]["name"])
 
 
-def wanted_by(
-    specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], strict: bool = True
-) -> dict[Key, Wanted]:
+def wanted_by(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], strict: bool = True) -> dict[Key, Wanted]:
     """Return the cells that a list of resolved specs fills.
 
     Args:

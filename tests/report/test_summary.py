@@ -154,7 +154,9 @@ settings_of_runs = st.fixed_dictionaries(
         "width": st.sampled_from([8, 16]),
         "epochs": st.sampled_from([1, 2]),
         "algorithm": st.sampled_from([{"name": "a"}, {"name": "b", "beta": 1}, {"name": "b", "beta": 2}]),
-        "optimizer": st.sampled_from([{"name": "sgd", "rate": 1}, {"name": "adam", "rate": 2}, {"name": "adam", "rate": 3}]),
+        "optimizer": st.sampled_from(
+            [{"name": "sgd", "rate": 1}, {"name": "adam", "rate": 2}, {"name": "adam", "rate": 3}]
+        ),
     }
 )
 
@@ -176,7 +178,7 @@ def test_columns_tell_every_two_settings_apart_and_nothing_is_said_of_none(specs
 def test_the_table_fits_the_width_and_loses_no_setting(rules, width, extra):
     more = ["batch_size", "width", "validation", "epochs", "activation", "dtype"][:extra]
     runs = [
-        a_run(spec_for(OWN._replace(model=rule), seed=seed, algorithm={"beta": 0.1}, **{key: 10**at for key in more}),
+        a_run(spec_for(OWN._replace(model=rule), seed=seed, algorithm={"beta": 0.1}, **dict.fromkeys(more, 10**at)),
               validation_error=12.5 + seed, test_error=12.5, train_error=12.5 + seed, best_epoch=1, seconds=9e4)
         for rule in rules for at in range(3) for seed in (0, 1)
     ]  # fmt: skip
@@ -254,7 +256,10 @@ def test_settings_that_differ_otherwise_too_are_compared_pair_by_pair():
 
 
 def test_one_setting_may_be_compared_with_each_of_several():
-    runs = [*runs_of(), *(a_run(spec_for(OWN._replace(model="Backprop"), seed=seed), test_error=5.0) for seed in range(3))]
+    runs = [
+        *runs_of(),
+        *(a_run(spec_for(OWN._replace(model="Backprop"), seed=seed), test_error=5.0) for seed in range(3)),
+    ]
     found = compare(summarize(runs), "backprop", "lra-e")
     assert found.columns == ("algorithm.beta",) and len(found.differences) == 9
     assert (found.a, found.b) == ("algorithm backprop", "algorithm lra-e")
@@ -278,7 +283,9 @@ def test_what_cannot_be_compared_is_said_with_what_there_is(a, b, said):
 
 
 def test_groups_that_cannot_be_paired_are_listed():
-    others = [a_run(spec_for(OWN._replace(model="DFA"), algorithm={"alpha": alpha}), test_error=5.0) for alpha in (1, 2)]
+    others = [
+        a_run(spec_for(OWN._replace(model="DFA"), algorithm={"alpha": alpha}), test_error=5.0) for alpha in (1, 2)
+    ]
     with pytest.raises(UsageError, match="(?s)'dfa' means 2 settings.*alpha=1.*'lra-e' means 3 settings.*beta=0.2"):
         compare(summarize([*runs_of(), *others]), "dfa", "lra-e")
 

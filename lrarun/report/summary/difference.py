@@ -99,9 +99,10 @@ def compare(summary: Summary, a: str, b: str) -> ComparedSettings:
     others = [key for key in summary.keys.columns if not any(key in asked for asked in conditions)]
     pairs, columns = _pairs(first, second, others)
     if not pairs:
-        lines = [f"{typed!r} means {len(found)} settings; write more of it:" for typed, found in ((a, first), (b, second))]
-        shown = [indented(_names(summary, found)) for found in (first, second)]
-        raise UsageError("\n".join([lines[0], *shown[0], lines[1], *shown[1]]))
+        lines = []
+        for typed, rows in ((a, first), (b, second)):
+            lines += [f"{typed!r} means {len(rows)} settings; write more of it:", *indented(_names(summary, rows))]
+        raise UsageError("\n".join(lines))
     made = [difference_of(one, other, error, {key: _shared(one, other, key) for key in columns})
             for one, other in pairs for error in ERRORS]  # fmt: skip
     words = [phrase(_told(pairs, side, others, asked)) for side, asked in enumerate(conditions)]
@@ -198,8 +199,8 @@ def difference_of(one: Row, other: Row, error: str, others: Flat) -> PairedDiffe
     # Errors are counts of images: over a few seeds the same difference may come twice by chance.
     if len(apart) > 1 and not math.isclose(spread := variance(apart), 0, abs_tol=1e-12):
         half = Estimate(effect, ((spread / len(apart), len(apart) - 1),)).half_width()
-    means = (fmean(side[seed] for seed in seeds) for side in (a, b))
-    return PairedDifference(others, error, seeds, *means, effect, half)
+    means = [fmean(side[seed] for seed in seeds) for side in (a, b)]
+    return PairedDifference(others, error, seeds, means[0], means[1], effect, half)
 
 
 def _by_seed(runs: Sequence[Result], error: str) -> dict[Any, float]:

@@ -111,8 +111,9 @@ def above(summary: Summary) -> list[str]:
     lines = [f"In common: {phrase(keys.common)}."] if keys.common else []
     lines += [f"With {choice}: {phrase(flat)}." for choice, flat in keys.follows.items()]
     if keys.usual:
-        blocks = dict.fromkeys(f"{key.partition('.')[0]}'s own settings" if "." in key else key for key in keys.usual)
-        lines.append(f"What else differs is each one's default: {', '.join(blocks)}.")
+        heads = dict.fromkeys(key.partition(".")[0] for key in keys.usual)
+        parts = [head if head in keys.usual else f"the {head}'s own settings" for head in heads]
+        lines.append(f"What else differs follows from these by default: {', '.join(parts)}.")
     return lines
 
 
@@ -147,19 +148,23 @@ def text(summary: Summary, width: int | None = None, most: int | None = None) ->
 def fitted(summary: Summary, width: int | None) -> tuple[str, list[str]]:
     """Return the table within a width, and the columns that it had to leave out for it."""
     made = columns_of(summary)
-    table = laid_out(made, "simple")
-    if width is None or fits(table, width):
-        return table, []
-    for kept, left_out in with_fewer(made):
-        if fits(table := laid_out(kept, "simple"), width):
-            return table, left_out
     own = len(summary.keys.columns)
     for kept, left_out in [(made, []), *with_fewer(made)]:
-        room = width - len(laid_out(kept[own:], "simple").splitlines()[1]) - 2
-        table = laid_out([together(summary, room), *kept[own:]], "simple")
-        if fits(table, width):
+        if width is None or wide(kept) <= width:
+            return laid_out(kept, "simple"), left_out
+    for kept, left_out in [(made, []), *with_fewer(made)]:
+        columns = [together(summary, width - wide(kept[own:]) - 2 if width else 0), *kept[own:]]
+        if width is None or wide(columns) <= width:
             break
-    return table, left_out
+    return laid_out(columns, "simple"), left_out
+
+
+def wide(columns: Sequence[Column]) -> int:
+    """Return how wide columns are when laid out: as wide as with their longest lines alone."""
+    longest = [max((line for cell in column.cells for line in cell.splitlines()), key=len, default="")
+               for column in columns]  # fmt: skip
+    rows = [column._replace(cells=[line]) for column, line in zip(columns, longest)]
+    return max(map(len, laid_out(rows, "simple").splitlines()), default=0)
 
 
 def with_fewer(columns: Sequence[Column]) -> list[tuple[list[Column], list[str]]]:
@@ -185,11 +190,6 @@ def broken(parts: Sequence[str], width: int) -> list[str]:
     glued = ", ".join(part.replace(" ", "\u00a0") for part in parts)
     lines = textwrap.wrap(glued, width, break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in lines]
-
-
-def fits(table: str, width: int) -> bool:
-    """Return whether no line is longer than a width."""
-    return max(map(len, table.splitlines())) <= width
 
 
 def laid_out(columns: Sequence[Column], style: str) -> str:

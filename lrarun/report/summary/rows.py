@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from lrarun.errors import UsageError
 from lrarun.report.cells import MISSING, by_settings, one_per_seed, progress, score, settings
 from lrarun.report.summary.settings import Flat, Keys, Usual, find_key, flat_settings, keys_of
 from lrarun.results.read import DIVERGED, FAILED, INTERRUPTED, RUNNING, Result
@@ -111,9 +110,7 @@ def summarize(
     return Summary(keys, tuple(made))
 
 
-def _row(
-    spec: Mapping[str, Any], group: Iterable[Result], seeds: Container[Any] | None, stale: Container[str]
-) -> Row:
+def _row(spec: Mapping[str, Any], group: Iterable[Result], seeds: Container[Any] | None, stale: Container[str]) -> Row:
     by_seed = one_per_seed(group)
     known = sorted(by_seed) if seeds is None else sorted(seed for seed in by_seed if seed in seeds)
     chosen = [by_seed[seed] for seed in known]
@@ -235,4 +232,3 @@ def frame(summary: Summary) -> pd.DataFrame:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
-

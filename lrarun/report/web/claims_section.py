@@ -11,10 +11,10 @@ from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
 from lrarun.report.wording import plural
 
 RULE = (
-    "Tests are over seeds, paired where both sides have the same ones, with the variance of the test images' differences"
-    " added; with one seed the spread is taken as twice what the images alone would make. A comparison holds or fails"
-    " if its corrected p is below 0.05. A claim fails if one of its comparisons does, and holds if all do. A diverged"
-    " run counts as wrong on every image."
+    "Tests are over seeds, paired where both sides have the same ones, with the variance of the differences between"
+    " test images added; with one seed the spread is taken as twice what the images alone would make. A comparison"
+    " holds or fails if its corrected p is below 0.05. A claim fails if one of its comparisons does, and holds if all"
+    " do. A diverged run counts as wrong on every image."
 )
 HEADS = ("Comparison", "Verdict", "Ours", "Paper", "Effect (95 % interval)", "p")
 

@@ -91,7 +91,9 @@ def render_page(contents: Contents) -> str:
     whole = contents.cells is not None and not contents.only
     parts = {
         "tables": None if contents.cells is None else tables_section(contents.cells),
-        "settings": None if contents.settings is None else settings_section(contents.settings, contents.cells is not None),
+        "settings": None
+        if contents.settings is None
+        else settings_section(contents.settings, contents.cells is not None),
         "curves": curves_section(shown),
         "figures": pictures_section(pictures, contents.draw) if pictures or whole else None,
         "claims": claims_section(contents.checked) if contents.checked or whole else None,
@@ -110,7 +112,7 @@ def render_page(contents: Contents) -> str:
 
 def footer(made: Made) -> Html:
     """Return the page's foot: when, by which version and commit, and with which command it was made."""
-    commit = (f", commit ", tag("code", made.commit)) if made.commit else ()
+    commit = (", commit ", tag("code", made.commit)) if made.commit else ()
     date = f" on {made.date}" if made.date else ""
     command = (" with ", tag("code", made.command)) if made.command else ()
     return tag(
