@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lrarun.paper import printed_cells
 from lrarun.api.summary import summary_of
+from lrarun.paper import printed_cells
 from lrarun.report.cells import Wanted, fill, well_formed
 from lrarun.report.summary.render import render_summary
 from lrarun.report.tables import render

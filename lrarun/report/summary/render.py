@@ -152,8 +152,8 @@ def fitted(summary: Summary, width: int | None) -> tuple[str, list[str]]:
     for kept, left_out in [(made, []), *with_fewer(made)]:
         if width is None or wide(kept) <= width:
             return laid_out(kept, "simple"), left_out
-    for kept, left_out in [(made, []), *with_fewer(made)]:
-        columns = [together(summary, width - wide(kept[own:]) - 2 if width else 0), *kept[own:]]
+    for kept, gone in [(made, []), *with_fewer(made)]:
+        columns, left_out = [together(summary, (width or 0) - wide(kept[own:]) - 2), *kept[own:]], gone
         if width is None or wide(columns) <= width:
             break
     return laid_out(columns, "simple"), left_out
