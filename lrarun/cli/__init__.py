@@ -28,6 +28,7 @@ from lrarun.errors import LrarunError
 COMMANDS = {
     "train": ("train", "train"),
     "status": ("status", "status"),
+    "summary": ("summary", "summary"),
     "clean": ("clean", "clean"),
     "table": ("table", "table"),
     "claims": ("claims", "claims"),

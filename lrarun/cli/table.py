@@ -62,10 +62,14 @@ def table(
     layout, specs = layout_of(layout, as_json) or layout, specs_in(files, overrides)
     from lrarun.api.inputs import runs_in
     from lrarun.api.tables import tables
+    from lrarun.errors import NotInTables
     from lrarun.report.comparison import render_comparison
     from lrarun.report.tables import render
 
-    found = tables(runs_in(results), int(number) if number else None, specs)
+    try:
+        found = tables(runs_in(results), int(number) if number else None, specs)
+    except NotInTables as error:
+        raise NotInTables(f"{error}. For any runs: {command('summary', files, overrides, results)}") from None
     click.echo((render_comparison if compare else render)(found.cells, layout, terminal_width()), nl=False)
     mention_left_out(found, number, results)
     mention_stale(found, files, overrides, results)

@@ -74,7 +74,8 @@ def train(
 
     Resumes runs that were interrupted and skips runs that have finished. Ctrl-C stops
     cleanly. If it stops --force, the command without --force goes on with the runs that
-    were stopped. Exits with 3 if a run failed, diverged or was killed.
+    were stopped. Ends with a table of the settings, as lrarun summary prints it. Exits with
+    3 if a run failed, diverged or was killed.
 
     \b
     Examples:
@@ -88,6 +89,7 @@ def train(
     if not scheduler:  # a cluster's workers may have a folder that this machine lacks
         check_data_dir(data_dir)
     from lrarun.cli.support.downloads import download_progress
+    from lrarun.cli.support.ending import show_settings
     from lrarun.cli.support.live import view
     from lrarun.runs.rehearsal import check_first_steps
     from lrarun.scheduling.outcome import raise_for_failures
@@ -127,6 +129,8 @@ def train(
         sys.exit(INTERRUPTED)
     if as_json:
         print_outcomes(outcomes)
+    else:
+        show_settings(outcomes, specs, overrides, results)
     raise_for_failures(outcomes, told=not quiet)
 
 

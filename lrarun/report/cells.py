@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from lrarun.errors import UsageError
+from lrarun.errors import NotInTables
 from lrarun.paper import MODELS, TABLE_OF, Key, Printed, printed_cells
 from lrarun.paper.readings import readings_by_cell
 from lrarun.report.scored_epoch import scored_early
@@ -110,29 +110,36 @@ def key_of(spec: Mapping[str, Any], titles: Mapping[str, str]) -> Key:
     return Key(spec["dataset"], MODELS.get(name) or titles.get(name, name), spec["depth"], spec["optimizer"]["name"])
 
 
-def wanted_by(specs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> dict[Key, Wanted]:
+def wanted_by(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], strict: bool = True) -> dict[Key, Wanted]:
     """Return the cells that a list of resolved specs fills.
 
+    Args:
+        specs: resolved specs.
+        titles: name -> title of rules that the paper does not have.
+        strict: raise an error for specs that have no place; else leave them out.
+
     Raises:
-        UsageError: if two specs that differ in more than the seed fall in one cell, or
+        NotInTables: if two specs that differ in more than the seed fall in one cell, or
             none of them in any.
     """
-    by_key: dict[Key, Wanted] = {}
+    by_key: dict[Key, dict[Settings, Wanted]] = {}
     for spec in specs:
         key = key_of(spec, titles)
-        if key.dataset not in TABLE_OF:
-            continue
-        known = by_key.get(key, Wanted(spec))
-        if settings(known.spec) != settings(spec):
-            differ = "; ".join(differences(spec, known.spec))
-            raise UsageError(
-                f"two settings fall in one cell ({key}): {differ}. Their runs are not averaged;"
-                " give one of them, or narrow the sweep with --set"
+        if key.dataset in TABLE_OF:
+            groups, own = by_key.setdefault(key, {}), settings(spec)
+            known = groups.get(own, Wanted(spec))
+            groups[own] = Wanted(known.spec, (known.seeds or frozenset()) | {spec["seed"]})
+    for key, groups in by_key.items():
+        if strict and len(groups) > 1:
+            first, second, *_ = groups.values()
+            raise NotInTables(
+                f"{len(groups)} settings fall in one cell of the paper's tables ({key}), and their runs are not"
+                f" averaged: {'; '.join(differences(second.spec, first.spec))}"
             )
-        by_key[key] = Wanted(known.spec, (known.seeds or frozenset()) | {spec["seed"]})
-    if not by_key:
-        raise UsageError(f"none of the specs is for a data set of the paper's tables ({', '.join(TABLE_OF)})")
-    return by_key
+    if strict and not by_key:
+        names = ", ".join(dict.fromkeys(str(spec["dataset"]) for spec in specs))
+        raise NotInTables(f"the paper's tables have no place for {names}: they are of {' and '.join(TABLE_OF)}")
+    return {key: next(iter(groups.values())) for key, groups in by_key.items() if len(groups) == 1}
 
 
 @dataclass(frozen=True)

@@ -54,14 +54,14 @@ def heading(number: int) -> str:
     return f"{subject(number).replace('error', 'test error')}, against the paper"
 
 
-def legend(cells: pd.DataFrame) -> str:
-    """Return the legend: the number of cells with each verdict, and what the numbers mean."""
+def legend(cells: pd.DataFrame, rules: str = " The rules are in docs/verdicts.md.") -> str:
+    """Return the legend: the number of cells with each verdict, what the numbers mean, and where the rules are."""
     margins = " and ".join(dict.fromkeys(f"{MARGINS[name]:g} on {DATASETS[name]}" for name in cells["dataset"]))
     spread = " Ours: mean ± sample standard deviation over [n] seeds." if cells["test_error_std"].notna().any() else ""
     return (
         f"{tally(cells)}.{spread} Difference in points, with half the widths of its 90 % and 95 % intervals."
         f" reproduced: within {margins} by the 90 % interval; lower, higher: not 0 by the 95 % interval."
-        f" The rules are in docs/verdicts.md.{chosen_note(cells)}{stale_note(cells)}"
+        f"{rules}{chosen_note(cells)}{stale_note(cells)}"
     )
 
 

@@ -47,6 +47,7 @@ COMMANDS = {
     "lrarun show": ["{}", "--json"],
     "lrarun diff": ["{}", "d.npz-lra-e", "--json"],
     "lrarun status": ["--json"],
+    "lrarun summary": ["--json"],
     "lrarun validate": ["s.yaml", "--json"],
     "lrarun list": ["--json"],
     "lrarun describe": ["lra-e", "--json"],

@@ -10,6 +10,12 @@ from lrarun.report.claims.render import comparisons_made, effect_text, notes, p_
 from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
 from lrarun.report.wording import plural
 
+RULE = (
+    "Tests are over seeds, paired where both sides have the same ones, with the variance of the differences between"
+    " test images added; with one seed the spread is taken as twice what the images alone would make. A comparison"
+    " holds or fails if its corrected p is below 0.05. A claim fails if one of its comparisons does, and holds if all"
+    " do. A diverged run counts as wrong on every image."
+)
 HEADS = ("Comparison", "Verdict", "Ours", "Paper", "Effect (95 % interval)", "p")
 
 
@@ -19,9 +25,10 @@ def claims_section(checked: Sequence[CheckedClaim]) -> Html:
     corrected = "; p values are two-sided and Holm-corrected over the comparisons of their claim" if made else ""
     intro = (
         f"{plural(len(checked), 'claim')}: {tally([one.verdict for one in checked])}. Each is a set of comparisons,"
-        f" tested on our own runs{corrected}. The rules are in docs/verdicts.md."
+        f" tested on our own runs{corrected}."
     )
-    return tag("div", tag("p", intro), *(claim_details(one, f"claim-{at}") for at, one in enumerate(checked)))
+    details = (claim_details(one, f"claim-{at}") for at, one in enumerate(checked))
+    return tag("div", tag("p", intro), *details, tag("p", RULE, class_="rule"))
 
 
 def claim_details(one: CheckedClaim, id: str) -> Html:

@@ -115,7 +115,7 @@ def details(number: int, cells: pd.DataFrame) -> Html:
         for row in comparison.rows(number, wanted)
     ]  # fmt: skip
     id = f"comparison-{number}"
-    table = tag("table", caption(comparison.legend(wanted), id), heads(names), tag("tbody", *body))
+    table = tag("table", caption(comparison.legend(wanted, ""), id), heads(names), tag("tbody", *body))
     summary = tag("summary", f"Table {number}: each difference, its intervals and verdict")
     return tag("details", summary, scrolled(table, id), class_="print")
 
