@@ -13,7 +13,7 @@ from lrarun.cli.support.options import (
     check_results,
     data_dir_option,
     optional_specs_argument,
-    results_option,
+    own_results_option,
     set_option,
     specs_in,
 )
@@ -21,7 +21,7 @@ from lrarun.cli.support.options import (
 
 @click.command()
 @optional_specs_argument
-@results_option
+@own_results_option
 @data_dir_option
 @set_option
 @click.option("--yes", "-y", is_flag=True, help="Remove without asking.")

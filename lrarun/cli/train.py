@@ -16,7 +16,7 @@ from lrarun.cli.support.options import (
     check_data_dir,
     make_data_dir_option,
     quiet_option,
-    results_option,
+    own_results_option,
     set_option,
     specs_argument,
 )
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @specs_argument
-@results_option
+@own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
 @click.option(
