@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.next_commands import missing_specs, training_files, with_commands
+from lrarun.cli.support.next_commands import remark, see_reference, training_files, with_commands
 from lrarun.cli.support.options import results_option
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ def claims(results: Path, layout: str) -> None:
     """Test the paper's claims on runs.
 
     Prints each claim's verdict with effects, intervals and p values. The tests are over seeds
-    and test images; docs/verdicts.md has the rules. Exits with 5 if a claim fails, else with 4
+    and test images; lrarun docs verdicts has the rules. Exits with 5 if a claim fails, else with 4
     if a claim lacks results.
 
     \b
     Examples:
       lrarun claims
-      lrarun claims --results results/reference
+      lrarun claims --reference
       lrarun claims --format json | jq '.claims[] | {id, verdict}'
     """
     from lrarun.api.claims import claims as checked_claims
@@ -56,5 +56,6 @@ def check_verdicts(checked: Sequence[CheckedClaim], results: Path) -> None:
     if failed:
         raise DoesNotHold(f"{len(failed)} of {len(checked)} claims fail: {', '.join(failed)}")
     if missing:
-        files = dict.fromkeys(file for one in missing for file in training_files(one))
-        raise Incomplete(f"{len(missing)} of {len(checked)} claims lack results{missing_specs(files, results)}")
+        trained = any(training_files(one) for one in missing)
+        few = see_reference(results, "claims") if 2 * len(missing) > len(checked) else ""
+        raise Incomplete(f"{len(missing)} of {len(checked)} claims lack results{remark(results) if trained else ''}{few}")

@@ -37,7 +37,7 @@ def clean(specs: tuple[Path, ...], results: Path, data_dir: Path | None, overrid
     \b
     Examples:
       lrarun clean
-      lrarun clean experiments/table1.yaml --yes
+      lrarun clean table1 --yes
     """
     from lrarun.report.wording import plural, shortened
     from lrarun.runs.staleness import Staleness

@@ -40,7 +40,7 @@ def export(layout: str | None, by_run: bool, out: Path | None, results: Path) ->
     \b
     Examples:
       lrarun export > epochs.csv
-      lrarun export --runs --results results/reference
+      lrarun export --runs --reference
       lrarun export --out epochs.parquet
     """
     from lrarun.cli.support.printing import is_stdout, write

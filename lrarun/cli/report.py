@@ -8,8 +8,15 @@ from pathlib import Path
 import click
 
 from lrarun.cli.support.next_commands import check_cells, with_commands
-from lrarun.cli.support.options import out_option, results_option, set_option, spec_option, specs_in
-from lrarun.cli.support.paths import UserPath, format_of
+from lrarun.cli.support.options import (
+    is_of_reference,
+    out_option,
+    results_option,
+    set_option,
+    spec_option,
+    specs_in,
+)
+from lrarun.cli.support.paths import OF_REFERENCE, UserPath, folder_of_pictures, format_of
 from lrarun.report.web.pictures import FIGURES
 
 
@@ -21,7 +28,7 @@ from lrarun.report.web.pictures import FIGURES
     type=UserPath(exists=True, file_okay=False),
     metavar="DIR",
     help="Folder with PNG and SVG pictures to show."
-    f"  [default: {FIGURES} in the results folder, if it exists; with --spec, none]",
+    f"  [default: {FIGURES} in the results folder, if it exists; with --reference, {OF_REFERENCE}; with --spec, none]",
 )
 @spec_option
 @set_option
@@ -36,8 +43,8 @@ def report(out: Path, results: Path, figures: Path | None, files: tuple[Path, ..
     \b
     Examples:
       lrarun report
-      lrarun report --results results/reference --out report.html
-      lrarun report --spec experiments/quick.yaml
+      lrarun report --reference --out reference.html
+      lrarun report --spec quick
     """
     format_of(out, None, {".html": "html", ".htm": "html"})
     specs = specs_in(files, overrides)
@@ -45,9 +52,11 @@ def report(out: Path, results: Path, figures: Path | None, files: tuple[Path, ..
     from lrarun.cli.support.printing import is_stdout, write
     from lrarun.report.web.page import render_page
 
+    if is_of_reference() and not files and figures is None and folder_of_pictures(results).is_dir():
+        figures = folder_of_pictures(results)
     found = contents(results, specs, figures, tuple(map(str, files)))
     found = replace(found, checked=with_commands(found.checked, results))
     write(render_page(found), out)
     if not is_stdout(out):
         click.echo(out)
-    check_cells(found.cells, results, files, overrides)
+    check_cells(found.cells, results, files, overrides, ("report",))

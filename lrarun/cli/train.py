@@ -67,16 +67,17 @@ def train(
 ) -> None:
     """Train every run of the given specs.
 
+    SPEC is a file, or the name of a spec that lrarun ships (lrarun list experiments).
     Resumes runs that were interrupted and skips runs that have finished. Ctrl-C stops
     cleanly. If it stops --force, the command without --force goes on with the runs that
     were stopped. Exits with 3 if a run failed, diverged or was killed.
 
     \b
     Examples:
-      lrarun train experiments/example.yaml
+      lrarun train example
       lrarun train my.yaml --set epochs=5 --set algorithm.beta=0.2
-      lrarun train experiments/table*.yaml --jobs 8
-      lrarun train experiments/table1.yaml --dry-run
+      lrarun train table1 table2 table3 --jobs 8
+      lrarun train table1 --dry-run
     """
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")

@@ -62,7 +62,7 @@ def legend(cells: pd.DataFrame) -> str:
     return (
         f"{tally}.{spread} Difference in points, with half the widths of its 90 % and 95 % intervals."
         f" reproduced: within {margins} by the 90 % interval; lower, higher: not 0 by the 95 % interval."
-        f" The rules are in docs/verdicts.md.{stale_note(cells)}"
+        f" The rules: lrarun docs verdicts.{stale_note(cells)}"
     )
 
 

@@ -63,8 +63,8 @@ def as_text(checked: Sequence[CheckedClaim]) -> str:
             "Then the difference in points with its 95 % interval;"
             " p two-sided, Holm-corrected over the comparisons of its claim."
         )
-    parts.append("The rules are in docs/verdicts.md.")
-    return "\n\n".join([*map(claim_text, checked), textwrap.fill(" ".join(parts), WIDTH)]) + "\n"
+    words = textwrap.fill(" ".join(parts), WIDTH)
+    return "\n\n".join([*map(claim_text, checked), f"{words}\nThe rules: lrarun docs verdicts"]) + "\n"
 
 
 def over_seeds(checked: Sequence[CheckedClaim]) -> bool:

@@ -19,7 +19,7 @@ def claims_section(checked: Sequence[CheckedClaim]) -> Html:
     corrected = "; p values are two-sided and Holm-corrected over the comparisons of their claim" if made else ""
     intro = (
         f"{plural(len(checked), 'claim')}: {tally([one.verdict for one in checked])}. Each is a set of comparisons,"
-        f" tested on our own runs{corrected}. The rules are in docs/verdicts.md."
+        f" tested on our own runs{corrected}. The command lrarun docs verdicts prints the rules."
     )
     return tag("div", tag("p", intro), *(claim_details(one, f"claim-{at}") for at, one in enumerate(checked)))
 
