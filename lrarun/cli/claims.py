@@ -58,4 +58,6 @@ def check_verdicts(checked: Sequence[CheckedClaim], results: Path) -> None:
     if missing:
         trained = any(training_files(one) for one in missing)
         few = see_reference(results, "claims") if 2 * len(missing) > len(checked) else ""
-        raise Incomplete(f"{len(missing)} of {len(checked)} claims lack results{remark(results) if trained else ''}{few}")
+        raise Incomplete(
+            f"{len(missing)} of {len(checked)} claims lack results{remark(results) if trained else ''}{few}"
+        )

@@ -132,12 +132,12 @@ class Description:
     varied: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def entries(kind: str, folder: Path = Path("experiments")) -> list[Entry]:
+def entries(kind: str, folder: Path | None = None) -> list[Entry]:
     """Return every name of a kind.
 
     Args:
         kind: one of :data:`KINDS`.
-        folder: where to look for experiments beside those that lrarun ships.
+        folder: where to look for experiments; None for those that lrarun ships and the files in ``./experiments``.
     """
     if kind == "experiments":
         found = experiments.experiments(folder)

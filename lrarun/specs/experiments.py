@@ -14,11 +14,16 @@ from lrarun.specs.build import load_specs
 from lrarun.specs.spec import Spec
 
 
-def experiments(folder: Path) -> dict[str, Path]:
-    """Return the spec files that lrarun ships and those of a folder, by what to type for each."""
+def experiments(folder: Path | None = None) -> dict[str, Path]:
+    """Return the spec files of a folder, by what to type for each; without one, those that lrarun ships and a user's.
+
+    A user's own are in the folder ``experiments`` of the working folder.
+    """
+    if folder is not None:
+        return {str(path): path for path in sorted(folder.rglob("*.yaml"))}
     shipped = [root() / EXPERIMENTS / f"{name}.yaml" for name in spec_names()]
     known = {path.resolve() for path in shipped}
-    own = [path for path in sorted(folder.rglob("*.yaml")) if path.resolve() not in known]
+    own = [path for path in sorted(Path(EXPERIMENTS).rglob("*.yaml")) if path.resolve() not in known]
     return {typed_name(path): path for path in shipped} | {str(path): path for path in own}
 
 

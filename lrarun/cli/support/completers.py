@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lrarun.files import user_path
-from lrarun.shipped import EXPERIMENTS, spec_names
+from lrarun.shipped import spec_names
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 MOST = 500  # offers; nobody reads more
@@ -39,8 +39,7 @@ def spec_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     """Offer YAML files in the folder being typed and in its subfolders, and shipped specs; else any file."""
     folder = incomplete.rpartition("/")[0] or ("/" if incomplete.startswith("/") else "")
     names = sorted(_yaml_files(Path(folder)), key=lambda name: (name.count("/"), name))
-    names += [name for name in spec_names() if f"{EXPERIMENTS}/{name}.yaml" not in names]
-    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    found = [CompletionItem(name) for name in [*names, *spec_names()] if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
 
 

@@ -86,7 +86,9 @@ def see_reference(results: Path, name: str, *more: str) -> str:
     """
     if _is_reference(results):
         return ""
-    return f"\nlrarun ships results of the paper's runs; to see them: {shlex.join(['lrarun', name, *more, '--reference'])}"
+    return (
+        f"\nlrarun ships results of the paper's runs; to see them: {shlex.join(['lrarun', name, *more, '--reference'])}"
+    )
 
 
 def _remark(results: Path | None) -> str:
