@@ -57,7 +57,6 @@ def check_verdicts(checked: Sequence[CheckedClaim], results: Path) -> None:
         raise DoesNotHold(f"{len(failed)} of {len(checked)} claims fail: {', '.join(failed)}")
     if missing:
         trained = any(training_files(one) for one in missing)
-        few = see_reference(results, "claims") if 2 * len(missing) > len(checked) else ""
-        raise Incomplete(
-            f"{len(missing)} of {len(checked)} claims lack results{remark(results) if trained else ''}{few}"
-        )
+        told = f"{len(missing)} of {len(checked)} claims lack results" + (remark(results) if trained else "")
+        few = 2 * len(missing) > len(checked)
+        raise Incomplete(told + (see_reference(results, "claims") if few else ""))

@@ -57,9 +57,7 @@ def status(
         print_json(rows)
         return
     if not rows:
-        hint = (
-            ", which does not exist yet; `lrarun train` creates it, --results names another, --reference lrarun's own"
-        )
+        hint = ", which does not exist yet; `lrarun train` creates it, --results names another"
         if results.is_dir():
             hint = f"; {train_command([shipped_spec('example')], (), results)}"
         say(f"no runs in {results}{hint}")

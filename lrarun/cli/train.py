@@ -15,8 +15,8 @@ from lrarun.cli.support.options import (
     WholeNumber,
     check_data_dir,
     make_data_dir_option,
-    quiet_option,
     own_results_option,
+    quiet_option,
     set_option,
     specs_argument,
 )

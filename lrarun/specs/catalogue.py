@@ -175,7 +175,7 @@ def _first_sentence(text: str) -> str:
 
 
 def _experiment_summary(path: Path) -> str:
-    """Return the number of a spec file's runs, or its first mistake, or the plugin it needs; and its comment's start."""
+    """Return the number of a spec's runs, or its first mistake, or the plugin it needs; and its comment's start."""
     start, comment = experiments.summary(path)
     sentence = _first_sentence(comment)
     return f"{start}{': ' * bool(sentence)}{sentence}"

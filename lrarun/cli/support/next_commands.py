@@ -36,7 +36,7 @@ def train_command(files: Iterable[Path | str], overrides: Sequence[str] = (), re
         results: the folder in question.
     """
     known = [str(path) for path in files]
-    return "" if "-" in known else f"train with: {command('train', known, overrides, results)}{_remark(results)}"
+    return "" if "-" in known else f"train with: {command('train', known, overrides, results)}{remark(results)}"
 
 
 def command(
@@ -86,20 +86,16 @@ def see_reference(results: Path, name: str, *more: str) -> str:
     """
     if _is_reference(results):
         return ""
-    return (
-        f"\nlrarun ships results of the paper's runs; to see them: {shlex.join(['lrarun', name, *more, '--reference'])}"
-    )
+    words = shlex.join(["lrarun", name, *more, "--reference"])
+    return f"\nlrarun ships results of the paper's runs; to see them: {words}"
 
 
-def _remark(results: Path | None) -> str:
-    if results is not None and _is_reference(results):
-        return f" (no run is trained into {words_for(results)}{'' if is_of_reference() else ', which holds reference results'})"
-    return ""
-
-
-def remark(results: Path) -> str:
-    """Return, in parentheses, why what is missing is not trained into this folder; empty if it is."""
-    return _remark(results)
+def remark(results: Path | None) -> str:
+    """Return, in parentheses, that what is missing is not trained into a folder of reference results; else nothing."""
+    if results is None or not _is_reference(results):
+        return ""
+    which = words_for(results)
+    return f" (no run is trained into {which}{'' if is_of_reference() else ', which holds reference results'})"
 
 
 def with_commands(checked: Iterable[CheckedClaim], results: Path) -> list[CheckedClaim]:

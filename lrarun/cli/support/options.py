@@ -139,7 +139,7 @@ spec_option = click.option(
     metavar="SPEC",
     multiple=True,
     shell_complete=spec_files,
-    help="Show the runs of this spec, a file or a shipped one's name, in place of the paper's. Can be given several times.",
+    help="Show the runs of this spec file, or shipped spec, in place of the paper's. Can be given several times.",
 )
 
 set_option = click.option(

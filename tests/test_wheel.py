@@ -1,0 +1,211 @@
+"""The wheel as a user has it: built, installed beside nothing but its dependencies, used from an empty folder."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from lrarun.report.cells import COLUMNS
+from tests.support.tiny_data import contents, write
+from tests.test_packaging import ROOT, copy_of_the_source
+
+pytest.importorskip("setuptools", "70.1" if importlib.util.find_spec("wheel") is None else None)
+pytestmark = pytest.mark.slow
+
+# MNIST as the shipped specs name it, but small: what is read by each Python that starts with it on its path.
+SMALL = """
+import dataclasses
+from lrarun.data.published import PUBLISHED
+from tests.support.tiny_data import published
+"""
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from an unpacked source archive, without a network."""
+    place = tmp_path_factory.mktemp("wheel")
+    copy_of_the_source(place / "checkout")
+    python([ROOT_SETUP, "sdist", "--dist-dir", place], place / "checkout")
+    (archive,) = place.glob("*.tar.gz")
+    shutil.unpack_archive(archive, place / "unpacked", filter="data")
+    (source,) = (place / "unpacked").iterdir()
+    python(["-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", place, "."], source)
+    (built,) = place.glob("*.whl")
+    return built
+
+
+ROOT_SETUP = "setup.py"
+
+
+def python(arguments, cwd):
+    done = subprocess.run([sys.executable, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def environment(wheel, tmp_path_factory):
+    """A virtual environment with the wheel, and this one's other packages by a path: no editable install counts there.
+
+    Python reads the .pth files of its own site-packages alone, and those of an editable lrarun lie in this one's.
+    """
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False, symlinks=True)
+    own = Path(sysconfig.get_path("purelib", "venv", {"base": folder, "platbase": folder}))
+    python(["-m", "pip", f"--python={folder}/bin/python", "install", "-q", "--no-deps", "--no-index", "--no-compile", wheel], folder)
+    (own / "dependencies.pth").write_text("\n".join([*site.getsitepackages(), sysconfig.get_path("purelib")]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """An empty home for all commands, so that the reference results are unpacked once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def lrarun(environment, home, tmp_path, monkeypatch):
+    """Runs the installed command in an empty folder, with nothing from this project's environment."""
+    (tmp_path / "empty").mkdir()
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("LRARUN", "PYTHON", "XDG", "COV"))}
+    own |= {"HOME": str(home), "PATH": f"{environment}/bin:{own['PATH']}", "COLUMNS": "100"}
+
+    def run(*arguments):
+        words = [environment / "bin" / "lrarun", *map(str, arguments)]
+        done = subprocess.run(words, cwd=tmp_path / "empty", env=own, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    run.folder, run.environment = tmp_path / "empty", own
+    return run
+
+
+def test_the_wheel_holds_what_the_project_ships(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    shipped = [*(ROOT / "experiments").rglob("*.yaml"), *(ROOT / "docs").glob("*.md")]
+    assert {f"lrarun/shipped/{path.relative_to(ROOT).as_posix()}" for path in shipped} <= names
+    assert "lrarun/shipped/experiments/angle/transposed.py" in names
+    assert [name for name in names if "reference" in name] == ["lrarun/shipped/reference.tar.xz"], "no folders"
+    assert wheel.stat().st_size < 8e6
+
+
+def test_the_package_that_runs_is_the_installed_one(lrarun, environment):
+    code = "import lrarun; print(lrarun.__file__); print(lrarun.reference())"
+    words = [environment / "bin" / "python", "-c", code]
+    printed = subprocess.run(words, cwd=lrarun.folder, env=lrarun.environment, capture_output=True, text=True).stdout
+    package, reference = printed.splitlines()
+    assert package.startswith(str(environment)) and str(ROOT) not in reference
+
+
+def test_the_reference_tables_are_those_of_the_checkout(lrarun, call):
+    here = call("table", "--format", "csv", "--reference")
+    there = lrarun("table", "--format", "csv", "--reference")
+    assert there.out == here.out and there.code == here.code
+    rows = list(csv.DictReader(io.StringIO(there.out)))
+    assert list(rows[0]) == list(COLUMNS) and len(rows) == 48 and any(row["test_error"] for row in rows)
+
+
+@pytest.mark.parametrize("words", [("claims", "--format", "json"), ("export", "--runs"), ("export",), ("diff", "--json")])
+def test_what_else_is_read_of_the_reference_results_is_the_same(lrarun, call, words):
+    """Claims read predictions, export reads logs."""
+    if words[0] == "diff":
+        words += tuple(call("export", "--runs", "--reference").out.splitlines()[row].partition(",")[0] for row in (1, 2))
+    here, there = call(*words, "--reference"), lrarun(*words, "--reference")
+    assert (there.code, there.out) == (here.code, here.out) and there.out
+
+
+def test_one_run_and_how_all_stand(lrarun):
+    run_id = lrarun("export", "--runs", "--reference").out.splitlines()[1].partition(",")[0]
+    shown = json.loads(lrarun("show", run_id, "--reference", "--json").out)
+    assert shown["run_id"] == run_id and len(shown["log"]) == shown["epoch"] > 0
+    assert all(state["state"] in ("finished", "diverged") for state in json.loads(lrarun("status", "--reference", "--json").out))
+
+
+def test_the_report_and_the_figures(lrarun):
+    done = lrarun("report", "--reference")
+    assert done.code in (0, 4) and done.out == "report.html\n"
+    page = (lrarun.folder / "report.html").read_text(encoding="utf-8")
+    assert "LRA-E" in page and str(ROOT) not in page
+    if importlib.util.find_spec("matplotlib") is not None:
+        done = lrarun("figure", "1a", "--reference", "--format", "svg")
+        assert done.out == "reference-figures/figure-1a.svg\n" and (lrarun.folder / done.out.strip()).is_file()
+        lrarun("report", "--reference", "--out", "with.html")
+        assert "<figure" in (lrarun.folder / "with.html").read_text(encoding="utf-8")
+    else:
+        assert re.search(r"pip install .*matplotlib>=", lrarun("figure", "1a", "--reference").err)
+
+
+def test_shipped_specs_by_their_names(lrarun):
+    for path in (ROOT / "experiments").rglob("*.yaml"):
+        name = path.relative_to(ROOT / "experiments").with_suffix("").as_posix()
+        assert f"  {name}  " in lrarun("list", "experiments").out if name == "table1" else True
+    assert lrarun("validate", "quick", "table1") == (0, "quick: valid, 7 runs\ntable1: valid, 21 runs\n", "")
+    described = lrarun("describe", "table1")
+    assert described.code == 0 and "lrarun train table1" in described.out
+    planned = lrarun("train", "table1", "--dry-run")
+    assert planned.code == 0 and "21 of 21 to train" in planned.out
+    assert lrarun("train", "experiments/table1.yaml", "--dry-run").out == planned.out
+
+
+def test_a_shipped_spec_is_trained_and_shown(lrarun, home):
+    write(lrarun.folder / "data" / "mnist", contents())
+    own = [*("--set", f"dataset={lrarun.folder}/data/mnist"), *("--set", "batch_size=4"), *("--set", "validation=4")]
+    done = lrarun("train", "quick", *own, "--jobs", "1", "--set", "sweep.algorithm=[lra-e]")
+    assert done.code == 0, done.err
+    (run,) = (lrarun.folder / "results").iterdir()
+    assert lrarun("show", run.name).code == 0
+
+
+def test_a_shipped_rule_is_trained_by_its_name(lrarun):
+    assert "needs --plugin angle/transposed.py\n" in lrarun("train", "angle/transposed", "--dry-run").err
+    planned = lrarun("train", "angle/transposed", "--dry-run", "--plugin", "angle/transposed.py")
+    assert planned.code == 0 and "2 of 2 to train" in planned.out
+
+
+def test_pages_are_there(lrarun):
+    assert lrarun("docs", "verdicts").out == (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", [("table",), ("claims",), ("report",)])
+def test_who_has_no_runs_is_told_of_those_that_are_shipped(lrarun, words):
+    done = lrarun(*words)
+    assert done.code == 4 and f"lrarun {words[0]} --reference\n" in done.err
+
+
+def test_no_advice_is_for_a_checkout(lrarun):
+    """What commands print here names no file of the repository, and no target of its Makefile."""
+    commands = [("list",), ("docs",), ("table",), ("claims",), ("status",), ("doctor",), ("describe", "rfa"), ("--help",)]
+    commands += [(each, "--help") for each in ("train", "table", "figure", "report", "show", "export", "validate", "docs")]
+    for words in commands:
+        done = lrarun(*words)
+        text = done.out + done.err
+        assert not re.search(r"experiments/\w|results/reference|docs/\w+\.md|\bmake \w+ |pip install -e|repository", text), text
+
+
+def test_the_command_of_an_extra_is_one_that_pip_takes(lrarun):
+    from packaging.requirements import Requirement
+
+    code = "from lrarun.errors import requirements; print(*requirements('plots'), sep=chr(10))"
+    words = [Path(lrarun.environment["PATH"].partition(":")[0]) / "python", "-c", code]
+    printed = subprocess.run(words, cwd=lrarun.folder, env=lrarun.environment, capture_output=True, text=True).stdout
+    assert {Requirement(line).name for line in printed.splitlines()} == {"matplotlib", "scikit-learn"}
