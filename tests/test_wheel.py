@@ -20,19 +20,13 @@ from typing import NamedTuple
 
 import pytest
 
+from lrarun.cli import COMMANDS
 from lrarun.report.cells import COLUMNS
 from tests.support.tiny_data import contents, write
 from tests.test_packaging import ROOT, copy_of_the_source
 
 pytest.importorskip("setuptools", "70.1" if importlib.util.find_spec("wheel") is None else None)
 pytestmark = pytest.mark.slow
-
-# MNIST as the shipped specs name it, but small: what is read by each Python that starts with it on its path.
-SMALL = """
-import dataclasses
-from lrarun.data.published import PUBLISHED
-from tests.support.tiny_data import published
-"""
 
 
 class Done(NamedTuple):
@@ -46,16 +40,13 @@ def wheel(tmp_path_factory):
     """The wheel, built from an unpacked source archive, without a network."""
     place = tmp_path_factory.mktemp("wheel")
     copy_of_the_source(place / "checkout")
-    python([ROOT_SETUP, "sdist", "--dist-dir", place], place / "checkout")
+    python(["setup.py", "sdist", "--dist-dir", place], place / "checkout")
     (archive,) = place.glob("*.tar.gz")
-    shutil.unpack_archive(archive, place / "unpacked", filter="data")
+    shutil.unpack_archive(archive, place / "unpacked")
     (source,) = (place / "unpacked").iterdir()
     python(["-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", place, "."], source)
     (built,) = place.glob("*.whl")
     return built
-
-
-ROOT_SETUP = "setup.py"
 
 
 def python(arguments, cwd):
@@ -72,7 +63,8 @@ def environment(wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False, symlinks=True)
     own = Path(sysconfig.get_path("purelib", "venv", {"base": folder, "platbase": folder}))
-    python(["-m", "pip", f"--python={folder}/bin/python", "install", "-q", "--no-deps", "--no-index", "--no-compile", wheel], folder)
+    pip = ["-m", "pip", f"--python={folder}/bin/python"]
+    python([*pip, "install", "--quiet", "--no-deps", "--no-index", "--no-compile", wheel], folder)
     (own / "dependencies.pth").write_text("\n".join([*site.getsitepackages(), sysconfig.get_path("purelib")]))
     return folder
 
@@ -125,11 +117,15 @@ def test_the_reference_tables_are_those_of_the_checkout(lrarun, call):
     assert list(rows[0]) == list(COLUMNS) and len(rows) == 48 and any(row["test_error"] for row in rows)
 
 
-@pytest.mark.parametrize("words", [("claims", "--format", "json"), ("export", "--runs"), ("export",), ("diff", "--json")])
+@pytest.mark.parametrize(
+    "words", [("claims", "--format", "json"), ("export", "--runs"), ("export",), ("diff", "--json")]
+)
 def test_what_else_is_read_of_the_reference_results_is_the_same(lrarun, call, words):
     """Claims read predictions, export reads logs."""
     if words[0] == "diff":
-        words += tuple(call("export", "--runs", "--reference").out.splitlines()[row].partition(",")[0] for row in (1, 2))
+        words += tuple(
+            call("export", "--runs", "--reference").out.splitlines()[row].partition(",")[0] for row in (1, 2)
+        )
     here, there = call(*words, "--reference"), lrarun(*words, "--reference")
     assert (there.code, there.out) == (here.code, here.out) and there.out
 
@@ -138,7 +134,8 @@ def test_one_run_and_how_all_stand(lrarun):
     run_id = lrarun("export", "--runs", "--reference").out.splitlines()[1].partition(",")[0]
     shown = json.loads(lrarun("show", run_id, "--reference", "--json").out)
     assert shown["run_id"] == run_id and len(shown["log"]) == shown["epoch"] > 0
-    assert all(state["state"] in ("finished", "diverged") for state in json.loads(lrarun("status", "--reference", "--json").out))
+    states = json.loads(lrarun("status", "--reference", "--json").out)
+    assert {each["state"] for each in states} <= {"finished", "diverged"} and states
 
 
 def test_the_report_and_the_figures(lrarun):
@@ -156,9 +153,9 @@ def test_the_report_and_the_figures(lrarun):
 
 
 def test_shipped_specs_by_their_names(lrarun):
-    for path in (ROOT / "experiments").rglob("*.yaml"):
-        name = path.relative_to(ROOT / "experiments").with_suffix("").as_posix()
-        assert f"  {name}  " in lrarun("list", "experiments").out if name == "table1" else True
+    listed = {entry["name"] for entry in json.loads(lrarun("list", "experiments", "--json").out)["experiments"]}
+    files = (path.relative_to(ROOT / "experiments") for path in (ROOT / "experiments").rglob("*.yaml"))
+    assert listed == {path.with_suffix("").as_posix() for path in files}
     assert lrarun("validate", "quick", "table1") == (0, "quick: valid, 7 runs\ntable1: valid, 21 runs\n", "")
     described = lrarun("describe", "table1")
     assert described.code == 0 and "lrarun train table1" in described.out
@@ -167,10 +164,10 @@ def test_shipped_specs_by_their_names(lrarun):
     assert lrarun("train", "experiments/table1.yaml", "--dry-run").out == planned.out
 
 
-def test_a_shipped_spec_is_trained_and_shown(lrarun, home):
+def test_a_shipped_spec_is_trained_and_shown(lrarun):
     write(lrarun.folder / "data" / "mnist", contents())
-    own = [*("--set", f"dataset={lrarun.folder}/data/mnist"), *("--set", "batch_size=4"), *("--set", "validation=4")]
-    done = lrarun("train", "quick", *own, "--jobs", "1", "--set", "sweep.algorithm=[lra-e]")
+    keys = ("dataset=data/mnist", "batch_size=4", "validation=4", "sweep.algorithm=[lra-e]")
+    done = lrarun("train", "quick", "--jobs", "1", *(word for key in keys for word in ("--set", key)))
     assert done.code == 0, done.err
     (run,) = (lrarun.folder / "results").iterdir()
     assert lrarun("show", run.name).code == 0
@@ -192,14 +189,22 @@ def test_who_has_no_runs_is_told_of_those_that_are_shipped(lrarun, words):
     assert done.code == 4 and f"lrarun {words[0]} --reference\n" in done.err
 
 
-def test_no_advice_is_for_a_checkout(lrarun):
-    """What commands print here names no file of the repository, and no target of its Makefile."""
-    commands = [("list",), ("docs",), ("table",), ("claims",), ("status",), ("doctor",), ("describe", "rfa"), ("--help",)]
-    commands += [(each, "--help") for each in ("train", "table", "figure", "report", "show", "export", "validate", "docs")]
-    for words in commands:
-        done = lrarun(*words)
-        text = done.out + done.err
-        assert not re.search(r"experiments/\w|results/reference|docs/\w+\.md|\bmake \w+ |pip install -e|repository", text), text
+# What is of use in a checkout alone: its files, its Makefile, an editable install.
+OF_A_CHECKOUT = re.compile(
+    r"experiments/\w|results/reference|docs/\w+\.md|\bmake [a-z]+\b(?= |$)|pip install -e|repository"
+)
+HELP = ["--help", *(f"{name} --help" for name in COMMANDS)]
+
+
+@pytest.mark.parametrize("line", ["list", "docs", "table", "claims", "status", "describe rfa", "doctor"])
+def test_no_advice_is_for_a_checkout(lrarun, line):
+    done = lrarun(*line.split())
+    assert not OF_A_CHECKOUT.search(done.out + done.err)
+
+
+@pytest.mark.parametrize("line", HELP)
+def test_no_help_is_for_a_checkout(call, line):
+    assert not OF_A_CHECKOUT.search(call(*line.split()).out)
 
 
 def test_the_command_of_an_extra_is_one_that_pip_takes(lrarun):
