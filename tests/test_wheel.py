@@ -22,7 +22,7 @@ import pytest
 
 from lrarun.cli import COMMANDS
 from lrarun.report.cells import COLUMNS
-from tests.support.tiny_data import contents, write
+from tests.support.shown import follow
 from tests.test_packaging import ROOT, copy_of_the_source
 
 pytest.importorskip("setuptools", "70.1" if importlib.util.find_spec("wheel") is None else None)
@@ -117,15 +117,9 @@ def test_the_reference_tables_are_those_of_the_checkout(lrarun, call):
     assert list(rows[0]) == list(COLUMNS) and len(rows) == 48 and any(row["test_error"] for row in rows)
 
 
-@pytest.mark.parametrize(
-    "words", [("claims", "--format", "json"), ("export", "--runs"), ("export",), ("diff", "--json")]
-)
+@pytest.mark.parametrize("words", [("claims", "--format", "json"), ("export",)])
 def test_what_else_is_read_of_the_reference_results_is_the_same(lrarun, call, words):
     """Claims read predictions, export reads logs."""
-    if words[0] == "diff":
-        words += tuple(
-            call("export", "--runs", "--reference").out.splitlines()[row].partition(",")[0] for row in (1, 2)
-        )
     here, there = call(*words, "--reference"), lrarun(*words, "--reference")
     assert (there.code, there.out) == (here.code, here.out) and there.out
 
@@ -164,13 +158,16 @@ def test_shipped_specs_by_their_names(lrarun):
     assert lrarun("train", "experiments/table1.yaml", "--dry-run").out == planned.out
 
 
-def test_a_shipped_spec_is_trained_and_shown(lrarun):
-    write(lrarun.folder / "data" / "mnist", contents())
-    keys = ("dataset=data/mnist", "batch_size=4", "validation=4", "sweep.algorithm=[lra-e]")
-    done = lrarun("train", "quick", "--jobs", "1", *(word for key in keys for word in ("--set", key)))
-    assert done.code == 0, done.err
-    (run,) = (lrarun.folder / "results").iterdir()
-    assert lrarun("show", run.name).code == 0
+def test_the_readme_can_be_followed(environment, tmp_path):
+    """What stands under pip install, and the first experiment, on small data."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    first = re.findall(r"^ {4}(lrarun [^#\n]*?) *(?:#.*)?$", page.partition("## Example")[0], re.MULTILINE)
+    assert first[0] == "lrarun table --reference" and "lrarun train quick" in first
+    shown = "".join(f"$ {command}\n" for command in first)
+    commands = follow(f"```console\n{shown}```\n\n{page}", tmp_path / "work", installed=environment / "bin" / "python")
+    assert len(commands) > len(first) + 3
+    for command in commands:
+        assert command.code == command.expected, f"$ {command.text}\n{command.output}"
 
 
 def test_a_shipped_rule_is_trained_by_its_name(lrarun):
@@ -190,8 +187,9 @@ def test_who_has_no_runs_is_told_of_those_that_are_shipped(lrarun, words):
 
 
 # What is of use in a checkout alone: its files, its Makefile, an editable install.
+TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 OF_A_CHECKOUT = re.compile(
-    r"experiments/\w|results/reference|docs/\w+\.md|\bmake [a-z]+\b(?= |$)|pip install -e|repository"
+    rf"experiments/\w|results/reference|docs/\w+\.md|\bmake ({'|'.join(TARGETS)})\b|pip install -e|repository"
 )
 HELP = ["--help", *(f"{name} --help" for name in COMMANDS)]
 

@@ -24,9 +24,14 @@ REFERENCE = PurePath("results/reference")  # in a checkout
 SPEC, RULE = ".yaml", ".py"
 
 
+def is_checkout() -> bool:
+    """Return whether this lrarun runs from a checkout, and not from an installed wheel."""
+    return not (PACKAGED / EXPERIMENTS).is_dir()
+
+
 def root() -> Path:
     """Return the folder that ``experiments/`` and ``docs/`` are in."""
-    return PACKAGED if (PACKAGED / EXPERIMENTS).is_dir() else CHECKOUT
+    return CHECKOUT if is_checkout() else PACKAGED
 
 
 # --- specs, and the rules beside them
