@@ -50,7 +50,10 @@ def wheel(tmp_path_factory):
 
 
 def python(arguments, cwd):
-    done = subprocess.run([sys.executable, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False)
+    """Runs Python without a path of its own: to pip, an unpacked source archive on it would be an installed lrarun."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    words = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(words, cwd=cwd, env=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 @data_dir_option
 @json_option
 def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Explain a name that a spec can hold, or a spec.
+    """Explain a name that a spec can hold.
 
     NAME is an algorithm, optimizer, initial scheme, activation, probe or data set.
     For an algorithm, prints its equations and each setting's type, default, range, value
     in the paper and assumptions; for a data set, its sources, digests and sizes.
-    "spec" explains the keys of a spec, and a path describes a data set of your own or a
-    spec file. lrarun list shows the names, those of the specs that lrarun ships too.
+    "spec" explains the keys of a spec, and a path describes a data set of your own. Also
+    describes specs: spec files, and those that lrarun ships (lrarun list experiments).
 
     \b
     Examples:
