@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lrarun.errors import LrarunError, how_to_install
 from lrarun.runs.lock import existing_part, try_folder
+from lrarun.shipped import is_checkout
 
 OK, NOTE, BAD = "ok", "note", "bad"
 
@@ -91,7 +92,7 @@ def examine(results: Path, data_dir: Path | None = None) -> Iterator[Check]:
         yield guarded(check)
     yield guarded(lambda: disk(results), "results folder")
     yield from datasets(data_dir)
-    for extra in EXTRAS:
+    for extra in (name for name in EXTRAS if name != "dev" or is_checkout()):  # an installed lrarun has no tests
         yield extra_installed(extra)
 
 

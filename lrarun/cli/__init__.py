@@ -39,6 +39,7 @@ COMMANDS = {
     "export": ("export", "export"),
     "list": ("listing", "list_"),
     "describe": ("describe", "describe"),
+    "docs": ("docs", "docs"),
     "validate": ("validate", "validate"),
     "data": ("data", "data"),
     "doctor": ("doctor", "doctor"),
@@ -104,9 +105,9 @@ def cli() -> None:
 
     \b
     Examples:
-      lrarun train experiments/example.yaml
-      lrarun table 1
-      lrarun show mnist-rfa-3x256-sgd-s0 --results results/reference
+      lrarun table --reference
+      lrarun train example
+      lrarun show mnist-rfa-3x256-sgd-s0 --reference
       lrarun COMMAND --help
     """
 

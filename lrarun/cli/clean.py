@@ -14,7 +14,7 @@ from lrarun.cli.support.options import (
     data_dir_option,
     json_option,
     optional_specs_argument,
-    results_option,
+    own_results_option,
     set_option,
     specs_in,
 )
@@ -22,7 +22,7 @@ from lrarun.cli.support.options import (
 
 @click.command()
 @optional_specs_argument
-@results_option
+@own_results_option
 @data_dir_option
 @set_option
 @click.option("--yes", "-y", is_flag=True, help="Remove without asking.")
@@ -46,7 +46,7 @@ def clean(
     \b
     Examples:
       lrarun clean
-      lrarun clean experiments/table1.yaml --yes
+      lrarun clean table1 --yes
     """
     from lrarun.cli.support.printing import hanging
     from lrarun.report.wording import plural, shortened

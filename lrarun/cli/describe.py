@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrarun.cli.support.completers import names
+from lrarun.cli.support.next_commands import command
 from lrarun.cli.support.options import data_dir_option, json_option
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
     setting of one of these or of a spec, such as beta, optimizer.momentum or epochs.
     For an algorithm, prints its equations and each setting's type, default, range, value
     in the paper and assumptions; for a data set, its sources, digests and sizes.
-    "spec" explains the keys of a spec, and a path describes a data set of your own.
+    "spec" explains the keys of a spec, and a path describes a data set of your own. Also
+    describes specs: spec files, and those that lrarun ships (lrarun list experiments).
 
     \b
     Examples:
@@ -35,6 +37,7 @@ def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
       lrarun describe beta
       lrarun describe mnist
       lrarun describe spec
+      lrarun describe table1
       lrarun describe my-images.npz
     """
     from lrarun.cli.support.printing import print_json
@@ -70,6 +73,8 @@ def page(about: Description) -> str:
         parts.append(defaults_text(about))
     if about.files:
         parts.append(files_text(about))
+    if about.runs:
+        parts.append(runs_text(about))
     if about.key:
         parts.append(heading("In a spec") + f"\n  {example(about)}")
     return "\n\n".join(part for part in parts if part)
@@ -150,6 +155,20 @@ def defaults_text(about: Description) -> str:
         if same:
             break
     return "\n".join(lines)
+
+
+def runs_text(about: Description) -> str:
+    """Return what an experiment's runs have each of their own, and the command that trains them."""
+    from lrarun.cli.support.printing import columns, flow, heading
+    from lrarun.report.wording import plural
+    from lrarun.shipped import named_file
+
+    rows = [(key, ", ".join(map(flow, values))) for key, values in about.varied.items()]
+    blocks = [heading(plural(len(about.runs), "run")) + (f", which differ in\n{columns(rows)}" if rows else "")]
+    train = command("train", [about.name])
+    blocks.append(f"{heading('Train')}\n  {train}\n  {train} --dry-run    # what that would take")
+    blocks.append(f"{heading('To copy and change')}\n  {named_file(about.name).absolute()}")
+    return "\n\n".join(blocks)
 
 
 def files_text(about: Description) -> str:

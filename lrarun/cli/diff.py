@@ -29,7 +29,7 @@ def diff(first: str, second: str, results: Path, as_json: bool) -> None:
     \b
     Examples:
       lrarun diff dde3f66107 62435b8d44
-      lrarun diff ae7130081e 5743606459 --results results/reference
+      lrarun diff ae7130081e 5743606459 --reference
     """
     from lrarun.cli.support.printing import columns, heading, print_json
     from lrarun.results.find_run import find_result

@@ -61,7 +61,7 @@ def export(
     \b
     Examples:
       lrarun export > epochs.csv
-      lrarun export --runs --results results/reference
+      lrarun export --runs --reference
       lrarun export --out epochs.parquet
       lrarun export --spec mine.yaml --json
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.support.global_options import tell
-from lrarun.cli.support.next_commands import EXPERIMENTS, anew_command, train_command
+from lrarun.cli.support.next_commands import anew_command, see_reference, shipped_spec, train_command, words_for
 from lrarun.cli.support.options import (
     WholeNumber,
     data_dir_option,
@@ -21,7 +21,7 @@ from lrarun.cli.support.options import (
     spec_option,
     specs_in,
 )
-from lrarun.cli.support.paths import UserPath, suffix_of
+from lrarun.cli.support.paths import OF_REFERENCE, UserPath, folder_of_pictures, suffix_of
 from lrarun.cli.support.printing import is_stdout, print_json
 from lrarun.files import is_special
 from lrarun.report.web.pictures import FIGURES
@@ -55,7 +55,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
     type=UserPath(allow_dash=True),
     metavar="PATH",
     help="Folder to write into, or a file whose name ends in .png or .svg; - for stdout."
-    f"  [default: {FIGURES} in the results folder]",
+    f"  [default: {FIGURES} in the results folder; with --reference, {OF_REFERENCE}]",
 )
 @click.option(
     "--format",
@@ -98,16 +98,17 @@ def figure(
     3   validation accuracy of DTP and DTP-sigma by kind of initial weights
 
     Prints the names of the files. If runs are missing, names them, draws the figure
-    without them, and exits with 4. The runs of each figure are trained by
-    experiments/figure1.yaml, figure2.yaml and figure3.yaml.
+    without them, and exits with 4. The runs of each figure are those of the specs
+    figure1, figure2 and figure3.
 
     \b
     Examples:
-      lrarun train experiments/figure1.yaml && lrarun figure 1a
+      lrarun figure 1a --reference
+      lrarun train figure1 && lrarun figure 1a
       lrarun figure 2 --samples 10000 --out figure2.svg
       lrarun figure 3 --spec mine.yaml
     """
-    place, specs = out or results / FIGURES, specs_in(files, overrides)
+    place, specs = out or folder_of_pictures(results), specs_in(files, overrides)
     if as_json and any(map(is_stdout, targets(place, number, formats))):
         raise click.UsageError("--json prints the names of files; with it, --out can't be stdout.")
     targets(place, number, formats)  # a mistake in --out is said before anything is read or drawn
@@ -164,11 +165,13 @@ def check_complete(
         return
     for line in drawing.lacking:
         tell(line)
-    specs = files or [Path(EXPERIMENTS) / f"figure{number[0]}.yaml"]
+    specs = files or [Path(shipped_spec(f"figure{number[0]}"))]
     hints = [train_command(specs, overrides, results)] if len(drawing.lacking) > len(drawing.damaged) else []
     if drawing.damaged:
         hints.append(anew_command(drawing.damaged, specs, overrides, results))
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"
     count = plural(len(drawing.lacking), "run")
-    what = f"{count} missing or incomplete in {results}, {outcome}"
-    raise Incomplete("; ".join(filter(None, (what, *dict.fromkeys(hints)))))
+    what = f"{count} missing or incomplete in {words_for(results)}, {outcome}"
+    # Reference results have no weights, which Figure 2 needs.
+    few = see_reference(results, "figure", number) if drawing.figure is None and not files and number != "2" else ""
+    raise Incomplete("; ".join(filter(None, (what, *dict.fromkeys(hints)))) + few)

@@ -8,8 +8,16 @@ from pathlib import Path
 import click
 
 from lrarun.cli.support.next_commands import check_cells, check_finished, command, with_commands
-from lrarun.cli.support.options import json_option, out_option, results_option, set_option, spec_option, specs_in
-from lrarun.cli.support.paths import UserPath, format_of
+from lrarun.cli.support.options import (
+    is_of_reference,
+    json_option,
+    out_option,
+    results_option,
+    set_option,
+    spec_option,
+    specs_in,
+)
+from lrarun.cli.support.paths import OF_REFERENCE, UserPath, folder_of_pictures, format_of
 from lrarun.report.web.pictures import FIGURES
 
 
@@ -21,7 +29,7 @@ from lrarun.report.web.pictures import FIGURES
     type=UserPath(exists=True, file_okay=False),
     metavar="DIR",
     help="Folder with PNG and SVG pictures to show."
-    f"  [default: {FIGURES} in the results folder, if it exists; with --spec, none]",
+    f"  [default: {FIGURES} in the results folder, if it exists; with --reference, {OF_REFERENCE}; with --spec, none]",
 )
 @spec_option
 @set_option
@@ -44,8 +52,8 @@ def report(
     \b
     Examples:
       lrarun report
-      lrarun report --results results/reference --out report.html
-      lrarun report --spec experiments/quick.yaml
+      lrarun report --reference --out reference.html
+      lrarun report --spec quick
       lrarun report --spec mine.yaml --out mine.html
     """
     format_of(out, None, {".html": "html", ".htm": "html"})
@@ -56,6 +64,8 @@ def report(
     from lrarun.cli.support.printing import is_stdout, print_json, write
     from lrarun.report.web.page import render_page
 
+    if is_of_reference() and not files and figures is None and folder_of_pictures(results).is_dir():
+        figures = folder_of_pictures(results)
     shown = [word for path in files for word in ("--spec", str(path))]
     shown += ["--figures", str(figures)] if figures else []
     made_with = command("report", [], overrides, results, shown)
@@ -67,6 +77,6 @@ def report(
     elif not is_stdout(out):
         click.echo(out)
     if found.cells is not None:
-        check_cells(found.cells, results, files, overrides)
+        check_cells(found.cells, results, files, overrides, ("report",))
     if files and found.settings is not None:
         check_finished(found.settings, results, files, overrides)

@@ -49,8 +49,8 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
     \b
     Examples:
       lrarun show mnist-lra-e-8x256-sgd-s0
-      lrarun show c81132569a --results results/reference
-      lrarun show 5743606459 --results results/reference --plot curve.png
+      lrarun show c81132569a --reference
+      lrarun show 5743606459 --reference --plot curve.png
     """
     from lrarun.cli.support.printing import print_json
     from lrarun.results.find_run import find_result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli.support.global_options import say
-from lrarun.cli.support.next_commands import train_command
+from lrarun.cli.support.next_commands import shipped_spec, train_command
 from lrarun.cli.support.options import (
     check_results,
     data_dir_option,
@@ -47,7 +47,7 @@ def status(
 
     \b
     Examples:
-      lrarun status experiments/table1.yaml
+      lrarun status table1
       lrarun status --json
     """
     from lrarun.cli.support.printing import print_json
@@ -63,8 +63,7 @@ def status(
     if not rows:
         hint = ", which does not exist yet; `lrarun train` creates it, --results names another"
         if results.is_dir():
-            words = train_command(["experiments/example.yaml"], (), results)
-            hint = f"; {words}" if words.startswith("train") else f"; a spec to start from is {words}"
+            hint = f"; {train_command([shipped_spec('example')], (), results)}"
         say(f"no runs in {results}{hint}")
         return
     from collections import Counter

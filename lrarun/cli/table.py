@@ -53,9 +53,9 @@ def table(
 
     \b
     Examples:
+      lrarun table --reference
       lrarun table
-      lrarun table 1 --results results/reference
-      lrarun table 1 --spec experiments/quick.yaml
+      lrarun table 1 --spec quick
       lrarun table --compare
       lrarun table --format csv > tables.csv
     """
@@ -75,7 +75,7 @@ def table(
     mention_stale(found, files, overrides, results)
     if compare:
         check_verdicts(found.cells)
-    check_cells(found.cells, results, files, overrides)
+    check_cells(found.cells, results, files, overrides, ("table", *([number] if number else [])))
 
 
 def mention_left_out(found: Tables, number: str | None, results: Path) -> None:

@@ -17,8 +17,8 @@ from lrarun.cli.support.options import (
     check_data_dir,
     json_option,
     make_data_dir_option,
+    own_results_option,
     quiet_option,
-    results_option,
     set_option,
     specs_argument,
 )
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @specs_argument
-@results_option
+@own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
 @click.option(
@@ -72,6 +72,7 @@ def train(
 ) -> None:
     """Train every run of the given specs.
 
+    SPEC is a file, or the name of a spec that lrarun ships (lrarun list experiments).
     Resumes runs that were interrupted and skips runs that have finished. Ctrl-C stops
     cleanly. If it stops --force, the command without --force goes on with the runs that
     were stopped. Ends with a table of the settings, as lrarun summary prints it. Exits with
@@ -79,10 +80,10 @@ def train(
 
     \b
     Examples:
-      lrarun train experiments/example.yaml
+      lrarun train example
       lrarun train my.yaml --set epochs=5 --set algorithm.beta=0.2
-      lrarun train experiments/table*.yaml --jobs 8
-      lrarun train experiments/table1.yaml --dry-run
+      lrarun train table1 table2 table3 --jobs 8
+      lrarun train table1 --dry-run
     """
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")

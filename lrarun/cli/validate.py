@@ -27,7 +27,7 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
     \b
     Examples:
-      lrarun validate experiments/*.yaml
+      lrarun validate *.yaml
       lrarun validate my.yaml --set algorithm.beta=0.2
       lrarun validate my.yaml --json
     """

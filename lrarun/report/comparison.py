@@ -54,7 +54,7 @@ def heading(number: int) -> str:
     return f"{subject(number).replace('error', 'test error')}, against the paper"
 
 
-def legend(cells: pd.DataFrame, rules: str = " The rules are in docs/verdicts.md.") -> str:
+def legend(cells: pd.DataFrame, rules: str = " The rules: lrarun docs verdicts.") -> str:
     """Return the legend: the number of cells with each verdict, what the numbers mean, and where the rules are."""
     margins = " and ".join(dict.fromkeys(f"{MARGINS[name]:g} on {DATASETS[name]}" for name in cells["dataset"]))
     spread = " Ours: mean ± sample standard deviation over [n] seeds." if cells["test_error_std"].notna().any() else ""

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import itertools
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lrarun.algorithms import plugins
 from lrarun.algorithms.base import Algorithm
 from lrarun.algorithms.registry import algorithms
 from lrarun.data.load import load_to_train, where
 from lrarun.data.published import PUBLISHED, TEST_IMAGES, TRAIN_IMAGES, Published
 from lrarun.engine.probes import PROBES, Probe
-from lrarun.errors import SpecError
 from lrarun.nn.activations import ACTIVATIONS
 from lrarun.nn.initializers import INITIALIZERS, Initializer
 from lrarun.nn.optimizers import OPTIMIZERS, Optimizer
 from lrarun.settings import UnknownName, nearest, settings_of
+from lrarun.shipped import named_file, spec_names
+from lrarun.specs import experiments
 from lrarun.specs.build import load_specs
 from lrarun.specs.spec import Spec
 
@@ -70,7 +69,7 @@ class Entry:
 
     Attributes:
         kind: one of :data:`KINDS`.
-        name: as written in a spec; for an experiment, the path of its spec file.
+        name: as written in a spec; for an experiment, what to type where a spec file may stand.
         summary: one line.
     """
 
@@ -113,10 +112,12 @@ class Description:
         defaults: for a rule: hidden layers -> the defaults of a spec that chooses it.
         files: for a data set: file -> ``shape``, ``bytes``, ``sha256``.
         sources: for a data set: where it can be downloaded.
-        folder: for a data set: its folder on this machine, if it is here.
+        folder: for a data set: its folder on this machine, if it is here; for an experiment, that of its spec file.
         key: the key of a spec that chooses it.
         owners: for a setting: whose it is, such as ``algorithm lra-e`` or ``spec`` -> the setting as it is there.
         others: for a setting: rule -> the default that a spec with this rule has instead.
+        runs: for an experiment: the ids of its runs.
+        varied: for an experiment: the settings in which its runs differ, each with its values.
     """
 
     kind: str
@@ -131,17 +132,20 @@ class Description:
     key: str = ""
     owners: Mapping[str, Setting] = field(default_factory=dict)
     others: Mapping[str, Any] = field(default_factory=dict)
+    runs: tuple[str, ...] = ()
+    varied: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def entries(kind: str, folder: Path = Path("experiments")) -> list[Entry]:
+def entries(kind: str, folder: Path | None = None) -> list[Entry]:
     """Return every name of a kind.
 
     Args:
         kind: one of :data:`KINDS`.
-        folder: where to look for experiments.
+        folder: where to look for experiments; None for those that lrarun ships and the files in ``./experiments``.
     """
     if kind == "experiments":
-        return [Entry(kind, str(path), _experiment_summary(path)) for path in sorted(folder.rglob("*.yaml"))]
+        found = experiments.experiments(folder)
+        return [Entry(kind, name, _experiment_summary(path)) for name, path in found.items()]
     return [Entry(kind, name, _summary(thing)) for name, thing in _registry(kind).items()]
 
 
@@ -175,18 +179,9 @@ def _first_sentence(text: str) -> str:
 
 
 def _experiment_summary(path: Path) -> str:
-    """Return the number of a spec file's runs and its first comment, or its first mistake, or the plugin it needs."""
-    rule = path.with_suffix(".py")  # where an experiment keeps a rule of its own
-    try:
-        count = len(load_specs(path))
-        start = f"{count} run{'s' * (count != 1)}"
-    except SpecError as error:
-        if not rule.is_file() or rule.absolute() in plugins.files():
-            return f"not valid: {error.problems[0].message}"
-        start = f"needs --plugin {rule}"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comment = itertools.takewhile(lambda line: line.startswith("#") and line.strip("# "), lines)
-    sentence = _first_sentence("\n".join(line.lstrip("# ").rstrip() for line in comment))
+    """Return the number of a spec's runs, or its first mistake, or the plugin it needs; and its comment's start."""
+    start, comment = experiments.summary(path)
+    sentence = _first_sentence(comment)
     return f"{start}{': ' * bool(sentence)}{sentence}"
 
 
@@ -196,22 +191,25 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
     Args:
         name: of an algorithm, optimizer, initial scheme, activation, probe or data set; of a setting of one of
             these or a key of a spec, such as ``beta``, ``optimizer.momentum`` or ``epochs``; ``spec`` for all keys
-            of a spec; or the path of a data set of your own.
+            of a spec; the path of a data set of your own; or a spec, by the path of its file or a shipped one's name.
         data_dir: where to look for data sets first.
 
     Raises:
         UnknownName: nothing has this name.
         DataError: the name is a path, and the data set there is damaged.
+        SpecError: the name is a spec's, and it is not valid.
     """
     if name == "spec":
         return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=_keys_of_a_spec())]
     registries = {kind: _registry(kind) for kind in KINDS if kind != "experiments"}
     found = [_describe(kind, name, table[name], data_dir) for kind, table in registries.items() if name in table]
     found += describe_setting(name)
+    if not found and experiments.is_spec_file(name):
+        return [_experiment(name)]
     if not found and (name.endswith(".npz") or Path(name).is_dir()):
         return [_own_dataset(name)]
     if not found:
-        names = ["spec", *(known for table in registries.values() for known in table)]
+        names = ["spec", *(known for table in registries.values() for known in table), *spec_names()]
         more = [*names, *(key.rpartition(".")[2] for key in set_keys())]
         raise UnknownName("name", name, more if nearest(name, more) else names)
     return found
@@ -359,6 +357,13 @@ def allowed(setting: Setting) -> str:
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
     ranges = [f"{signs[name]} {bound:.10g}" for name, bound in setting.bounds.items()]
     return " ".join([setting.type, " and ".join(ranges)]).strip()
+
+
+def _experiment(name: str) -> Description:
+    specs, path = load_specs(name), named_file(name)
+    comment, runs = experiments.first_comment(path), tuple(spec.run_id for spec in specs)
+    varied = experiments.varied(specs)
+    return Description("experiment", name, text=comment, folder=str(path.parent), runs=runs, varied=varied)
 
 
 def _published_dataset(data: Published, data_dir: Path | None) -> Description:

@@ -19,10 +19,13 @@ from lrarun.data.published import PUBLISHED, TRAIN_IMAGES
 from lrarun.nn.initializers import INITIALIZERS
 from lrarun.nn.optimizers import OPTIMIZERS
 from lrarun.settings import UnknownName, complaint, in_words, model_of, nearest, settings_of, short_repr
-from lrarun.specs.places import Node, Place, Problems
+from lrarun.shipped import SPEC, named_file, shipped_file
+from lrarun.specs.beside import plugin_of
+from lrarun.specs.places import Node, Place, Problems, Source
 from lrarun.specs.spec import BLOCKS, Spec
 
 T = TypeVar("T")
+ANY_PLUGIN = "FILE.py"  # in the message on a rule that is not known
 
 
 # --- keys
@@ -102,8 +105,14 @@ def look_up(get: Callable[[str], T], node: Node, what: str, problems: Problems) 
     try:
         return get(node.value)
     except UnknownName as error:
-        problems.add(node.place, str(error))
+        problems.add(node.place, str(error).replace(ANY_PLUGIN, _plugin_beside(node.place.source) or ANY_PLUGIN))
         return None
+
+
+def _plugin_beside(source: Source) -> str:
+    """Return what to type after ``--plugin`` for the rule that a spec file has beside it; empty without one."""
+    name = source.name
+    return plugin_of(named_file(name)) if name.endswith(SPEC) or shipped_file(name) else ""
 
 
 # --- values

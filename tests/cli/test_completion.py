@@ -19,6 +19,7 @@ from lrarun.cli import COMMANDS, cli
 from lrarun.cli.completion import ALL_COMMAS
 from lrarun.nn.optimizers import OPTIMIZERS
 from lrarun.paper import Key
+from lrarun.shipped import spec_names
 from lrarun.specs.catalogue import entries
 from tests.support.fabricate import spec_for, write_run
 
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 REAL = [
     ([""], list(COMMANDS)),
     (["va"], ["validate"]),
-    (["train", "exp"], ["experiments/table1.yaml"]),
+    (["train", "experi"], ["experiments/table1.yaml"]),
     (["bench", "--algorithm", "dtp"], ["dtp", "dtp-sigma"]),
     (["show", "mnist-r"], ["mnist-rfa-2"]),
     (["train", "--set", "algorithm.be"], ["algorithm.beta="]),
@@ -84,8 +85,9 @@ def test_options_but_not_the_hidden_ones(offered):
 
 @pytest.mark.parametrize("words", [["train"], ["validate", "a.yaml"], ["table", "--spec"], ["status"], ["clean"]])
 def test_specs_here_and_one_folder_down(offered, words):
-    assert plain(offered(*words, "")) == ["mine.yaml", "experiments/table1.yaml"]
-    assert plain(offered(*words, "exp")) == ["experiments/table1.yaml"]
+    assert plain(offered(*words, "")) == ["mine.yaml", "experiments/table1.yaml", *spec_names()]
+    assert plain(offered(*words, "exp")) == ["experiments/table1.yaml", "explanations"]
+    assert plain(offered(*words, "tab")) == ["table1", "table2", "table3"]
     assert plain(offered(*words, "experiments/")) == ["experiments/table1.yaml", "experiments/deep/far.yaml"]
     assert offered(*words, "no") == [("file", "no")], "no spec begins so: any file"
 
@@ -291,7 +293,7 @@ def test_zsh_completes_at_its_prompt(environment):
         start = 'autoload -Uz compinit; compinit -D -u; eval "$(lrarun completion zsh)"; print RE""ADY'
         os.write(ours, f"{start}\n".encode())
         assert "READY" in shown_until(ours, "READY")
-        os.write(ours, b"lrarun train exp\t")
+        os.write(ours, b"lrarun train experi\t")
         assert "experiments/table1.yaml" in shown_until(ours, "experiments/table1.yaml")
     finally:
         zsh.kill()

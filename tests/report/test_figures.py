@@ -418,7 +418,7 @@ def test_what_is_missing_is_named_and_the_rest_drawn(tmp_path, lrarun):
     first, second, last = err.splitlines()
     assert first == "DTP-sigma, 3 layers, MNIST, Glorot: missing"
     assert second == "DTP, 3 layers, MNIST, Glorot: interrupted 34/100"
-    assert last.startswith("lrarun: 2 runs") and "lrarun train experiments/figure3.yaml" in last
+    assert last.startswith("lrarun: 2 runs") and "lrarun train figure3" in last
 
 
 def test_with_nothing_to_draw_nothing_is_written(tmp_path, lrarun):
@@ -616,7 +616,7 @@ def test_reference_results_without_weights_are_said_to_be(tmp_path, lrarun):
         write_run(tmp_path, spec, validation_error=[1.0])
     code, out, err = lrarun("2", "--results", tmp_path, "--out", tmp_path / "out")
     assert (code, out) == (4, "")
-    assert err.count("without weights") == 4 and "lrarun train experiments/figure2.yaml" in err
+    assert err.count("without weights") == 4 and "lrarun train figure2" in err
 
 
 def test_fewer_images_are_among_more():

@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lrarun.files import user_path
+from lrarun.shipped import spec_names
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 MOST = 500  # offers; nobody reads more
@@ -35,10 +36,10 @@ def silent(completer: Completer) -> Completer:
 
 @silent
 def spec_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer YAML files in the folder being typed and in its subfolders; else any file."""
+    """Offer YAML files in the folder being typed and in its subfolders, and shipped specs; else any file."""
     folder = incomplete.rpartition("/")[0] or ("/" if incomplete.startswith("/") else "")
     names = sorted(_yaml_files(Path(folder)), key=lambda name: (name.count("/"), name))
-    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    found = [CompletionItem(name) for name in [*names, *spec_names()] if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
 
 
@@ -95,6 +96,7 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     from lrarun.specs.catalogue import KINDS, set_keys
 
     found = _named([kind for kind in KINDS if kind != "experiments"], incomplete)
+    found += [CompletionItem(name, help="experiment") for name in spec_names() if name.startswith(incomplete)]
     if "spec".startswith(incomplete):
         found.append(CompletionItem("spec", help="the keys of a spec"))
     if incomplete:  # else there would be too many to read

@@ -19,8 +19,8 @@ from typing import Any, TextIO
 import click
 
 from lrarun.cli.support.paths import UserPath
-from lrarun.files import user_path
 from lrarun.settings import nearest
+from lrarun.shipped import RULE, named_file
 
 PLUGINS = "LRARUN_PLUGINS"  # as in lrarun.algorithms.plugins, which is not imported here
 QUIET, VERBOSE = "lrarun.quiet", "lrarun.verbose"
@@ -61,7 +61,7 @@ def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, .
     """Register plugin files for this process and its children, after those registered already."""
     if value:
         before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part.strip()]
-        files = [os.path.abspath(user_path(path)) for path in (*before, *map(str, value))]
+        files = [os.path.abspath(named_file(path, RULE)) for path in (*before, *map(str, value))]
         os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(files))
 
 

@@ -73,9 +73,9 @@ def as_text(checked: Sequence[CheckedClaim], narrow: int | None = None) -> str:
             "Then the difference in points with its 95 % interval;"
             " p two-sided, Holm-corrected over the comparisons of its claim."
         )
-    parts.append("The rules are in docs/verdicts.md.")
     claims = [claim_text(one, narrow) for one in checked]
-    return "\n\n".join([*claims, textwrap.fill(" ".join(parts), min(narrow or WIDTH, WIDTH))]) + "\n"
+    words = textwrap.fill(" ".join(parts), min(narrow or WIDTH, WIDTH))
+    return "\n\n".join([*claims, f"{words}\nThe rules: lrarun docs verdicts"]) + "\n"
 
 
 def over_seeds(checked: Sequence[CheckedClaim]) -> bool:
