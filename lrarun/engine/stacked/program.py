@@ -147,9 +147,9 @@ def keep(best: Tree, params: Tree, improved: Array) -> Tree:
 
 def stacked(trees: list[Tree]) -> Tree:
     """Return one tree of arrays with a leading axis, of shape ``(networks, ...)``, from a tree for each network."""
-    return jax.tree.map(lambda *arrays: np.stack(arrays), *[_plain(tree) for tree in trees])
+    return jax.tree.map(lambda *arrays: np.stack(arrays), *[plain(tree) for tree in trees])
 
 
-def _plain(tree: Tree) -> Tree:
-    """Return a tree whose branches are dicts proper."""
-    return {key: _plain(branch) for key, branch in tree.items()} if isinstance(tree, dict) else tree
+def plain(tree: Tree) -> Tree:
+    """Return a tree, arrays of any shape, whose branches are dicts proper: JAX takes a subclass of dict for a leaf."""
+    return {key: plain(branch) for key, branch in tree.items()} if isinstance(tree, dict) else tree
