@@ -48,6 +48,17 @@ if TYPE_CHECKING:
     help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(["numpy", "jax"]),
+    help="What computes: NumPy, run by run, or JAX, all runs at once on its device, as --set engine=jax would.",
+)
+@click.option(
+    "--stack",
+    type=WholeNumber(min=1),
+    metavar="N",
+    help="With the engine jax, train at most so many runs at once.  [default: what the device's memory holds]",
+)
+@click.option(
     "--force",
     is_flag=True,
     help="Train from the first epoch, finished runs too. A finished run's result stays until the new one is finished.",
@@ -61,6 +72,8 @@ def train(
     overrides: tuple[str, ...],
     workers: int | None,
     scheduler: str | None,
+    engine: str | None,
+    stack: int | None,
     force: bool,
     dry_run: bool,
     quiet: bool,
@@ -77,6 +90,7 @@ def train(
       lrarun train my.yaml --set epochs=5 --set algorithm.beta=0.2
       lrarun train experiments/table*.yaml --jobs 8
       lrarun train experiments/table1.yaml --dry-run
+      lrarun train experiments/table1.yaml --engine jax
     """
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
@@ -91,6 +105,8 @@ def train(
     from lrarun.specs.build import read_specs
     from lrarun.specs.dataset_check import check_datasets
 
+    if engine:
+        overrides += (f"engine={engine}",)
     files = [read_specs(path, overrides) for path in specs]  # once: a pipe can't be read twice
     jobs = plan([spec for file in files for spec in file.specs()], results, force)
     refuse_unwritable(jobs, results)
@@ -111,6 +127,7 @@ def train(
                 results,
                 workers=workers,
                 scheduler=scheduler,
+                stack=stack,
                 data_dir=data_dir,
                 watcher=watcher,
                 progress=download_progress(quiet),

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from lrarun.nn.arrays import Array
 from lrarun.nn.randomness import stream
 
 KNOWN = "integers, normal, random, standard_normal, uniform"
+Array = Any  # NumPy's, or one that JAX traces
 Size = int | Sequence[int] | None
 
 

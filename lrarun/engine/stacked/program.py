@@ -18,10 +18,10 @@ from lrarun.algorithms.base import Algorithm
 from lrarun.engine.stacked import optimizers
 from lrarun.engine.stacked.noise import Noise
 from lrarun.engine.stacked.tracing import traced_step
-from lrarun.nn.arrays import Array
 from lrarun.nn.losses import nll
 from lrarun.nn.optimizers import Optimizer
 
+Array = Any  # one that JAX traces
 Tree = Any  # nested dicts of arrays
 
 
@@ -46,7 +46,7 @@ class Program:
     batch_size: int
 
     def inputs(self, images: Array, labels: Array, dataset: Any, index: Array) -> tuple[Array, Array]:
-        """Return chosen samples as columns, shapes ``(inputs, n)`` and ``(classes, n)``, as ``dataset.columns`` does."""
+        """Return chosen samples as columns, shapes ``(inputs, n)`` and ``(classes, n)``, as NumPy's engine does."""
         rows = images[dataset, index]
         if rows.dtype == jnp.uint8:
             rows = rows.astype(self.dtype) / 255
@@ -139,10 +139,8 @@ def evaluate(program: Program, params: Tree, rule: Tree, data: Tree, dataset: Ar
 
 @jax.jit
 def keep(best: Tree, params: Tree, improved: Array) -> Tree:
-    """Return the parameters of the networks that have improved, shape ``(networks,)``, and the best so far of the others."""
-    return jax.tree.map(
-        lambda old, new: jnp.where(improved.reshape(-1, *[1] * (new.ndim - 1)), new, old), best, params
-    )
+    """Return the parameters of the networks that have improved, shape ``(networks,)``, and else the best so far."""
+    return jax.tree.map(lambda old, new: jnp.where(improved.reshape(-1, *[1] * (new.ndim - 1)), new, old), best, params)
 
 
 def stacked(trees: list[Tree]) -> Tree:

@@ -74,7 +74,7 @@ def traced_step(
 
 
 def _check(rule: Algorithm, params: Params, own: Params, grads: Params) -> None:
-    """Raise BadRule unless every gradient is there, of its parameter's shape and dtype, and the parameters are as before."""
+    """Raise BadRule unless every gradient is there, of its parameter's shape and dtype, and params are as before."""
     for family, layers in params.items():
         for l, a in layers.items():
             if own.get(family, {}).get(l) is not a:
@@ -144,7 +144,7 @@ def _failure(rule: Algorithm, depth: int, names: Sequence[str]) -> Exception | N
     x, y = np.zeros((INPUTS, SAMPLES), dtype), np.zeros((CLASSES, SAMPLES), dtype)
     values = {name: np.asarray(getattr(rule, name), dtype) for name in names}
 
-    def both(values: dict[str, Array], params: Params, x: Array, y: Array, carried: Any) -> Any:
+    def both(values: dict[str, Any], params: Params, x: Array, y: Array, carried: Any) -> Any:
         own = replace(rule, **values)
         made = traced_step(own, params, x, y, Noise(key_of(0), 0, 0), carried)
         return made, own.predict(params, x)
@@ -191,5 +191,3 @@ def _advice(error: Exception) -> str:
             " of lrarun.rules store it on both engines"
         )
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-
-

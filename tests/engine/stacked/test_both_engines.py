@@ -16,7 +16,7 @@ RULES = algorithms()
 
 
 def both(algorithm, depth, dtype=np.float64):
-    """The step by NumPy and by JAX on a random network: of a few, the one in which most arrays of weights would move."""
+    """The step by NumPy and by JAX on a random network, of a few the one in which most weights would move."""
     found = []
     for seed in range(8):
         sizes, params = random_network(algorithm, depth, seed, dtype)
