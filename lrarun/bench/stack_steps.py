@@ -46,8 +46,8 @@ def stack_row(spec: Spec, dataset: Dataset, networks: int, seconds: float) -> di
         seconds: how long to repeat the calls in search of the shortest times, after the compilation.
 
     Returns:
-        ``algorithm, depth, optimizer, networks``; in microseconds ``step_us``, a step of the whole stack, ``network_us``,
-        a network's share of it, and ``products_us``, the bare products; and ``ratio``, the step over the products.
+        ``algorithm, depth, optimizer, networks``; in microseconds ``step_us``, a step of the whole stack,
+        ``network_us``, a network's share of it, and ``products_us``, the bare products; ``ratio``, step over products.
     """
     step = _shortest(_steps(spec, dataset, networks), seconds / 2)
     products = _shortest(_products(spec, dataset, networks), seconds / 2)
@@ -105,21 +105,26 @@ def _products(spec: Spec, dataset: Dataset, networks: int) -> Callable[[int], No
     products = products_of(spec.algorithm, sizes_of(spec, dataset), spec.batch_size, spec.dtype)
     shapes = [(product.left.shape, product.right.shape) for product in products]
     pairs = [[rng.standard_normal((networks, *shape)).astype(spec.dtype) for shape in pair] for pair in shapes]
+    # Each result moves one entry of its smaller factor: else the compiler would make the products only once.
+    smaller = [int(right.size < left.size) for left, right in pairs]
 
-    def once(_: Any, lefts: list[Any], rights: list[Any]) -> list[Any]:
-        # Each result moves one entry of its left factor: else the compiler would make the products only once.
-        results = jax.lax.optimization_barrier([left @ right for left, right in zip(lefts, rights)])
-        return [left.at[:, 0, 0].set(jnp.tanh(result[:, 0, 0])) for left, result in zip(lefts, results)]
+    def product(moving: Any, fixed: Any, side: int) -> Any:
+        return jax.lax.optimization_barrier(fixed @ moving if side else moving @ fixed)
 
     @jax.jit
-    def repeated(count: int, lefts: list[Any], rights: list[Any]) -> list[Any]:
-        return jax.lax.fori_loop(0, count, lambda i, lefts: once(i, lefts, rights), lefts)
+    def repeated(count: int, moving: list[Any], fixed: list[Any]) -> list[Any]:
+        def once(_: Any, moving: list[Any]) -> list[Any]:
+            results = [product(*each) for each in zip(moving, fixed, smaller)]
+            return [a.at[:, 0, 0].set(jnp.tanh(result[:, 0, 0])) for a, result in zip(moving, results)]
+
+        return jax.lax.fori_loop(0, count, once, moving)
 
     with numerics():
-        lefts, rights = (jax.device_put([pair[side] for pair in pairs]) for side in (0, 1))
+        moving = jax.device_put([pair[side] for pair, side in zip(pairs, smaller)])
+        fixed = jax.device_put([pair[1 - side] for pair, side in zip(pairs, smaller)])
 
     def run(count: int) -> None:
         with numerics():
-            jax.block_until_ready(repeated(count, lefts, rights))
+            jax.block_until_ready(repeated(count, moving, fixed))
 
     return run
