@@ -104,11 +104,14 @@ def train(
     from lrarun.scheduling.train_all import train_all
     from lrarun.specs.build import read_specs
     from lrarun.specs.dataset_check import check_datasets
+    from lrarun.specs.spec import JAX
 
     if engine:
         overrides += (f"engine={engine}",)
     files = [read_specs(path, overrides) for path in specs]  # once: a pipe can't be read twice
     jobs = plan([spec for file in files for spec in file.specs()], results, force)
+    if stack and not any(job.spec.engine == JAX for job in jobs):
+        raise click.UsageError("--stack is for the engine jax, and no run of these specs has it; add --engine jax.")
     refuse_unwritable(jobs, results)
     if not scheduler:  # a cluster's workers may have data sets that this machine lacks
         due = {job.spec for job in jobs if job.action != SKIP}
@@ -146,6 +149,7 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     from lrarun.results.timing import duration, makespan
     from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds
     from lrarun.scheduling.processes import cores
+    from lrarun.specs.spec import JAX
 
     for job in jobs:
         estimate = ""
@@ -158,7 +162,8 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     if not left:
         click.echo("nothing to train")
         return
-    workers, seconds = min(workers or cores(), len(left)), total_seconds(jobs)
+    stacked = all(job.spec.engine == JAX for job in left)  # by one process, on its device
+    workers, seconds = min(1 if stacked else workers or cores(), len(left)), total_seconds(jobs)
     # More processes than cores are no faster.
     time = duration(None if seconds is None else makespan(seconds, min(workers, cores())))
     unknown = "" if seconds is not None else ": nothing like it has been trained here"

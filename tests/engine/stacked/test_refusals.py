@@ -172,3 +172,8 @@ def test_without_jax_one_message_says_what_to_install(mine, call, monkeypatch):
 
 def test_a_number_of_networks_is_one_or_more(call, mine):
     assert call("train", "mine.yaml", "--stack", "0").code == 2
+
+
+def test_a_stack_is_of_the_engine_jax(call, mine):
+    done = call("train", "mine.yaml", "--set", "algorithm=lra-e", "--stack", "3")
+    assert done.code == 2 and "--stack is for the engine jax" in done.err
