@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from lrarun.engine.stacked import optimizers, program
+from lrarun.engine.stacked.compilation import compiled
 from lrarun.engine.stacked.device import free_bytes, numerics
 from lrarun.engine.stacked.likeness import likeness
 from lrarun.engine.stacked.noise import key_of
@@ -48,10 +50,10 @@ class Stack:
             first.spec.batch_size,
         )
         self._chunk = 1  # mini-batches; grows until they take as long as CHUNK_SECONDS
-        self._compiled: set[int] = set()  # sizes of mini-batches
         self._order: tuple[Any, Any] = (None, None)
         with numerics():
             self._upload()
+            self._compiled = compiled(self._key(), self._wanted())
 
     @property
     def unfinished(self) -> list[int]:
@@ -104,6 +106,27 @@ class Stack:
             _assign(net.carry or {}, state["carry"], i)
             net.nll_sum = float(state["nll_sum"][i])
 
+    def _key(self) -> Any:
+        leaves, form = jax.tree.flatten((self._state, self._given, self._data))
+        return self._program, form, tuple((a.shape, str(a.dtype)) for a in leaves)
+
+    def _wanted(self) -> dict[str, Callable[[], Any]]:
+        """Return what traces each function that the stack calls."""
+        net = self.trainings[0]
+        size, samples = net.spec.batch_size, len(net.train_index)
+        given = self._all_given(0, [])
+        wanted: dict[str, Callable[[], Any]] = {
+            _training(n): partial(program.train.lower, self._program, self._state, given, *_whole(0, 0, 0), n=n)
+            for n in dict.fromkeys((min(size, samples), samples % size))
+            if n
+        }
+        everything = {**self._state["params"], **self._given["fixed"]}
+        index = np.zeros((len(self.trainings), self._block()), np.int32)
+        fed = self._given["rule"], self._data, self._given["dataset"], index
+        wanted["evaluate"] = partial(program.evaluate.lower, self._program, everything, *fed)
+        wanted["keep"] = partial(program.keep.lower, self._best, self._state["params"], self._mask([]))
+        return wanted
+
     # --- training
 
     def advance(self, pause: Callable[[], bool] = lambda: False) -> dict[int, Record]:
@@ -115,6 +138,8 @@ class Stack:
         Returns:
             By network the records of those that have ended an epoch. A record may hold numbers that are not finite.
         """
+        if not self._compiled.wait(pause):
+            return {}
         place = {i: (self.trainings[i].epoch, self.trainings[i].batch) for i in self._live}
         epoch, batch = min(place.values())
         active = [i for i in self.unfinished if place[i] == (epoch, batch)]
@@ -122,7 +147,7 @@ class Stack:
         # Never past the mini-batch where another network waits.
         end = min([b for e, b in place.values() if e == epoch and b > batch], default=batches)
         with numerics():
-            given = self._given | self._data | {"order": self._orders(epoch, active), "active": self._mask(active)}
+            given = self._all_given(epoch, active)
             while batch < end:
                 started = time.perf_counter()
                 batch = self._train(given, epoch, batch, end)
@@ -138,21 +163,19 @@ class Stack:
         whole = samples // size
         n = size if batch < whole else samples - whole * size
         stop = min(end, batch + self._chunk, whole) if batch < whole else batch + 1
-        self._state = program.train(self._program, self._state, given, epoch, batch, stop, n=n)
+        self._state = self._compiled[_training(n)](self._state, given, *_whole(epoch, batch, stop))
         self._state["nll_sum"].block_until_ready()
-        if n in self._compiled and stop - batch == self._chunk:
+        if stop - batch == self._chunk:
             seconds = max(time.perf_counter() - started, 1e-6)
             self._chunk = max(1, int(self._chunk * min(8.0, CHUNK_SECONDS / seconds)))
-        self._compiled.add(n)
         return stop
 
     def repeat(self, start: int, stop: int) -> None:
         """Train all networks on mini-batches ``start`` to below ``stop`` of the first epoch, whole ones, for timing."""
-        everyone = list(range(len(self.trainings)))
+        self._compiled.wait()
         with numerics():
-            given = self._given | self._data | {"order": self._orders(0, everyone), "active": self._mask(everyone)}
-            n = self.trainings[0].spec.batch_size
-            self._state = program.train(self._program, self._state, given, 0, start, stop, n=n)
+            step = self._compiled[_training(self.trainings[0].spec.batch_size)]
+            self._state = step(self._state, self._all_given(0, range(len(self.trainings))), *_whole(0, start, stop))
             jax.block_until_ready(self._state)
 
     def _moved(self, active: Sequence[int], batch: int, seconds: float) -> None:
@@ -160,7 +183,11 @@ class Stack:
             self.trainings[i].batch = batch
             self.trainings[i].seconds += seconds / len(active)
 
-    def _orders(self, epoch: int, active: Sequence[int]) -> Any:
+    def _all_given(self, epoch: int, active: Sequence[int]) -> Any:
+        more = {"order": self._orders(epoch, list(active)), "active": self._mask(active)}
+        return self._given | self._data | more
+
+    def _orders(self, epoch: int, active: list[int]) -> Any:
         """Return each active network's order of the samples, from the same streams as NumPy's engine."""
         if self._order[0] != (epoch, active):
             orders = np.zeros((len(self.trainings), len(self.trainings[0].train_index)), np.int32)
@@ -185,7 +212,7 @@ class Stack:
         scores = self._evaluate("validation", self._state["params"])
         improved = [i for i in active if self.trainings[i].is_best(scores[i])]
         if improved:
-            self._best = program.keep(self._best, self._state["params"], self._mask(improved))
+            self._best = self._compiled["keep"](self._best, self._state["params"], self._mask(improved))
         self._state["nll_sum"] = jax.device_put(np.where(self._mask(active), 0.0, sums))
         share = (time.perf_counter() - started) / len(active)
         records = {}
@@ -202,6 +229,7 @@ class Stack:
 
         Their best parameters are then in the trainings.
         """
+        self._compiled.wait()
         with numerics():
             train, test = (self._evaluate(subset, self._best) for subset in ("train", "test"))
             best = jax.device_get(self._best)
@@ -219,7 +247,7 @@ class Stack:
         for start in range(0, count, block):
             part = padded[:, start : start + block]
             given = self._given["rule"], self._data, self._given["dataset"]
-            loss, classes = program.evaluate(self._program, everything, *given, part)
+            loss, classes = self._compiled["evaluate"](everything, *given, part)
             losses.append(np.asarray(loss, np.float64))
             predicted.append(np.asarray(classes))
         nll = np.concatenate(losses, axis=1)[:, :count].mean(axis=1)
@@ -238,6 +266,14 @@ class Stack:
         if subset == "test":
             return len(net.dataset.train_labels) + np.arange(len(net.dataset.test_labels), dtype=np.int32)
         return (net.train_index if subset == "train" else net.validation_index).astype(np.int32)
+
+
+def _training(n: int) -> str:
+    return f"mini-batches of {n}"
+
+
+def _whole(*numbers: int) -> list[Any]:
+    return [np.int32(number) for number in numbers]
 
 
 def _error(predicted: Array, net: Training, subset: str) -> float:
