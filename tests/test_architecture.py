@@ -41,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
         "nn",
         "algorithms",
         "data",
+        "engine",
         "specs",
         "results",
         "runs",
@@ -57,9 +58,27 @@ ENGINE = ("nn", "algorithms", "engine")
 FILE_MODULES = {"fileinput", "glob", "io", "os", "pathlib", "shutil", "sqlite3", "subprocess", "tempfile"}
 FILE_CALLS = {"memmap", "open", "open_memmap", "read_bytes", "read_text", "tofile", "write_bytes", "write_text"}
 NUMPY_FILE_CALLS = {"fromfile", "genfromtxt", "load", "loadtxt", "save", "savetxt", "savez", "savez_compressed"}
-# A rule of the user's own stands in a file.
-READ_FILES = {"lrarun.algorithms.plugins", "lrarun.engine.contract", "lrarun.nn.compiled"}
-HEAVY = {"numpy", "pandas", "pydantic", "rich", "scipy", "matplotlib", "sklearn", "torch", "distributed", "numba"}
+# A rule of the user's own stands in a file; of the system, one asks how much memory is free.
+READ_FILES = {
+    "lrarun.algorithms.plugins",
+    "lrarun.engine.contract",
+    "lrarun.engine.stacked.device",
+    "lrarun.engine.stacked.tracing",
+    "lrarun.nn.compiled",
+}
+HEAVY = {
+    "numpy",
+    "pandas",
+    "pydantic",
+    "rich",
+    "scipy",
+    "matplotlib",
+    "sklearn",
+    "torch",
+    "distributed",
+    "numba",
+    "jax",
+}
 
 
 def module_name(path: Path) -> str:

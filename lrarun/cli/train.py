@@ -51,6 +51,17 @@ if TYPE_CHECKING:
     help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(["numpy", "jax"]),
+    help="What computes: NumPy, run by run, or JAX, all runs at once on its device, as --set engine=jax would.",
+)
+@click.option(
+    "--stack",
+    type=WholeNumber(min=1),
+    metavar="N",
+    help="With the engine jax, train at most so many runs at once.  [default: what the device's memory holds]",
+)
+@click.option(
     "--force",
     is_flag=True,
     help="Train from the first epoch, finished runs too. A finished run's result stays until the new one is finished.",
@@ -65,6 +76,8 @@ def train(
     overrides: tuple[str, ...],
     workers: int | None,
     scheduler: str | None,
+    engine: str | None,
+    stack: int | None,
     force: bool,
     dry_run: bool,
     quiet: bool,
@@ -84,6 +97,7 @@ def train(
       lrarun train my.yaml --set epochs=5 --set algorithm.beta=0.2
       lrarun train table1 table2 table3 --jobs 8
       lrarun train table1 --dry-run
+      lrarun train table1 --engine jax
     """
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
@@ -98,9 +112,14 @@ def train(
     from lrarun.scheduling.train_all import train_all
     from lrarun.specs.build import read_specs
     from lrarun.specs.dataset_check import check_datasets
+    from lrarun.specs.spec import JAX
 
+    if engine:
+        overrides += (f"engine={engine}",)
     files = [read_specs(path, overrides) for path in specs]  # once: a pipe can't be read twice
     jobs = plan([spec for file in files for spec in file.specs()], results, force)
+    if stack and not any(job.spec.engine == JAX for job in jobs):
+        raise click.UsageError("--stack is for the engine jax, and no run of these specs has it; add --engine jax.")
     refuse_unwritable(jobs, results)
     if not scheduler:  # a cluster's workers may have data sets that this machine lacks
         due = {job.spec for job in jobs if job.action != SKIP}
@@ -119,6 +138,7 @@ def train(
                 results,
                 workers=workers,
                 scheduler=scheduler,
+                stack=stack,
                 data_dir=data_dir,
                 watcher=watcher,
                 progress=download_progress(quiet),
@@ -164,6 +184,7 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     from lrarun.results.timing import duration, makespan
     from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds
     from lrarun.scheduling.processes import cores
+    from lrarun.specs.spec import JAX
 
     for job in jobs:
         estimate = ""
@@ -176,7 +197,8 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     if not left:
         click.echo("nothing to train")
         return
-    workers, seconds = min(workers or cores(), len(left)), total_seconds(jobs)
+    stacked = all(job.spec.engine == JAX for job in left)  # by one process, on its device
+    workers, seconds = min(1 if stacked else workers or cores(), len(left)), total_seconds(jobs)
     # More processes than cores are no faster.
     time = duration(None if seconds is None else makespan(seconds, min(workers, cores())))
     unknown = "" if seconds is not None else ": nothing like it has been trained here"

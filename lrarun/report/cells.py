@@ -37,8 +37,8 @@ COLUMNS = (
     "paper_test_error",
     "verdict",
 )
-# Neither changes what the numbers mean: seeds are repetitions, probes only observe.
-NOT_SETTINGS = ("seed", "probes")
+# None changes what the numbers mean: seeds are repetitions, probes only observe, engines round differently.
+NOT_SETTINGS = ("seed", "probes", "engine")
 MISSING = "missing"
 
 Settings = frozenset[tuple[str, Hashable]]

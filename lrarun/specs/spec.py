@@ -18,6 +18,9 @@ from lrarun.specs.yaml_text import dump
 # The keys whose values have a name and settings of their own.
 BLOCKS = ("algorithm", "optimizer", "init")
 MAX_DEPTH = 100
+NUMPY, JAX = "numpy", "jax"
+# Keys that came after runs had been stored. A spec that has the default is written without them, and keeps its run id.
+LATER = ("engine",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +46,18 @@ class Spec:
     seed: int = setting(0, "seed of every random stream of the run", ge=0, lt=2**32)
     dtype: Literal["float32", "float64"] = setting("float32", "floating-point type of the parameters")
     probes: tuple[Any, ...] = ()
+    engine: Literal["numpy", "jax"] = setting(
+        NUMPY, "what computes: numpy, on the CPU; or jax, which trains many runs at once as a stack, for a GPU"
+    )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON or YAML, every default written out; ``make_spec`` turns them back."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        """Return plain values for JSON or YAML, every default written out; ``make_spec`` turns them back.
+
+        The keys in :data:`LATER` are left out where they have their default.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        defaults = {field.name: field.default for field in fields(self) if field.name in LATER}
+        return {name: _plain(value) for name, value in values.items() if defaults.get(name, _NOTHING) != value}
 
     def to_yaml(self) -> str:
         """Return :meth:`to_dict` as YAML, one setting a line."""
@@ -61,6 +72,9 @@ class Spec:
         gives it, not the content.
         """
         return run_id_of(self.to_dict())
+
+
+_NOTHING = object()
 
 
 def _plain(value: Any) -> Any:

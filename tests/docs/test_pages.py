@@ -18,6 +18,7 @@ from lrarun.algorithms.registry import rules_in
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.nn.network import empty_like, init_forward
 from lrarun.report.cells import settings
+from lrarun.specs.spec import LATER
 from tests.support.own_rule import RULE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,7 +63,8 @@ def test_the_defaults_on_the_page_on_specs_are_those_of_a_spec():
         for keys, values in rows
         for key, value in zip(re.findall("`(.+?)`", keys), re.findall("`(.+?)`", values), strict=True)
     }
-    resolved = make_spec({"algorithm": "lra-e"}).to_dict()
+    made = make_spec({"algorithm": "lra-e"})
+    resolved = made.to_dict() | {key: getattr(made, key) for key in LATER}
     resolved["optimizer"] = resolved["optimizer"]["name"]
     assert len(printed) > 8
     assert printed == {key: str(resolved[key]) for key in printed}
