@@ -45,13 +45,15 @@ LIMITS = {
 # --- fields
 
 
-def setting(default: Any, help: str, *, paper: str = "", **bounds: float) -> Any:
+def setting(default: Any, help: str, *, paper: str = "", later: bool = False, **bounds: float) -> Any:
     """Return a dataclass field that describes itself.
 
     Args:
         default: the value if a spec gives none.
         help: one sentence, in the field's terms, with units if there are any.
         paper: what the paper prints or leaves open, what lrarun uses instead, and why.
+        later: whether runs were made before the setting was added. Its default is what they did, and a run
+            id holds it only where it has another value: so theirs stay as they are.
         bounds: any of ``ge``, ``gt``, ``le``, ``lt``: the allowed range.
 
     Raises:
@@ -60,12 +62,28 @@ def setting(default: Any, help: str, *, paper: str = "", **bounds: float) -> Any
     unknown = set(bounds) - set(BOUNDS)
     if unknown:
         raise TypeError(f"unknown bounds {sorted(unknown)}; known are {BOUNDS}")
-    return dataclasses.field(default=default, metadata={"help": help, "paper": paper, "bounds": bounds})
+    metadata = {"help": help, "paper": paper, "bounds": bounds, "later": later}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def settings_of(kind: type) -> list[dataclasses.Field]:
     """Return the fields of a dataclass that a spec may set, in their order."""
     return [field for field in dataclasses.fields(kind) if "help" in field.metadata]
+
+
+def is_silent(field: dataclasses.Field, value: Any) -> bool:
+    """Return whether a setting was added later and has its default, so that a run id leaves it out."""
+    return bool(field.metadata.get("later")) and value == field.default
+
+
+class FrozenDict(dict[str, Any]):
+    """A mapping as the value of a setting: it can be hashed, and nobody changes it."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self):
+        return FrozenDict, (dict(self),)
 
 
 # --- checks
@@ -86,7 +104,7 @@ def model_of(kind: type) -> type[BaseModel]:
 
 
 def _bounded(hint: Any, bounds: dict[str, Any]) -> Any:
-    """Put bounds on the numbers in a type: on itself, the members of a union, the items of a tuple."""
+    """Put bounds on the numbers in a type: on itself, the members of a union, the items of a tuple or a mapping."""
     from pydantic import Field
 
     if hint in (int, float):
@@ -94,6 +112,8 @@ def _bounded(hint: Any, bounds: dict[str, Any]) -> Any:
     parts: Any = tuple(part if part is ... else _bounded(part, bounds) for part in get_args(hint))
     if get_origin(hint) is tuple:
         return tuple[parts]
+    if get_origin(hint) is dict:
+        return dict[parts[0], parts[1]]  # type: ignore[valid-type]
     if get_origin(hint) in (Union, types.UnionType):
         return Union[parts]  # noqa: UP007
     return hint

@@ -46,11 +46,9 @@ def updates(training: Training) -> dict[str, float]:
     def update(loops: bool) -> Task:
         def prepare() -> None:
             choose(loops)
-            training.grads.flat[...] = 1e-3
+            training.passes[0].moved.flat[...] = 1e-3
 
-        return Task(
-            lambda: training.optimizer.update(training.params, training.grads, training.optimizer_state), prepare
-        )
+        return Task(lambda: training.optimizer.update(training.params, *training.passes[0][1:]), prepare)
 
     return alternate({"numpy": update(False), "numba": update(True)}, seconds=1)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from lrarun.algorithms.base import Algorithm
+from lrarun.nn.dropout import NO_DROPOUT, Dropout
 from lrarun.nn.losses import nll
-from lrarun.nn.network import depth_of, forward, write_gradients
+from lrarun.nn.network import depth_of, write_gradients
 from lrarun.settings import setting
 
 
@@ -22,6 +23,8 @@ class Backprop(Algorithm):
     name: ClassVar[str] = "backprop"
     title: ClassVar[str] = "Backprop"
 
+    dropout: Dropout = NO_DROPOUT
+
     reduction: Literal["sum", "mean"] = setting(
         "mean",
         "how an update is formed from a mini-batch",
@@ -32,12 +35,16 @@ class Backprop(Algorithm):
     def defaults(cls, depth):
         return {"init": {"name": "glorot"}}
 
+    def refuses(self, choice):
+        zeros = "errors come back through W: from 0, a layer's units get no error, or all of them the same"
+        return zeros if choice == "zeros" else ""
+
     def step(self, params, x, y, grads, rng):
-        h, z = forward(params, x, self.activation.phi)
+        z, slope = self.dropout.forward(params, x, self.activation, rng)
         L = depth_of(params)
         delta = z[L] - y
         for l in range(L, 0, -1):
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
             if l > 1:
-                delta = (params["W"][l].mT @ delta) * self.activation.dphi(z[l - 1])
+                delta = (params["W"][l].mT @ delta) * slope(l - 1)
         return {"nll": nll(z[L], y)}

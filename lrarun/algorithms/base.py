@@ -66,6 +66,7 @@ class Algorithm(ABC):
 
     # From the spec's top-level key `activation`, not from the algorithm's block.
     activation: Activation = TANH
+    # A rule whose step can leave units out also has `dropout: Dropout`, from the spec's `dropout` and `input_dropout`.
 
     @classmethod
     def defaults(cls, depth: int) -> Mapping[str, Any]:
@@ -79,6 +80,31 @@ class Algorithm(ABC):
             ones such as ``algorithm.free_sweeps``.
         """
         return {}
+
+    @classmethod
+    def defaults_beside(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return further defaults, which depend on what a spec gives; they come over :meth:`defaults`.
+
+        Args:
+            given: the spec's values by dotted key.
+        """
+        return {}
+
+    def refuses(self, choice: str) -> str:
+        """Return why the rule does not go with a choice that a spec makes elsewhere; empty if it does.
+
+        Args:
+            choice: ``dropout``; ``zeros``, all initial weights 0; ``layer rates``, a learning rate for
+                each layer; ``no bias``, biases that stay 0.
+        """
+        return "its step leaves no units out" if choice == "dropout" else ""
+
+    def passes(self) -> tuple[tuple[str, ...], ...]:
+        """Return which families each pass over the training samples updates; an epoch makes all passes in turn.
+
+        In a pass, ``grads`` has these families only: ``step`` writes no others.
+        """
+        return (self.learned,)
 
     def init(self, sizes: Sequence[int], initialize: Initialize, rng: np.random.Generator) -> Params:
         """Draw the initial parameters of every family.
@@ -120,7 +146,7 @@ class Algorithm(ABC):
             params: must not be changed.
             x: inputs, shape ``(..., inputs, n)``.
             y: one-hot labels, shape ``(..., classes, n)``.
-            grads: arrays shaped like the learned families. Their old content means nothing.
+            grads: arrays shaped like the learned families, or those of this pass. Their old content means nothing.
             rng: the run's noise stream.
 
         Returns:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lrarun.algorithms.fixed_feedback import FixedFeedback
 from lrarun.nn.losses import nll
-from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
+from lrarun.nn.network import depth_of, init_forward, write_gradients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +35,11 @@ class DFA(FixedFeedback):
         return params
 
     def step(self, params, x, y, grads, rng):
-        h, z = forward(params, x, self.activation.phi)
+        z, slope = self.dropout.forward(params, x, self.activation, rng)
         L = depth_of(params)
         e = z[L] - y
         write_gradients(grads, L, e, z[L - 1], self.reduction)
         for l in range(1, L):
-            delta = (params["B"][l].mT @ e) * self.activation.dphi(z[l])
+            delta = (params["B"][l].mT @ e) * slope(l)
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
         return {"nll": nll(z[L], y)}

@@ -63,9 +63,17 @@ class DifferenceTargets(Algorithm):
         "whether local losses are summed or averaged over a layer's units",
         paper="Eq. 3 sums; RMSprop cancels the factor but for its epsilon",
     )
+    schedule: Literal["joint", "decoders-first"] = setting(
+        "joint",
+        "joint: every step updates decoders and forward weights; decoders-first: each epoch passes over the samples"
+        " twice, first for the decoders, then for the forward weights",
+        paper="not stated; decoders-first in Lee et al.'s (2015) released code",
+        later=True,
+    )
     decoder_scale: float = setting(
         1.0,
-        "factor on the decoders' loss: with SGD, their step size relative to the forward weights'",
+        "factor on the decoders' loss: with SGD, their step size relative to the forward weights'; RMSprop and Adam"
+        " cancel it, so give V a learning rate of its own: learning_rate: {W: ..., V: ...}",
         gt=0,
         paper="not stated; RMSprop cancels the factor but for its epsilon",
     )
@@ -73,6 +81,15 @@ class DifferenceTargets(Algorithm):
     @classmethod
     def defaults(cls, depth):
         return {"optimizer": {"name": "rmsprop", "learning_rate": 0.001}, "init": {"name": "glorot"}}
+
+    def refuses(self, choice):
+        return {
+            "dropout": "each layer has targets and a decoder, and neither is defined for a unit that is left out",
+            "zeros": "targets come down through the decoders, which start at 0 as well",
+        }.get(choice, "")
+
+    def passes(self):
+        return (self.learned,) if self.schedule == "joint" else (("V", "b"), ("W", "c"))
 
     @abstractmethod
     def first_sigma(self) -> float:
@@ -100,21 +117,31 @@ class DifferenceTargets(Algorithm):
     def step(self, params, x, y, grads, rng):
         L = depth_of(params)
         z = forward(params, x, self.activation.phi)[1]
-        write_gradients(grads, L, z[L] - y, z[L - 1], self.reduction)
+        forward_too, decoders_too = "W" in grads, "V" in grads
+        if forward_too:
+            write_gradients(grads, L, z[L] - y, z[L - 1], self.reduction)
         y_z = self._first_target(params, z, y)
         sigma: Sigma = self.first_sigma()
         for l in range(self._top(L), 0, -1):
-            if l < L:
+            if l < L and forward_too:
                 write_gradients(grads, l, self._slope(z[l], y_z), z[l - 1], self.reduction, self._scale(z[l]))
             if l > 1:
-                u = z[l - 1] + sigma * rng.standard_normal(z[l - 1].shape, dtype=z[l - 1].dtype)
-                v = self._encode(params, l, u)
-                decoded = self._decode(params, l, v)
-                scale = self.decoder_scale * self._scale(decoded)
-                write_gradients(grads, l, self._slope(decoded, u), v, self.reduction, scale, families=("V", "b"))
-                y_z = self._target_below(params, l, z, y_z)
-                sigma = self.next_sigma(sigma, z[l - 1], y_z, u, decoded)
+                y_below = self._target_below(params, l, z, y_z)
+                if decoders_too:
+                    sigma = self._learn_decoder(params, l, z[l - 1], y_below, sigma, grads, rng)
+                y_z = y_below
         return {"nll": nll(z[L], y)}
+
+    def _learn_decoder(
+        self, params: Params, l: int, z: Array, y_z: Array, sigma: Sigma, grads: Params, rng: np.random.Generator
+    ) -> Sigma:
+        """Write the gradients of decoder l (Eq. 9), given z^{l-1} and y^{l-1}; return the next decoder's sigma."""
+        u = z + sigma * rng.standard_normal(z.shape, dtype=z.dtype)
+        v = self._encode(params, l, u)
+        decoded = self._decode(params, l, v)
+        scale = self.decoder_scale * self._scale(decoded)
+        write_gradients(grads, l, self._slope(decoded, u), v, self.reduction, scale, families=("V", "b"))
+        return self.next_sigma(sigma, z, y_z, u, decoded)
 
     def _top(self, L: int) -> int:
         return L if self.top_target == "output" else L - 1

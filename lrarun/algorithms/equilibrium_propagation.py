@@ -86,7 +86,7 @@ class EquilibriumPropagation(Algorithm):
     )
     rate_ratio: float = setting(
         0.1,
-        "learning rate of a layer, divided by that of the layer below",
+        "learning rate of a layer, divided by that of the layer below; 1 if the optimizer has a rate for each layer",
         gt=0,
         le=1000,
         paper="not stated; 1/2 for 1 hidden layer, 1/4 for 3 in Scellier and Bengio",
@@ -97,7 +97,9 @@ class EquilibriumPropagation(Algorithm):
         ge=0,
         paper="not stated; with 1, about half of the output units start at 0, where a hard sigmoid can't learn",
     )
-    output_bias: float = setting(0.05, "initial bias of the output units", paper="not stated; see output_scale")
+    output_bias: float = setting(
+        0.05, "initial bias of the output units; 0 if the spec has bias: false", paper="not stated; see output_scale"
+    )
 
     def __post_init__(self) -> None:
         if self.activation is not HARD_SIGMOID:
@@ -115,6 +117,25 @@ class EquilibriumPropagation(Algorithm):
             "algorithm.nudged_sweeps": (depth + 2) // 2,
             "algorithm.rate_ratio": rate_ratio,
         }
+
+    @classmethod
+    def defaults_beside(cls, given):
+        found = {}
+        if isinstance(given.get("optimizer.learning_rate"), tuple):
+            found["algorithm.rate_ratio"] = 1.0
+        if given.get("bias") is False:
+            found["algorithm.output_bias"] = 0.0
+        return found
+
+    def refuses(self, choice):
+        if choice == "layer rates" and self.rate_ratio != 1:
+            return f"rate_ratio {self.rate_ratio:g} scales the layers too: leave it out, or set it to 1"
+        if choice == "no bias" and self.output_bias:
+            return f"output_bias is {self.output_bias:g}: leave it out, or set it to 0"
+        return {
+            "dropout": "its units settle together, and the paper does not say how without one that is left out",
+            "zeros": "the nudge comes back through W: from 0, no hidden unit ever moves",
+        }.get(choice, "")
 
     def init(self, sizes, initialize, rng):
         params = init_forward(sizes, initialize, rng)

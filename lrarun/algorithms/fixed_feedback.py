@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 
 from lrarun.algorithms.base import Algorithm
+from lrarun.nn.activations import flat_at_zero
 from lrarun.nn.arrays import Array
+from lrarun.nn.dropout import NO_DROPOUT, Dropout
 from lrarun.nn.initializers import Glorot
 from lrarun.settings import setting
 
@@ -16,6 +18,8 @@ from lrarun.settings import setting
 @dataclass(frozen=True, kw_only=True)
 class FixedFeedback(Algorithm):
     """A rule that sends errors back through matrices ``B``, drawn once and never learned."""
+
+    dropout: Dropout = NO_DROPOUT
 
     feedback: Literal["glorot", "gaussian", "uniform"] = setting(
         "glorot",
@@ -40,6 +44,9 @@ class FixedFeedback(Algorithm):
     @classmethod
     def defaults(cls, depth):
         return {"init": {"name": "glorot"}}
+
+    def refuses(self, choice):
+        return flat_at_zero(self.activation) if choice == "zeros" else ""
 
     def draw_feedback(self, rng: np.random.Generator, shape: tuple[int, int], dtype: np.dtype) -> Array:
         """Draw a feedback matrix of a shape in float64, and round it to the dtype."""

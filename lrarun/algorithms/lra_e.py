@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from lrarun.algorithms.base import Algorithm, Targets
+from lrarun.nn.activations import flat_at_zero
 from lrarun.nn.arrays import scaled, write_scaled
 from lrarun.nn.losses import LOCAL_LOSSES, nll
 from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
@@ -74,6 +75,11 @@ class LRAE(Algorithm):
     @classmethod
     def defaults(cls, depth):
         return {"init": {"name": "gaussian", "std": 0.05}}
+
+    def refuses(self, choice):
+        if choice == "dropout":
+            return "each layer has targets, and the paper sets none for a unit that is left out"
+        return flat_at_zero(self.activation) if choice == "zeros" and self.update == "eq6" else ""
 
     def init(self, sizes, initialize, rng):
         params = init_forward(sizes, initialize, rng)

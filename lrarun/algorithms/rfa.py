@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lrarun.algorithms.fixed_feedback import FixedFeedback
 from lrarun.nn.losses import nll
-from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
+from lrarun.nn.network import depth_of, init_forward, write_gradients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +32,11 @@ class RFA(FixedFeedback):
         return params
 
     def step(self, params, x, y, grads, rng):
-        h, z = forward(params, x, self.activation.phi)
+        z, slope = self.dropout.forward(params, x, self.activation, rng)
         L = depth_of(params)
         delta = z[L] - y
         for l in range(L, 0, -1):
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
             if l > 1:
-                delta = (params["B"][l].mT @ delta) * self.activation.dphi(z[l - 1])
+                delta = (params["B"][l].mT @ delta) * slope(l - 1)
         return {"nll": nll(z[L], y)}

@@ -11,6 +11,7 @@ from lrarun.data.dataset import Dataset, columns
 from lrarun.engine.training import Training
 from lrarun.nn import compiled
 from lrarun.nn.memory import aligned_empty
+from lrarun.nn.network import layer_sizes
 from lrarun.specs.spec import Spec
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -22,7 +23,7 @@ def step_task(spec: Spec, dataset: Dataset) -> Task:
     training = Training(spec, dataset)
     learn: Callable[..., object] = training.algorithm.step
     move = training.optimizer.update
-    params, grads, state, noise = training.params, training.grads, training.optimizer_state, training.noise
+    params, noise = training.params, training.noise
     extra = _carried(training)
     batches = batches_of(spec, dataset)
     batch = next(batches)
@@ -32,15 +33,16 @@ def step_task(spec: Spec, dataset: Dataset) -> Task:
         batch = next(batches)
 
     def run() -> None:
-        learn(params, *batch, grads, noise, **extra)
-        move(params, grads, state)
+        for grads, moved, state in training.passes:
+            learn(params, *batch, grads, noise, **extra)
+            move(params, moved, state)
 
     return Task(run, prepare)
 
 
 def sizes_of(spec: Spec, dataset: Dataset) -> list[int]:
     """Return the units per layer, from the inputs to the classes."""
-    return [dataset.train_images.shape[1], *[spec.width] * spec.depth, dataset.classes]
+    return layer_sizes(dataset.train_images.shape[1], spec.depth, spec.width, dataset.classes)
 
 
 def batches_of(spec: Spec, dataset: Dataset) -> Iterator[Batch]:

@@ -39,11 +39,12 @@ class Dataset:
     path: str | None = None
 
 
-def split(n: int, validation: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split(n: int, validation: int, seed: int, which: str = "random") -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the training and of the validation samples, each in ascending order.
 
-    The validation samples are the first ``validation`` of a permutation drawn from the seed's
-    ``split`` stream. So for one seed, a larger validation set contains the smaller ones.
+    If ``which`` is ``random``, the validation samples are the first ``validation`` of a
+    permutation drawn from the seed's ``split`` stream. So for one seed, a larger validation set
+    contains the smaller ones. If it is ``last``, they are the last ``validation`` samples.
 
     Returns:
         Shapes ``(n - validation,)`` and ``(validation,)``.
@@ -53,6 +54,8 @@ def split(n: int, validation: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if not 0 <= validation < n:
         raise UsageError(f"validation: cannot hold out {validation} of {n} samples; give 0 to {n - 1}")
+    if which == "last":
+        return np.arange(n - validation), np.arange(n - validation, n)
     order = stream(seed, "split").permutation(n)
     return np.sort(order[validation:]), np.sort(order[:validation])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from lrarun.algorithms.base import Algorithm
 from lrarun.engine.probes import Probe
@@ -35,8 +35,12 @@ class Experiment(Protocol):
         """Number of hidden layers."""
 
     @property
-    def width(self) -> int:
-        """Units in each hidden layer."""
+    def width(self) -> int | tuple[int, ...]:
+        """Units in each hidden layer: one number for all, or ``depth`` of them."""
+
+    @property
+    def bias(self) -> bool:
+        """Whether biases are trained; else they are 0."""
 
     @property
     def batch_size(self) -> int:
@@ -49,6 +53,10 @@ class Experiment(Protocol):
     @property
     def validation(self) -> int:
         """Training samples held out for validation."""
+
+    @property
+    def split(self) -> Literal["random", "last"]:
+        """Which those are."""
 
     @property
     def seed(self) -> int:

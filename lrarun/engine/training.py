@@ -17,10 +17,13 @@ import numpy as np
 from lrarun.data.dataset import Dataset, columns, split
 from lrarun.engine.contract import FirstStep, loss_of
 from lrarun.engine.experiment import Experiment
+from lrarun.engine.passes import packed_params, passes_of
 from lrarun.errors import UsageError
 from lrarun.nn.arrays import Array, Params
 from lrarun.nn.losses import nll
-from lrarun.nn.memory import Packed, aligned_empty, pack
+from lrarun.nn.memory import aligned_empty
+from lrarun.nn.network import layer_sizes
+from lrarun.nn.optimizers import Optimizer
 from lrarun.nn.randomness import stream
 
 Record = dict[str, Any]
@@ -73,20 +76,20 @@ class Training:
     def __init__(self, spec: Experiment, dataset: Dataset):
         self.spec, self.dataset = spec, dataset
         self.algorithm, self.optimizer = spec.algorithm, spec.optimizer
-        self.train_index, self.validation_index = split(len(dataset.train_labels), spec.validation, spec.seed)
+        samples = len(dataset.train_labels)
+        self.train_index, self.validation_index = split(samples, spec.validation, spec.seed, spec.split)
         self.dtype = np.dtype(spec.dtype)
-        sizes = [dataset.train_images.shape[1], *[spec.width] * spec.depth, dataset.classes]
-        learned = self.algorithm.learned
-        self.params = pack(self.algorithm.init(sizes, self._initialize, stream(spec.seed, "weights")), first=learned)
-        self.grads = Packed({family: self.params[family] for family in learned})
-        self.optimizer_state = self.optimizer.init(self.params, learned)
+        sizes = layer_sizes(dataset.train_images.shape[1], spec.depth, spec.width, dataset.classes)
+        drawn = self.algorithm.init(sizes, self._initialize, stream(spec.seed, "weights"))
+        self.params = packed_params(self.algorithm, drawn, spec.bias)
+        self.passes = passes_of(self.algorithm, self.optimizer, self.params, spec.bias)
         self.noise = stream(spec.seed, "noise")
-        self.carry = self.algorithm.carry(sizes, len(dataset.train_labels), self.dtype)
+        self.carry = self.algorithm.carry(sizes, samples, self.dtype)
         self.observers = [probe.observe(self.algorithm, self.params) for probe in spec.probes]
         largest = min(spec.batch_size, len(self.train_index))
         self._pixels = aligned_empty((largest, dataset.train_images.shape[1]), self.dtype)
         self._one_hot = np.eye(dataset.classes, dtype=self.dtype)
-        self._checked = False  # the rule's first step
+        self._checked: set[int] = set()  # the passes whose first step was checked
         self.epoch = self.batch = 0
         self.nll_sum = self.seconds = 0.0
         self.best_epoch, self.best_error = 0, np.inf
@@ -103,8 +106,18 @@ class Training:
 
     @property
     def batches(self) -> int:
-        """Mini-batches per epoch; the last one may be smaller."""
+        """Mini-batches per epoch, over all its passes; the last one of a pass may be smaller."""
+        return self._batches_per_pass * len(self.passes)
+
+    @property
+    def _batches_per_pass(self) -> int:
         return -(-len(self.train_index) // self.spec.batch_size)
+
+    @property
+    def optimizer_state(self) -> dict[Any, Any]:
+        """The optimizer's state: that of the only pass, or by pass."""
+        states = [each.state for each in self.passes]
+        return states[0] if len(states) == 1 else {which: state for which, state in enumerate(states) if state}
 
     def advance(self, pause: Callable[[], bool] = lambda: False) -> Record | None:
         """Train to the end of the epoch, or until ``pause()`` is true.
@@ -119,44 +132,49 @@ class Training:
         """
         started = time.perf_counter()
         order = stream(self.spec.seed, "order", self.epoch).permutation(self.train_index)
+        optimizer = self.optimizer.in_epoch(self.epoch)
         # No warnings of overflow: it is an outcome, reported as `Diverged`.
         with np.errstate(all="ignore"):
             while self.batch < self.batches:
                 if self.batch % PAUSE_EVERY == PAUSE_EVERY - 1 and pause():
-                    self._step(order)
+                    self._step(order, optimizer)
                     self.seconds += time.perf_counter() - started
                     return None
-                self._step(order)
+                self._step(order, optimizer)
             record = self._finish_epoch(started)
         refuse_divergence(record)
         return record
 
-    def _step(self, order: Array) -> None:
+    def _step(self, order: Array, optimizer: Optimizer) -> None:
         size = self.spec.batch_size
-        index = order[self.batch * size : (self.batch + 1) * size]
+        which, batch = divmod(self.batch, self._batches_per_pass)
+        grads, moved, state = self.passes[which]
+        index = order[batch * size : (batch + 1) * size]
         x = columns(self.dataset.train_images, index, self.dtype, out=self._pixels)
         y = self._one_hot.take(self.dataset.train_labels[index], axis=1)
-        first = None if self._checked else FirstStep(self.algorithm, self.params, self.grads)
+        first = None if which in self._checked else FirstStep(self.algorithm, self.params, grads)
         if self.carry is None:
-            record = self.algorithm.step(self.params, x, y, self.grads, self.noise)
+            record = self.algorithm.step(self.params, x, y, grads, self.noise)
         else:
-            record = self._carrying_step(index, x, y)
+            record = self._carrying_step(index, x, y, grads)
         loss = loss_of(self.algorithm, record)
         if first is not None:
             first.check(self.params)
-            self._checked = True
-        for observer in self.observers:
-            observer.after_step(self.params, x, y, self.grads, self.batch)
-        self.optimizer.update(self.params, self.grads, self.optimizer_state)
-        self.nll_sum += loss * len(index)
+            self._checked.add(which)
+        if "W" in grads:
+            for observer in self.observers:
+                observer.after_step(self.params, x, y, grads, batch)
+        optimizer.update(self.params, moved, state)
+        if which == len(self.passes) - 1:
+            self.nll_sum += loss * len(index)
         self.batch += 1
 
-    def _carrying_step(self, index: Array, x: Array, y: Array) -> dict[str, Array]:
+    def _carrying_step(self, index: Array, x: Array, y: Array, grads: Params) -> dict[str, Array]:
         """Make a step of a rule that remembers each sample: gather the samples' rows, and store them afterwards."""
         carry = self.carry or {}
         carried = {l: states[index].T for l, states in carry.items()}
         step: Callable[..., dict[str, Array]] = self.algorithm.step
-        record = step(self.params, x, y, self.grads, self.noise, carried=carried)
+        record = step(self.params, x, y, grads, self.noise, carried=carried)
         for l, states in carried.items():
             carry[l][index] = states.T
         return record

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from lrarun.nn.arrays import Array, namespace
 from lrarun.settings import lookup
 
@@ -76,6 +78,12 @@ ACTIVATIONS = {
 def get_activation(name: str) -> Activation:
     """Return an activation by name; raises ``UnknownName`` (a KeyError) if there is none."""
     return lookup("activation", ACTIVATIONS, name)
+
+
+def flat_at_zero(activation: Activation) -> str:
+    """Return, as the reason why zero weights can't learn, that an activation has no slope at h = 0; empty if it has."""
+    slope = activation.dphi(activation.phi(np.zeros(1)))
+    return "" if slope.any() else f"the activation {activation.name!r} has no slope at 0, where every unit then stays"
 
 
 def softmax(h: Array) -> Array:

@@ -73,7 +73,20 @@ class Orthogonal(Initializer):
         return self.gain * (q if shape[0] >= shape[1] else q.T)
 
 
-INITIALIZERS: dict[str, type[Initializer]] = {kind.name: kind for kind in (Gaussian, Glorot, Orthogonal)}
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All weights 0, as Nokland (2016) starts direct feedback alignment. It draws no random numbers.
+
+    Only a rule that sends errors back through matrices of its own can learn from there.
+    """
+
+    name: ClassVar[str] = "zeros"
+
+    def draw(self, rng, shape):
+        return np.zeros(shape)
+
+
+INITIALIZERS: dict[str, type[Initializer]] = {kind.name: kind for kind in (Gaussian, Glorot, Orthogonal, Zeros)}
 
 
 def get_initializer(name: str) -> type[Initializer]:

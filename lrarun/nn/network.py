@@ -22,6 +22,19 @@ def depth_of(params: Params) -> int:
     return len(params["W"])
 
 
+def layer_sizes(inputs: int, depth: int, width: int | Sequence[int], classes: int) -> list[int]:
+    """Return the units of every layer, from the inputs to the classes.
+
+    Args:
+        inputs: the number of inputs.
+        depth: hidden layers.
+        width: units in each hidden layer, one number for all or ``depth`` of them.
+        classes: the number of classes.
+    """
+    hidden = [width] * depth if isinstance(width, int) else list(width)
+    return [inputs, *hidden, classes]
+
+
 def init_forward(sizes: Sequence[int], initialize: Initialize, rng: np.random.Generator) -> Params:
     """Draw weights W, shape ``(sizes[l], sizes[l-1])``, and return them with zero biases c, shape ``(sizes[l], 1)``."""
     layers = range(1, len(sizes))

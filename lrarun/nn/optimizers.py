@@ -8,24 +8,49 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lrarun.nn import compiled
 from lrarun.nn.arrays import Array, Params
-from lrarun.nn.memory import Packed, in_pieces
+from lrarun.nn.memory import Packed
+from lrarun.nn.rates import Rate, rate_of, rated_pieces, scaled
 from lrarun.settings import lookup, setting
 
 State = dict[str, Any]
 
+RATE_HELP = (
+    "step size: a number; a list with one for each layer, the first hidden layer's first; or a mapping of"
+    " families to numbers, such as {W: 0.01, V: 0.005}, where biases take their weights'"
+)
 
+
+@dataclass(frozen=True, kw_only=True)
 class Optimizer(ABC):
     """An optimizer: ``init`` makes its state, ``update`` moves the parameters."""
 
     name: ClassVar[str]
-    learning_rate: float
+    learning_rate: Rate
+
+    weight_decay: float = setting(
+        0.0,
+        "each update first takes learning_rate * weight_decay of every W from it; other families don't decay"
+        " (decoupled decay; with sgd, that of an L2 penalty of weight_decay / 2 |W|^2)",
+        paper="none",
+        ge=0,
+        later=True,
+    )
+    learning_rate_decay: float = setting(
+        1.0, "factor on the learning rate after each epoch: 0.95 takes 5 % off", paper="none", gt=0, le=1, later=True
+    )
+
+    def in_epoch(self, epoch: int) -> Optimizer:
+        """Return the optimizer with the learning rate of an epoch, counted from 0."""
+        if self.learning_rate_decay == 1:
+            return self
+        return replace(self, learning_rate=scaled(self.learning_rate, self.learning_rate_decay**epoch))
 
     @abstractmethod
     def init(self, params: Params, learned: Sequence[str]) -> State:
@@ -34,6 +59,13 @@ class Optimizer(ABC):
     @abstractmethod
     def update(self, params: Params, grads: Params, state: State) -> None:
         """Move every parameter that has an entry in ``grads``, of the same shape. May overwrite ``grads``."""
+
+
+def _decay_weights(optimizer: Optimizer, params: Params, grads: Params) -> None:
+    """Shrink the W that are about to be updated (Loshchilov and Hutter 2019, without a schedule)."""
+    if optimizer.weight_decay:
+        for l in grads.get("W", ()):
+            params["W"][l] *= 1 - rate_of(optimizer.learning_rate, "W", l) * optimizer.weight_decay
 
 
 def _scalars(w: Array, *values: float) -> list[Any]:
@@ -50,14 +82,15 @@ class SGD(Optimizer):
     """Stochastic gradient descent: w -= learning_rate g."""
 
     name: ClassVar[str] = "sgd"
-    learning_rate: float = setting(0.01, "step size", gt=0, paper="0.01 for Backprop, RFA, DFA and LRA-E")
+    learning_rate: Rate = setting(0.01, RATE_HELP, gt=0, paper="0.01 for Backprop, RFA, DFA and LRA-E")
 
     def init(self, params, learned):
         return {}
 
     def update(self, params, grads, state):
-        for g, w in in_pieces(grads, params):
-            g *= self.learning_rate
+        _decay_weights(self, params, grads)
+        for rate, g, w in rated_pieces(self.learning_rate, grads, params):
+            g *= rate
             w -= g
 
 
@@ -66,16 +99,19 @@ class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton 2012), with the centring and momentum of Graves (2013) as options.
 
     s = decay s + (1 - decay) g^2, w -= learning_rate g / (sqrt(s) + epsilon).
-    Centring replaces sqrt(s) by sqrt(s - mean^2), with a running mean of g. Momentum adds
-    ``momentum`` times the previous step to each step.
+    Centring replaces s by s - mean^2, with a running mean of g. Momentum adds ``momentum``
+    times the previous step to each step. With ``epsilon_inside``, the divisor is
+    sqrt(s + epsilon), or sqrt(s - mean^2 + epsilon) as in Lee et al. (2015).
     """
 
     name: ClassVar[str] = "rmsprop"
-    learning_rate: float = setting(0.001, "step size", gt=0, paper="0.001 for DTP, DTP-sigma and Table 3")
+    learning_rate: Rate = setting(0.001, RATE_HELP, gt=0, paper="0.001 for DTP, DTP-sigma and Table 3")
     decay: float = setting(
         0.9, "decay of the running mean of squares", ge=0, lt=1, paper="not stated; Lee et al. (2015) used 0.95"
     )
-    epsilon: float = setting(1e-8, "added to the root", gt=0, paper="not stated; Lee et al. (2015) used 1e-3")
+    epsilon: float = setting(
+        1e-8, "added to the root", gt=0, paper="not stated; Lee et al. (2015) used 1e-3, inside the root"
+    )
     centred: bool = setting(
         False,
         "divide by the standard deviation of g instead of its root mean square",
@@ -83,6 +119,12 @@ class RMSprop(Optimizer):
     )
     momentum: float = setting(
         0.0, "fraction of the previous step that is added", ge=0, lt=1, paper="not stated; Lee et al. (2015) used 0.9"
+    )
+    epsilon_inside: bool = setting(
+        False,
+        "add epsilon under the root, not to it: 1e-3 there acts much like 0.03 outside where gradients are small",
+        paper="not stated; Lee et al. (2015) added it inside",
+        later=True,
     )
 
     def init(self, params, learned):
@@ -94,29 +136,35 @@ class RMSprop(Optimizer):
         return state
 
     def update(self, params, grads, state):
-        plain = not (self.centred or self.momentum)
-        for g, w, *slots in in_pieces(grads, params, *state.values()):
+        _decay_weights(self, params, grads)
+        plain = not (self.centred or self.momentum or self.epsilon_inside)
+        for rate, g, w, *slots in rated_pieces(self.learning_rate, grads, params, *state.values()):
             if plain and (loop := compiled.loop(self.name, w, g, *slots)):
-                loop(w, g, *slots, *_scalars(w, self.learning_rate, self.decay, 1 - self.decay, self.epsilon))
+                loop(w, g, *slots, *_scalars(w, rate, self.decay, 1 - self.decay, self.epsilon))
             else:
-                w -= self._step(g, **dict(zip(state, slots)))
+                w -= self._step(rate, g, **dict(zip(state, slots)))
 
-    def _step(self, g: Array, square: Array, mean: Array | None = None, step: Array | None = None) -> Array:
+    def _step(
+        self, rate: float, g: Array, square: Array, mean: Array | None = None, step: Array | None = None
+    ) -> Array:
         root = g * g
         root *= 1 - self.decay
         square *= self.decay
         square += root
-        if mean is None:
-            np.sqrt(square, out=root)
-        else:
+        variance = square
+        if mean is not None:
             mean *= self.decay
             mean += (1 - self.decay) * g
             np.multiply(mean, mean, out=root)
             np.subtract(square, root, out=root)
             # Rounding can make a variance slightly negative.
-            np.sqrt(np.maximum(root, 0, out=root), out=root)
-        root += self.epsilon
-        g *= self.learning_rate
+            variance = np.maximum(root, 0, out=root)
+        if self.epsilon_inside:
+            np.sqrt(np.add(variance, self.epsilon, out=root), out=root)
+        else:
+            np.sqrt(variance, out=root)
+            root += self.epsilon
+        g *= rate
         g /= root
         if step is None:
             return g
@@ -134,7 +182,7 @@ class Adam(Optimizer):
     """
 
     name: ClassVar[str] = "adam"
-    learning_rate: float = setting(0.001, "step size", gt=0, paper="0.001 in Table 3")
+    learning_rate: Rate = setting(0.001, RATE_HELP, gt=0, paper="0.001 in Table 3")
     beta1: float = setting(0.9, "decay of the running mean of g", ge=0, lt=1, paper="not stated; Adam's own default")
     beta2: float = setting(
         0.999, "decay of the running mean of squares", ge=0, lt=1, paper="not stated; Adam's own default"
@@ -148,9 +196,11 @@ class Adam(Optimizer):
         state["t"] += 1
         t = int(state["t"])
         correction = (1 - self.beta2**t) ** 0.5
-        rate = self.learning_rate * correction / (1 - self.beta1**t)
-        scalars = rate, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, self.epsilon * correction
-        for g, w, mean, square in in_pieces(grads, params, state["mean"], state["square"]):
+        rest = self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, self.epsilon * correction
+        _decay_weights(self, params, grads)
+        slots = state["mean"], state["square"]
+        for learning_rate, g, w, mean, square in rated_pieces(self.learning_rate, grads, params, *slots):
+            scalars = learning_rate * correction / (1 - self.beta1**t), *rest
             if loop := compiled.loop(self.name, w, g, mean, square):
                 loop(w, g, mean, square, *_scalars(w, *scalars))
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -32,7 +33,7 @@ class Work:
     whole_settings: tuple[tuple[str, int], ...]
     optimizer: str
     depth: int
-    width: int
+    widths: tuple[int, ...]
     batch_size: int
     dtype: str
     probes: tuple[str, ...]
@@ -48,16 +49,22 @@ class Work:
             optimizer=spec["optimizer"]["name"],
             probes=tuple(probe["name"] for probe in spec["probes"]),
             engine=spec.get("engine", "numpy"),
-            **{key: spec[key] for key in ("dataset", "depth", "width", "batch_size", "dtype")},
+            widths=_widths(spec["width"], spec["depth"]),
+            **{key: spec[key] for key in ("dataset", "depth", "batch_size", "dtype")},
         )
 
     @property
     def cost(self) -> float:
         """An epoch's work in an arbitrary unit, to compare runs with each other."""
-        first, further = INPUTS * self.width, (self.depth - 1) * self.width**2 + CLASSES * self.width
+        first = INPUTS * self.widths[0]
+        further = sum(below * above for below, above in itertools.pairwise([*self.widths, CLASSES]))
         # The hidden layers' matrices are smaller than the first, and half as fast per entry.
         work = first + 2 * further * HIDDEN_WORK.get(self.algorithm, 1.0)
         return work * (1 + BATCH_OVERHEAD / self.batch_size) * (2 if self.dtype == "float64" else 1)
+
+
+def _widths(width: int | list[int], depth: int) -> tuple[int, ...]:
+    return (width,) * depth if isinstance(width, int) else tuple(width)
 
 
 class Estimates:

@@ -5,6 +5,7 @@ Only rules that are not lrarun's own are tried; tests hold those to the same con
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from lrarun.data.dataset import Dataset
 from lrarun.data.published import PUBLISHED, TRAIN_IMAGES
 from lrarun.engine.training import Diverged, Training
 from lrarun.errors import UsageError
+from lrarun.nn.network import layer_sizes
 from lrarun.runs.failures import reason_of
 from lrarun.runs.stack import refuse_unknown
 from lrarun.specs.build import SpecFile
@@ -88,7 +90,8 @@ def _shape(name: str, datasets: Mapping[str, Dataset]) -> Shape | None:
 
 
 def _weights(spec: Spec, shape: Shape) -> int:
-    return spec.width * (shape.inputs + (spec.depth - 1) * spec.width + shape.classes)
+    sizes = layer_sizes(shape.inputs, spec.depth, spec.width, shape.classes)
+    return sum(below * above for below, above in itertools.pairwise(sizes))
 
 
 def first_failure(spec: Spec, shape: Shape) -> str:

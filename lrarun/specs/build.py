@@ -24,7 +24,7 @@ from lrarun.nn.activations import TANH, get_activation
 from lrarun.nn.initializers import Glorot, get_initializer
 from lrarun.nn.optimizers import SGD, get_optimizer
 from lrarun.settings import in_words, settings_of, short_repr
-from lrarun.specs import validate
+from lrarun.specs import combinations, validate
 from lrarun.specs.places import Node, Place, Problems, Source, node_of
 from lrarun.specs.spec import BLOCKS, MAX_DEPTH, Spec
 from lrarun.specs.sweeps import MAX_RUNS, Override, block, expand, read_overrides
@@ -118,8 +118,9 @@ def build_specs(source: Source, overrides: Sequence[str] = ()) -> SpecFile:
     specs: dict[Spec, Place] = {}
     uses: dict[DatasetUse, None] = {}
     documents = _parse_documents(source, problems)
-    for place, given in _expand_runs(documents, read_overrides(overrides, problems), problems):
-        validate.check_keys(given, place, problems)
+    for place, written in _expand_runs(documents, read_overrides(overrides, problems), problems):
+        validate.check_keys(written, place, problems)
+        given = combinations.with_depth_of_widths(written, problems)
         entries = _fill_defaults(given, place)
         values = _check_plain_settings(entries, problems)
         if values:
@@ -128,6 +129,9 @@ def build_specs(source: Source, overrides: Sequence[str] = ()) -> SpecFile:
             uses[use] = None
         blocks = _make_blocks(entries, problems)
         if values and not problems:
+            combinations.check(values, blocks, entries, problems)
+        if values and not problems:
+            blocks["algorithm"] = combinations.with_dropout(blocks["algorithm"], values)
             specs.setdefault(Spec(**values, **blocks), entries["algorithm"].place)
     return SpecFile(tuple(specs), tuple(uses), specs, problems)
 
@@ -163,7 +167,7 @@ def _fill_defaults(entries: dict[str, Node], place: Place) -> dict[str, Node]:
     name = validate.name_in(entries.get("algorithm"))
     rule = algorithms().get(name.value) if name and isinstance(name.value, str) else None
     filled = dict(entries)
-    for key, default in _defaults(rule, entries.get("depth")).items():
+    for key, default in _defaults(rule, entries).items():
         if key not in entries:
             filled[key] = node_of(default, name.place if name else place)
         elif key in BLOCKS:
@@ -171,22 +175,38 @@ def _fill_defaults(entries: dict[str, Node], place: Place) -> dict[str, Node]:
     return filled
 
 
-def _defaults(rule: type[Algorithm] | None, depth: Node | None) -> dict[str, Any]:
-    """Return what a spec for a rule means where it is silent, as plain values; blocks are mappings."""
+def _defaults(rule: type[Algorithm] | None, given: Mapping[str, Node]) -> dict[str, Any]:
+    """Return what a spec for a rule means where it is silent, as plain values; blocks are mappings.
+
+    Args:
+        rule: None if the spec names none that is known.
+        given: the spec's entries.
+    """
     defaults: dict[str, Any] = {"optimizer": {"name": SGD.name}, "init": {"name": Glorot.name}}
     if rule is None:
         return defaults
     defaults["algorithm"] = {"name": rule.name}
     # A wrong depth is reported elsewhere; any other will do to check the rest.
+    depth = given.get("depth")
     layers = depth.value if depth and type(depth.value) is int and 1 <= depth.value <= MAX_DEPTH else Spec.depth
     # Whole blocks come before their dotted settings.
-    for key, value in sorted(rule.defaults(layers).items(), key=lambda item: "." in item[0]):
+    found = {**rule.defaults(layers), **rule.defaults_beside(_flat(given))}
+    for key, value in sorted(found.items(), key=lambda item: "." in item[0]):
         head, dot, setting_name = key.partition(".")
         if dot:
             defaults[head] = {**defaults[head], setting_name: value}
         else:
             defaults[head] = {"name": value} if key in BLOCKS and isinstance(value, str) else value
     return defaults
+
+
+def _flat(given: Mapping[str, Node]) -> dict[str, Any]:
+    """Return entries as plain values by dotted key."""
+    found: dict[str, Any] = {}
+    for key, node in given.items():
+        parts = node.value.items() if isinstance(node.value, dict) else ()
+        found |= {key: node.plain(), **{f"{key}.{name}": part.plain() for name, part in parts}}
+    return found
 
 
 def _over(given: Node, default: Mapping[str, Any]) -> Node:

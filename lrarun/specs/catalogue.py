@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -345,9 +346,22 @@ def _choice(kind: str, default: Any, help: str) -> Setting:
 
 def _setting(each: Any, hint: Any) -> Setting:
     choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
-    words = "" if choices else TYPES.get(hint) or str(hint).replace("typing.", "")
+    words = "" if choices else _type_in_words(hint)
     meta = each.metadata
     return Setting(each.name, words, choices, each.default, dict(meta["bounds"]), meta["help"], meta["paper"])
+
+
+def _type_in_words(hint: Any) -> str:
+    """Return a type as a reader of specs knows it: ``integer``, ``number, list of numbers or mapping to numbers``."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        *most, last = map(_type_in_words, parts)
+        return f"{', '.join(most)} or {last}"
+    if origin is tuple:
+        return f"list of {_type_in_words(parts[0])}s"
+    if origin is dict:
+        return f"mapping to {_type_in_words(parts[1])}s"
+    return TYPES.get(hint) or str(hint).replace("typing.", "")
 
 
 def allowed(setting: Setting) -> str:

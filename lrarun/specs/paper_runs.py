@@ -14,6 +14,7 @@ from typing import Any
 from lrarun.algorithms.registry import algorithms
 from lrarun.engine.product_counts import count_products
 from lrarun.errors import SpecError
+from lrarun.nn.network import layer_sizes
 from lrarun.paper import MODELS, Key
 from lrarun.specs.build import make_spec
 
@@ -71,7 +72,7 @@ def target_products(model: str, depth: int) -> int:
         depth: hidden layers, of 256 units each.
     """
     spec = make_spec({"depth": depth, "algorithm": _rule_names()[model]})
-    return count_products(spec.algorithm, [PIXELS, *[spec.width] * depth, CLASSES]).targets
+    return count_products(spec.algorithm, layer_sizes(PIXELS, depth, spec.width, CLASSES)).targets
 
 
 def figure_specs(number: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ NUMBERS_VERSION = 1
 
 DIGEST_LENGTH = 10
 SLUG_LENGTH = 24
+SHAPE_LENGTH = 15
 
 
 def run_id_of(resolved: Mapping[str, Any]) -> str:
@@ -22,8 +23,16 @@ def run_id_of(resolved: Mapping[str, Any]) -> str:
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
     names = [_slug(Path(resolved["dataset"]).name), _slug(resolved["algorithm"]["name"])]
-    shape = f"{resolved['depth']}x{resolved['width']}"
+    shape = _shape(resolved["depth"], resolved["width"])
     return "-".join([*names, shape, _slug(resolved["optimizer"]["name"]), f"s{resolved['seed']}", digest])
+
+
+def _shape(depth: int, width: int | list[int]) -> str:
+    """Return the hidden layers in a few characters: ``3x256``, ``500-300``, or ``5x100-300`` for many of 100 to 300."""
+    if isinstance(width, int):
+        return f"{depth}x{width}"
+    each = "-".join(map(str, width))
+    return each if len(each) <= SHAPE_LENGTH else f"{depth}x{min(width)}-{max(width)}"
 
 
 def _slug(text: str) -> str:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from lrarun.algorithms.base import Algorithm
 from lrarun.nn.initializers import Glorot, Initializer
 from lrarun.nn.optimizers import SGD, Optimizer
-from lrarun.settings import setting, settings_of
+from lrarun.settings import is_silent, setting, settings_of
 from lrarun.specs.run_id import run_id_of
 from lrarun.specs.yaml_text import dump
 
@@ -19,8 +20,6 @@ from lrarun.specs.yaml_text import dump
 BLOCKS = ("algorithm", "optimizer", "init")
 MAX_DEPTH = 100
 NUMPY, JAX = "numpy", "jax"
-# Keys that came after runs had been stored. A spec that has the default is written without them, and keeps its run id.
-LATER = ("engine",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +28,34 @@ class Spec:
 
     dataset: str = setting("mnist", "mnist, fashion-mnist, or the path of a folder with IDX files or of an .npz file")
     depth: int = setting(3, "hidden layers", ge=1, le=MAX_DEPTH, paper="3, 5 and 8")
-    width: int = setting(256, "units in each hidden layer", ge=1, le=65536, paper="256")
+    width: int | tuple[int, ...] = setting(
+        256,
+        "units in each hidden layer; or a list, from the first hidden layer up: depth is then its length",
+        ge=1,
+        le=65536,
+        paper="256",
+    )
+    bias: bool = setting(
+        True,
+        "whether biases are trained; if not, all biases stay at 0",
+        paper="'omitted for clarity'; trained here",
+        later=True,
+    )
     activation: str = setting(
         "tanh",
         "post-activation of the hidden layers",
         paper="tanh for all models; equilibrium propagation has the hard sigmoid of its own paper",
     )
+    dropout: float = setting(
+        0.0,
+        "probability that a training step leaves out a hidden unit; units that stay are divided by 1 - dropout."
+        " For backprop, RFA and DFA",
+        paper="none",
+        ge=0,
+        lt=1,
+        later=True,
+    )
+    input_dropout: float = setting(0.0, "the same for inputs", paper="none", ge=0, lt=1, later=True)
     algorithm: Algorithm
     optimizer: Optimizer = SGD()
     init: Initializer = Glorot()
@@ -43,25 +64,32 @@ class Spec:
     validation: int = setting(
         2000, "training samples held out to choose the epoch that is scored", ge=1, le=10**9, paper="2,000"
     )
+    split: Literal["random", "last"] = setting(
+        "random",
+        "which samples are held out: drawn with the seed, or the last ones of the data set",
+        paper="not stated",
+        later=True,
+    )
     seed: int = setting(0, "seed of every random stream of the run", ge=0, lt=2**32)
     dtype: Literal["float32", "float64"] = setting("float32", "floating-point type of the parameters")
     probes: tuple[Any, ...] = ()
     engine: Literal["numpy", "jax"] = setting(
-        NUMPY, "what computes: numpy, on the CPU; or jax, which trains many runs at once as a stack, for a GPU"
+        NUMPY,
+        "what computes: numpy, on the CPU; or jax, which trains many runs at once as a stack, for a GPU",
+        later=True,
     )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON or YAML, every default written out; ``make_spec`` turns them back.
+        """Return plain values for JSON; ``make_spec`` turns them back. The run id is a digest of them.
 
-        The keys in :data:`LATER` are left out where they have their default.
+        Every default is written out, except of settings that were added when runs existed already: these are in
+        it only where they have another value. So equal runs have equal dicts, whatever version made them.
         """
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        defaults = {field.name: field.default for field in fields(self) if field.name in LATER}
-        return {name: _plain(value) for name, value in values.items() if defaults.get(name, _NOTHING) != value}
+        return _own(self, [field.name for field in fields(self)], whole=False)
 
     def to_yaml(self) -> str:
-        """Return :meth:`to_dict` as YAML, one setting a line."""
-        return dump(self.to_dict())
+        """Return the spec as YAML, one setting a line, every default written out."""
+        return dump(_own(self, [field.name for field in fields(self)], whole=True))
 
     @property
     def run_id(self) -> str:
@@ -74,13 +102,17 @@ class Spec:
         return run_id_of(self.to_dict())
 
 
-_NOTHING = object()
+def _own(thing: Any, names: list[str], whole: bool) -> dict[str, Any]:
+    """Return some attributes as plain values, without silent settings unless all are wanted."""
+    silent = {field.name for field in settings_of(type(thing)) if is_silent(field, getattr(thing, field.name))}
+    return {name: _plain(getattr(thing, name), whole) for name in names if whole or name not in silent}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, whole: bool) -> Any:
     if isinstance(value, tuple):
-        return [_plain(part) for part in value]
+        return [_plain(part, whole) for part in value]
+    if isinstance(value, Mapping):
+        return dict(value)
     if hasattr(value, "name"):
-        own = {field.name: _plain(getattr(value, field.name)) for field in settings_of(type(value))}
-        return {"name": value.name, **own}
+        return {"name": value.name, **_own(value, [field.name for field in settings_of(type(value))], whole)}
     return value

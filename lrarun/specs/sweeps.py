@@ -27,6 +27,11 @@ def block(node: Node) -> Node:
     return node
 
 
+def setting_in(node: Node, name: str) -> Node:
+    """Return the node of one of a block's settings, or the block's where it is silent."""
+    return node.value.get(name, node) if isinstance(node.value, dict) else node
+
+
 @dataclass(frozen=True)
 class Override:
     """One ``key=value``, which replaces what the file says."""

@@ -8,7 +8,7 @@ a :class:`~lrarun.specs.places.Problems`, each at its place in the file.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +18,7 @@ from lrarun.algorithms.registry import algorithms
 from lrarun.data.published import PUBLISHED, TRAIN_IMAGES
 from lrarun.nn.initializers import INITIALIZERS
 from lrarun.nn.optimizers import OPTIMIZERS
-from lrarun.settings import UnknownName, complaint, in_words, model_of, nearest, settings_of, short_repr
+from lrarun.settings import FrozenDict, UnknownName, complaint, in_words, model_of, nearest, settings_of, short_repr
 from lrarun.shipped import SPEC, named_file, shipped_file
 from lrarun.specs.beside import plugin_of
 from lrarun.specs.places import Node, Place, Problems, Source
@@ -133,14 +133,34 @@ def check_settings(
     try:
         made = model.model_validate({key: node.plain() for key, node in entries.items()})
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        for detail in relevant(error.errors(include_url=False), entries):
             _report(detail, entries, what, kind, swept, problems)
         return None
     return {name: _one_zero(getattr(made, name)) for name in model.model_fields}
 
 
+def relevant(details: Sequence[Any], entries: Mapping[str, Node]) -> list[Any]:
+    """Return pydantic's errors without those of a union's members that the value was not meant for.
+
+    If a setting may be a number, a list or a mapping, a wrong item of a list is reported, and not that a
+    list is no number.
+    """
+    # How pydantic names the member of a union in an error's path.
+    forms: dict[type, str] = {list: "tuple[", dict: "dict["}
+
+    def of_its_form(detail: Any) -> bool:
+        name, *path = detail["loc"]
+        form = forms.get(type(entries[name].value)) if name in entries else None
+        return form is not None and bool(path) and str(path[0]).startswith(form)
+
+    with_form = {detail["loc"][0] for detail in details if of_its_form(detail)}
+    return [detail for detail in details if detail["loc"][0] not in with_form or of_its_form(detail)]
+
+
 def _one_zero(value: Any) -> Any:
-    """Return a setting with 0.0 for -0.0: equal values are one run."""
+    """Return a setting with 0.0 for -0.0, as equal values are one run; and a mapping as one that can be hashed."""
+    if isinstance(value, dict):
+        return FrozenDict({key: _one_zero(part) for key, part in value.items()})
     if isinstance(value, tuple):
         return tuple(map(_one_zero, value))
     return value + 0.0 if isinstance(value, float) else value
@@ -157,9 +177,14 @@ def _report(
         return
     hint = sweep_hint(swept + name, node) if swept is not None else ""
     for step in detail["loc"][1:]:
-        # pydantic's path also names the members of a union: only follow it into lists.
-        if isinstance(node.value, list) and isinstance(step, int):
-            node = node.value[step]
+        # pydantic's path also names the members of a union: only follow it into lists and mappings.
+        if (
+            isinstance(node.value, list)
+            and isinstance(step, int)
+            or isinstance(node.value, dict)
+            and step in node.value
+        ):
+            node, hint = node.value[step], ""
     problems.add(node.place, f"{name} {complaint(detail, node.value)}{hint}")
 
 

@@ -24,7 +24,7 @@ def small(algorithm="sign-symmetry", **settings):
 
 def trained(spec, look=True):
     training = Training(spec, DATA)
-    training._checked = not look
+    training._checked = set() if look else {0}
     while not training.done:
         training.advance()
     return training

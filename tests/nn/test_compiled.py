@@ -26,7 +26,7 @@ HAVE_LOOPS = [
     Adam(learning_rate=0.01, beta1=0.5, beta2=0.9, epsilon=1e-3),
     Adam(epsilon=1e-50),
 ]
-HAVE_NONE = [SGD(), RMSprop(centred=True), RMSprop(momentum=0.9)]
+HAVE_NONE = [SGD(), RMSprop(centred=True), RMSprop(momentum=0.9), RMSprop(epsilon_inside=True)]
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 

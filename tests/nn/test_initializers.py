@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrarun.nn.initializers import INITIALIZERS, Gaussian, Glorot, Orthogonal, get_initializer
+from lrarun.nn.initializers import INITIALIZERS, Gaussian, Glorot, Orthogonal, Zeros, get_initializer
 from lrarun.settings import UnknownName
 from tests.support import contract
 
@@ -91,3 +91,10 @@ def test_orthogonal_weights_are_uniform_over_rotations_and_reflections():
 def test_an_unknown_scheme_is_met_with_the_nearest():
     with pytest.raises(UnknownName, match="glorot"):
         get_initializer("glorrot")
+
+
+def test_zeros_are_zero_and_draw_nothing():
+    generator = rng()
+    W = Zeros()(generator, (3, 4))
+    assert W.shape == (3, 4) and W.dtype == np.float32 and not W.any()
+    assert generator.random() == rng().random()

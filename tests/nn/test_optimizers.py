@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrarun.nn.optimizers import OPTIMIZERS, SGD, Adam, RMSprop, get_optimizer
-from lrarun.settings import UnknownName
+from lrarun.nn.rates import rate_of
+from lrarun.settings import FrozenDict, UnknownName
 from tests.support import contract
 from tests.support.doubles import Watched
 from tests.support.networks import entries
@@ -22,8 +24,11 @@ VARIANTS = [
     RMSprop(centred=True),
     RMSprop(momentum=0.9),
     RMSprop(learning_rate=0.01, decay=0.95, epsilon=1e-3, centred=True, momentum=0.9),
+    RMSprop(learning_rate=0.01, decay=0.95, epsilon=1e-3, centred=True, momentum=0.9, epsilon_inside=True),
     Adam(),
     Adam(learning_rate=0.01, beta1=0.5, beta2=0.9, epsilon=1e-3),
+    SGD(learning_rate=(0.3, 0.1)),
+    Adam(learning_rate=FrozenDict({"W": 0.002, "c": 0.001})),
 ]
 each = pytest.mark.parametrize("optimizer", VARIANTS, ids=repr)
 
@@ -36,13 +41,14 @@ def literal_sgd(w, gradients, o):
 
 def literal_rmsprop(w, gradients, o):
     """Tieleman and Hinton (2012, lecture 6e), with Graves's (2013, Eqs. 38 to 41) mean and momentum; the
-    epsilon stands outside the root, as in the class's docstring."""
+    epsilon stands outside the root, as in the class's docstring, or inside (Lee et al. 2015)."""
     square = mean = step = 0.0
     for g in gradients:
         square = o.decay * square + (1 - o.decay) * g**2
         mean = o.decay * mean + (1 - o.decay) * g
         variance = square - mean**2 if o.centred else square
-        step = o.momentum * step + o.learning_rate * g / (math.sqrt(variance) + o.epsilon)
+        root = math.sqrt(variance + o.epsilon) if o.epsilon_inside else math.sqrt(variance) + o.epsilon
+        step = o.momentum * step + o.learning_rate * g / root
         w = w - step
     return w
 
@@ -105,7 +111,8 @@ def test_agrees_with_the_equations_weight_by_weight(optimizer):
         for l, w in params[family].items():
             for place in np.ndindex(w.shape):
                 history = [float(grads[family][l][place]) for grads in gradients]
-                wanted = LITERAL[type(optimizer)](float(start[family][l][place]), history, optimizer)
+                alone = replace(optimizer, learning_rate=rate_of(optimizer.learning_rate, family, l))
+                wanted = LITERAL[type(optimizer)](float(start[family][l][place]), history, alone)
                 assert w[place] == pytest.approx(wanted, rel=1e-10), (family, l, place)
 
 

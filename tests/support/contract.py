@@ -89,7 +89,8 @@ def check_settings(kind):
     for field in settings_of(kind):
         assert field.metadata["help"].strip(), field.name
         assert_setting(field, field.default, hints(kind)[field.name])
-    undocumented = {f.name for f in dataclasses.fields(kind)} - {f.name for f in settings_of(kind)} - {"activation"}
+    of_the_spec = {"activation", "dropout"}
+    undocumented = {f.name for f in dataclasses.fields(kind)} - {f.name for f in settings_of(kind)} - of_the_spec
     assert not undocumented
     assert kind() == instance and hash(kind()) == hash(instance)
     assert pickle.loads(pickle.dumps(instance)) == instance

@@ -115,7 +115,11 @@ VALUES = [
         "algorithm: lra-e\noptimizer: rmsprop\ncentred: true\n",
         (3, 1, "belongs under optimizer: {name: rmsprop, centred: ...}"),
     ),
-    _case("a list for a number", "algorithm: lra-e\nwidth: [256, 128]\n", (2, 8, "write sweep: {width: [256, 128]}")),
+    _case(
+        "widths that contradict the depth",
+        "algorithm: lra-e\ndepth: 3\nwidth: [256, 128]\n",
+        (3, 8, "write sweep: {width: [256, 128]}"),
+    ),
     _case(
         "a list for a setting", "algorithm: {name: lra-e, beta: [1, 2]}\n", (1, 32, "sweep: {algorithm.beta: [1, 2]}")
     ),

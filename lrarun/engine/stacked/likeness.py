@@ -28,6 +28,7 @@ KNOWN: dict[str, type] = {
     "batch_size": int,
     "epochs": int,
     "validation": int,
+    "split": str,
     "seed": int,
     "dtype": str,
     "engine": str,
@@ -55,6 +56,11 @@ def refuse_unknown(spec: Experiment) -> None:
                 raise UsageError(f"the engine jax does not know {field.name}: {value}; engine: numpy does")
         elif not isinstance(value, KNOWN[field.name]):
             raise UsageError(f"the engine jax can't train {field.name}: {value}; engine: numpy can")
+    if len(spec.algorithm.passes()) > 1:
+        raise UsageError(
+            f"the engine jax makes one pass over the samples in an epoch, and {spec.algorithm.name} makes"
+            f" {len(spec.algorithm.passes())} with these settings; engine: numpy makes them"
+        )
     optimizers.numbers_of(spec.optimizer)
     traceable_settings(spec.algorithm, spec.depth)
 

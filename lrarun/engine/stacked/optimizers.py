@@ -89,6 +89,9 @@ def numbers_of(optimizer: Optimizer) -> dict[str, float]:
     derived = kind.derived(optimizer)
     wanted = [name for name, p in inspect.signature(kind.move).parameters.items() if p.kind is p.KEYWORD_ONLY]
     own = {name: getattr(optimizer, name) for name in wanted if name not in derived}
+    for name, value in own.items():
+        if not isinstance(value, int | float):
+            raise UsageError(f"the engine jax takes one number for {name}, not {value!r}; engine: numpy takes it")
     for field in settings_of(type(optimizer)):
         unknown = field.name not in own and field.name not in kind.shapes
         if unknown and getattr(optimizer, field.name) != field.default:

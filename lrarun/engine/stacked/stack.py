@@ -305,7 +305,7 @@ def _assign(target: Any, source: Any, i: int) -> None:
 
 def networks_that_fit(training: Training) -> int:
     """Return how many networks like one the device's memory holds, one or more."""
-    arrays = [*training.params.values(), *training.grads.values()]
+    arrays = [*training.params.values(), *training.passes[0].grads.values()]
     weights = sum(a.nbytes for layers in arrays for a in layers.values())
     state = sum(a.nbytes for a in jax.tree.leaves(program.plain(training.optimizer_state)))
     carry = sum(a.nbytes for a in (training.carry or {}).values())
