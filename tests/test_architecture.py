@@ -46,6 +46,7 @@ ARROWS: dict[str, set[str]] = {
         "paper",
         "report",
     },
+    "tuning": {"errors", "settings", "files", "specs", "results", "runs", "scheduling", "report"},
     "bench": {"errors", "settings", "nn", "algorithms", "data", "engine", "specs", "runs", "paper"},
     "rules": {"settings", "nn", "algorithms"},
     "network": {"nn"},
@@ -57,7 +58,9 @@ FILE_CALLS = {"memmap", "open", "open_memmap", "read_bytes", "read_text", "tofil
 NUMPY_FILE_CALLS = {"fromfile", "genfromtxt", "load", "loadtxt", "save", "savetxt", "savez", "savez_compressed"}
 # A rule of the user's own stands in a file.
 READ_FILES = {"lrarun.algorithms.plugins", "lrarun.engine.contract", "lrarun.nn.compiled"}
-HEAVY = {"numpy", "pandas", "pydantic", "rich", "scipy", "matplotlib", "sklearn", "torch", "distributed", "numba"}
+HEAVY = {
+    "numpy", "pandas", "pydantic", "rich", "scipy", "matplotlib", "sklearn", "torch", "distributed", "numba", "optuna"
+}  # fmt: skip
 
 
 def module_name(path: Path) -> str:

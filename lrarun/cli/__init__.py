@@ -25,6 +25,7 @@ from lrarun.errors import LrarunError
 # Command -> (module under lrarun.cli, attribute), in the order of the help page.
 COMMANDS = {
     "train": ("train", "train"),
+    "tune": ("tune", "tune"),
     "status": ("status", "status"),
     "clean": ("clean", "clean"),
     "table": ("table", "table"),

@@ -218,17 +218,20 @@ class Training:
         error = 100 * int(np.count_nonzero(classes != labels[index])) / len(index)
         return Evaluation(total / len(index), error, classes)
 
-    def final_scores(self) -> tuple[Evaluation, Evaluation]:
+    def final_scores(self) -> tuple[Evaluation, Evaluation | None]:
         """Return the best parameters' scores on the training and on the test samples.
+
+        The second is None where the spec's ``scores`` leave the test samples alone.
 
         Raises:
             Diverged: one of them is not finite. Its error would be that of a network that gives every image class 0.
         """
-        scores = [self.evaluate(subset, self.best_params) for subset in ("train", "test")]
+        subsets = ("train", "test") if self.spec.scores == "test" else ("train",)
+        scores = [self.evaluate(subset, self.best_params) for subset in subsets]
         for subset, score in zip(("training", "test"), scores):
             if not np.isfinite(score.nll):
                 raise Diverged(f"on the {subset} images, in the parameters of epoch {self.best_epoch}")
-        return scores[0], scores[1]
+        return scores[0], scores[1] if len(scores) > 1 else None
 
     def state(self) -> dict[str, Any]:
         """Return all that training needs to go on: a nested dict of arrays, numbers, strings and lists of records."""

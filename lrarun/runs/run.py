@@ -30,6 +30,7 @@ from lrarun.runs.events import CheckpointLost, CheckpointSaved, EpochDone, Hooks
 from lrarun.runs.failures import reason_of, traceback_of
 from lrarun.runs.lock import Locked, locked
 from lrarun.runs.provenance import provenance
+from lrarun.runs.pruning import PRUNED, Cut, Limits, cut
 from lrarun.runs.staleness import of_other_data, refuse_other_data, rule_changed
 from lrarun.specs.run_id import NUMBERS_VERSION
 from lrarun.specs.spec import Spec
@@ -39,7 +40,18 @@ class Stopped(Exception):
     """The run was asked to stop, and its checkpoint is stored."""
 
 
-def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None, force: bool = False) -> Result:
+class Pruned(Exception):
+    """The run exceeded its limits; its checkpoint is stored. The text says where."""
+
+
+def run(
+    spec: Spec,
+    dataset: Dataset,
+    results: Path,
+    hooks: Hooks | None = None,
+    force: bool = False,
+    limits: Limits = (),
+) -> Result:
     """Train one run, or resume it, and return its result.
 
     A finished run is returned as it is; so is a diverged one, which would diverge again.
@@ -53,10 +65,12 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
         results: the folder that holds the runs' folders.
         hooks: how to follow the run and stop it.
         force: train from the first epoch, whatever the run's folder holds.
+        limits: the highest validation error after each epoch with which to go on, percent.
 
     Raises:
         Locked: another process is training it.
         Stopped: ``hooks.stop`` asked for it; the checkpoint is stored.
+        Pruned: it exceeds its limits; the checkpoint is stored.
         LrarunError: ``run.json`` can't be read.
         UsageError: without ``force``, if the run was trained on other data at another place.
         OSError: the folder can't be written; every file in it is whole.
@@ -81,13 +95,13 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
             return before
         if changed:
             retraining.begin(folder)
-        return _train_and_settle(spec, dataset, folder, hooks)
+        return _train_and_settle(spec, dataset, folder, hooks, limits)
 
 
-def _train_and_settle(spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks) -> Result:
+def _train_and_settle(spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks, limits: Limits) -> Result:
     place = retraining.place(folder)
     remove_temporaries(place)
-    result = replace(_Session(spec, dataset, place, hooks).run(), folder=folder)
+    result = replace(_Session(spec, dataset, place, hooks, limits).run(), folder=folder)
     retraining.settle(folder)
     kept = retraining.quietly(folder)
     if result.finished or kept is None or not kept.finished:
@@ -146,9 +160,9 @@ def _claims_to_run(result: Result | None) -> bool:
 class _Session:
     """One process's work on one run, under the folder's lock."""
 
-    def __init__(self, spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks):
-        self.spec, self.folder, self.hooks = spec, folder, hooks
-        self.dataset = dataset
+    def __init__(self, spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks, limits: Limits):
+        self.spec, self.folder, self.hooks, self.limits = spec, folder, hooks, limits
+        self.dataset = dataset if spec.scores == "test" else dataset.without_test()
         self.record = {
             "run_id": spec.run_id,
             "state": RUNNING,
@@ -170,6 +184,9 @@ class _Session:
             self.hooks.emit(Started(self.training.epoch))
             self._train()
             self._finish()
+        except Pruned as reason:
+            self._write(INTERRUPTED, reason=str(reason), **{PRUNED: True})
+            raise
         except (Stopped, KeyboardInterrupt):
             with suppress(OSError):
                 self._write(INTERRUPTED)
@@ -219,6 +236,8 @@ class _Session:
 
     def _train(self) -> None:
         training, last_save = self.training, time.monotonic()
+        if behind := self._cut():  # its process died between this epoch and the note of it
+            raise Pruned(behind)
 
         def checkpoint_is_due() -> bool:
             return time.monotonic() - last_save > self.hooks.checkpoint_seconds
@@ -228,15 +247,21 @@ class _Session:
             if record is not None:
                 self._log(record)
                 self.hooks.emit(EpochDone(record))
-            stop = self.hooks.stop()
-            if stop or checkpoint_is_due():
+            stop, behind = self.hooks.stop(), self._cut() if record is not None else None
+            if stop or behind or checkpoint_is_due():
                 checkpoint.save(self.folder / CHECKPOINT, training.state())
                 self.hooks.emit(CheckpointSaved(training.epoch, training.batch / training.batches))
                 last_save = time.monotonic()
             if record is not None:
                 self._write(RUNNING)
+            if behind:
+                raise Pruned(behind)
             if stop and not training.done:
                 raise Stopped
+
+    def _cut(self) -> Cut | None:
+        """Return where the run exceeds its limits; None also after its last epoch, as nothing is left to save."""
+        return None if self.training.done else cut(self.training.records, self.limits)
 
     def _log(self, record: dict[str, Any]) -> None:
         path = self.folder / LOG
@@ -246,8 +271,10 @@ class _Session:
     def _finish(self) -> None:
         training = self.training
         train, test = training.final_scores()
-        with atomic(self.folder / PREDICTIONS) as file:
-            np.savez_compressed(file, predicted=test.predicted, label=training.dataset.test_labels.astype(np.uint8))
+        if test is not None:
+            with atomic(self.folder / PREDICTIONS) as file:
+                labels = training.dataset.test_labels.astype(np.uint8)
+                np.savez_compressed(file, predicted=test.predicted, label=labels)
         with atomic(self.folder / PARAMETERS) as file:
             np.savez(
                 file,
@@ -256,9 +283,9 @@ class _Session:
         self._write(
             FINISHED,
             train_error=train.error,
-            test_error=test.error,
+            **({} if test is None else {"test_error": test.error}),
             train_nll=train.nll,
-            test_nll=test.nll,
+            **({} if test is None else {"test_nll": test.nll}),
             finished=_now(),
         )
         (self.folder / CHECKPOINT).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+from lrarun.data.dataset import Dataset
 from lrarun.data.load import load_to_train
 from lrarun.data.sharing import share
 from lrarun.data.sources import Progress
@@ -18,6 +19,7 @@ from lrarun.scheduling.processes import Processes, cores
 from lrarun.scheduling.schedule import Schedule
 from lrarun.scheduling.stop_signals import GRACE, stop_requests
 from lrarun.scheduling.watcher import Watcher
+from lrarun.specs.spec import Spec
 
 
 def train_all(
@@ -60,11 +62,7 @@ def train_all(
             stop = stack.enter_context(stop_requests())
         else:
             count = min(workers or cores(), sum(job.action in (TRAIN, RESUME) for job in jobs)) or 1
-            dtypes: dict[str, set[str]] = {}
-            for job in jobs:
-                if job.action != SKIP:
-                    dtypes.setdefault(job.spec.dataset, set()).add(job.spec.dtype)
-            loaded = {name: load_to_train(name, data_dir, progress, dtypes[name]) for name in dtypes}
+            loaded = _load([job.spec for job in jobs if job.action != SKIP], data_dir, progress)
             stop = stack.enter_context(stop_requests(GRACE if count == 1 else None))
             if count == 1:
                 backend = InProcess(results, loaded, stop)
@@ -75,6 +73,17 @@ def train_all(
                 backend = Processes(count, results, shared)
         watcher.planned(jobs, count)
         return Schedule(jobs, results, backend, watcher).run(stop)
+
+
+def _load(specs: Iterable[Spec], data_dir: Path | None, progress: Progress | None) -> dict[str, Dataset]:
+    """Load each data set once; without its test samples if no run is scored on them."""
+    dtypes: dict[str, set[str]] = {}
+    tested: set[str] = set()
+    for spec in specs:
+        dtypes.setdefault(spec.dataset, set()).add(spec.dtype)
+        if spec.scores == "test":
+            tested.add(spec.dataset)
+    return {name: load_to_train(name, data_dir, progress, dtypes[name], name in tested) for name in dtypes}
 
 
 def _cluster(address: str, results: Path, data_dir: Path | None, progress: Progress | None) -> Backend:

@@ -18,6 +18,8 @@ from lrarun.specs.yaml_text import dump
 # The keys whose values have a name and settings of their own.
 BLOCKS = ("algorithm", "optimizer", "init")
 MAX_DEPTH = 100
+# Keys that came after the first results: left out of a resolved spec at their defaults, so that run ids stay.
+LATER = ("scores",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +45,20 @@ class Spec:
     seed: int = setting(0, "seed of every random stream of the run", ge=0, lt=2**32)
     dtype: Literal["float32", "float64"] = setting("float32", "floating-point type of the parameters")
     probes: tuple[Any, ...] = ()
+    scores: Literal["test", "validation"] = setting(
+        "test",
+        "what a finished run is scored on: the test set too, or only what it was trained and validated on;"
+        " then nothing of the test set is read",
+    )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON or YAML, every default written out; ``make_spec`` turns them back."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        """Return plain values for JSON or YAML, every default written out; ``make_spec`` turns them back.
+
+        Keys of :data:`LATER` are left out at their defaults.
+        """
+        later = {field.name: field.default for field in fields(self) if field.name in LATER}
+        plain = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {name: value for name, value in plain.items() if name not in later or value != later[name]}
 
     def to_yaml(self) -> str:
         """Return :meth:`to_dict` as YAML, one setting a line."""
