@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from lrarun.tuning.trials import Trial
 
 LAYOUTS = ("text", "markdown", "latex", "csv", "json")
-WINNER = "winner.yaml"
 
 
 @click.command()
@@ -192,7 +191,7 @@ def write_winner(study: Study, trials: Sequence[Trial], out: Path | None) -> Non
     from lrarun.cli.support.next_commands import command
     from lrarun.cli.support.printing import is_stdout, write
     from lrarun.tuning.study import best
-    from lrarun.tuning.winner import winner_spec
+    from lrarun.tuning.winner import WINNER, winner_spec
 
     winner = best(trials)
     path = out or study.folder / WINNER

@@ -192,9 +192,8 @@ def _from_npz(path: Path, test: bool) -> Dataset:
     arrays, fingerprint = npz.read(path)
     by_file = _by_file(arrays)
     _check_shapes(path, {file: array.shape for file, array in by_file.items()}, NPZ_NAMES)
-    flat = {file: array.reshape(len(array), -1) if array.ndim > 2 else array for file, array in by_file.items()}
-    if not test:
-        flat = {file: flat[file] for file in (TRAIN_IMAGES, TRAIN_LABELS)}
+    used = {file: array for file, array in by_file.items() if test or file not in (TEST_IMAGES, TEST_LABELS)}
+    flat = {file: array.reshape(len(array), -1) if array.ndim > 2 else array for file, array in used.items()}
     return _dataset(path.stem, path, flat, fingerprint)
 
 

@@ -29,7 +29,8 @@ RANGE_KEYS = ("low", "high", "scale")
 SCALES = ("linear", "log")
 SPACE_HELP = (
     "what to choose: a key (dotted for a block's setting) to a list of values, to a range"
-    " {low: 1e-4, high: 1, scale: log} (or linear), or, for algorithm, optimizer and init, to a mapping of names to the settings of each"
+    " {low: 1e-4, high: 1, scale: log} (or linear), or,"
+    " for algorithm, optimizer and init, to a mapping of names to the settings of each"
 )
 
 

@@ -8,6 +8,7 @@ from lrarun.specs.search import Search
 from lrarun.specs.yaml_text import dump
 from lrarun.tuning.trials import Trial
 
+WINNER = "winner.yaml"  # its name in the study's folder
 
 def fresh_seeds(search: Search) -> list[int]:
     """Return seeds that no trial was trained with: the next ones after the search's."""
