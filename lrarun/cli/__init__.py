@@ -31,6 +31,7 @@ COMMANDS = {
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
     "figure": ("figure", "figure"),
+    "fair": ("fair", "fair"),
     "report": ("report", "report"),
     "show": ("show", "show"),
     "diff": ("diff", "diff"),

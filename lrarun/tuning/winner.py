@@ -10,6 +10,7 @@ from lrarun.tuning.trials import Trial
 
 WINNER = "winner.yaml"  # its name in the study's folder
 
+
 def fresh_seeds(search: Search) -> list[int]:
     """Return seeds that no trial was trained with: the next ones after the search's."""
     first = max(search.budget.seeds) + 1

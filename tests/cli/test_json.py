@@ -65,6 +65,8 @@ COMMANDS = {
     ],
     "lrarun table": ["--format", "json"],
     "lrarun claims": ["--format", "json"],
+    "lrarun tune": ["search.yaml", "--format", "json"],
+    "lrarun fair": ["--specs", str(ROOT / "experiments" / "fair"), "--format", "json"],
 }
 
 

@@ -77,8 +77,8 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     from lrarun.specs.catalogue import KINDS
 
     found = _named([kind for kind in KINDS if kind != "experiments"], incomplete)
-    if "spec".startswith(incomplete):
-        found.append(CompletionItem("spec", help="the keys of a spec"))
+    pages = {"spec": "the keys of a spec", "search": "a search for lrarun tune"}
+    found += [CompletionItem(name, help=words) for name, words in pages.items() if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
 
 
