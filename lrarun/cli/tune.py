@@ -163,8 +163,6 @@ def trained(
 
 def show_search(study: Study, layout: str) -> None:
     """Print what a search is, and the trials that there are."""
-    from lrarun.cli.support.global_options import say
-
     search, budget = study.search, study.search.budget
     trials = study.trials()
     ended = sum(trial.ended for trial in trials)
@@ -172,9 +170,10 @@ def show_search(study: Study, layout: str) -> None:
     left = (budget.trials - ended) * budget.epochs * runs
     if trials:
         show_trials(search, trials, layout)
-    say(
+    click.echo(
         f"{search.study_id} chooses {', '.join(dict.fromkeys(each.key for each in search.dimensions))};"
-        f" {ended} of {budget.trials} trials have ended; at most {left} epochs left"
+        f" {ended} of {budget.trials} trials have ended; at most {left} epochs left",
+        err=bool(trials) and layout != "text",  # a table for programs stands alone
     )
 
 

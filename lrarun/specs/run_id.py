@@ -18,12 +18,16 @@ SLUG_LENGTH = 24
 
 def run_id_of(resolved: Mapping[str, Any]) -> str:
     """Return the run id that this version of the engine gives to a spec's :meth:`lrarun.specs.spec.Spec.to_dict`."""
-    content = {"numbers": NUMBERS_VERSION, "spec": resolved}
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
+    digest = digest_of({"numbers": NUMBERS_VERSION, "spec": resolved})
     names = [_slug(Path(resolved["dataset"]).name), _slug(resolved["algorithm"]["name"])]
     shape = f"{resolved['depth']}x{resolved['width']}"
     return "-".join([*names, shape, _slug(resolved["optimizer"]["name"]), f"s{resolved['seed']}", digest])
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return a short digest of plain values, whatever the order of their keys."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
 
 
 def _slug(text: str) -> str:

@@ -6,8 +6,6 @@ that a trial can't have is refused at its place in the file, before anything is 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from lrarun.errors import SpecError
 from lrarun.settings import in_words, nearest, setting, short_repr
 from lrarun.specs.build import SpecFile, build_documents, parse_documents
 from lrarun.specs.places import Node, Problems, Source, node_of
-from lrarun.specs.run_id import NUMBERS_VERSION, run_id_of
+from lrarun.specs.run_id import NUMBERS_VERSION, digest_of, run_id_of
 from lrarun.specs.spec import BLOCKS, Spec
 from lrarun.specs.sweeps import Override, read_overrides, split_key
 from lrarun.specs.validate import check_settings
@@ -150,9 +148,8 @@ class Search:
             "budget": budget,
             "space": [dimension.plain() for dimension in self.dimensions],
         }
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
         readable = run_id_of(self.base.to_dict()).rsplit("-", 3)[0]  # without optimizer, seed and digest
-        return f"{readable}-{digest}"
+        return f"{readable}-{digest_of(content)}"
 
     def trial(self, proposal: Proposal, seed: int) -> Spec:
         """Return the run of a proposal with one seed.

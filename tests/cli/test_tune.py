@@ -73,11 +73,12 @@ def test_a_picture_of_the_error_over_each_key(tune, tmp_path):
 
 def test_a_dry_run_says_what_is_left_and_writes_nothing(tune, tmp_path):
     code, out, err = tune("--dry-run")
-    assert (code, out) == (0, "")
-    assert "0 of 6 trials have ended; at most 12 epochs left" in err
+    assert (code, err) == (0, "")
+    assert "0 of 6 trials have ended; at most 12 epochs left" in out
     assert not (tmp_path / "results").exists()
     tune("--quiet")
-    assert "6 of 6 trials have ended; at most 0 epochs left" in tune("--dry-run").err
+    assert "6 of 6 trials have ended; at most 0 epochs left" in tune("--dry-run").out
+    assert len(list(csv.DictReader(io.StringIO(tune("--dry-run", "--format", "csv").out)))) == 6
 
 
 def test_trials_are_in_no_table_and_do_no_harm_there(call, tune, tmp_path):
