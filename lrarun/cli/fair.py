@@ -38,12 +38,13 @@ REFERENCE = Path("results/reference")
     metavar="DIR",
     help="Folder of the searches, one spec file per rule.",
 )
-@click.option("--format", "layout", type=click.Choice(LAYOUTS), default="text", show_default=True)
+@click.option("--format", "layout", type=click.Choice(LAYOUTS), default="text", show_default=True, help="Of the table.")
 @click.option("--todo", is_flag=True, help="Print the commands that are left, in their order, for a shell to run.")
 def fair(results: Path, faithful: Path | None, folder: Path, layout: str, todo: bool) -> None:
-    """Print the fair table: each rule tuned under one budget.
+    """Compare the rules, each tuned alike.
 
-    docs/fair-table.md has the protocol, and `make fair` trains what is left. A cell says what it lacks. Exits with 4
+    Each rule has the same search and the same budget, and its winner is trained with seeds
+    that the search has not seen. docs/fair-table.md has the protocol, and `make fair` trains what is left. A cell says what it lacks. Exits with 4
     if something is missing.
 
     \b

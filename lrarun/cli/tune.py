@@ -87,8 +87,8 @@ def tune(
     \b
     Examples:
       lrarun tune experiments/tune.yaml --dry-run
-      lrarun tune experiments/tune.yaml --out winner.yaml && lrarun train winner.yaml
-      lrarun tune experiments/tune.yaml --set search.trials=48 --plot trials.png
+      lrarun tune experiments/tune.yaml --out w.yaml && lrarun train w.yaml
+      lrarun tune experiments/tune.yaml --set search.trials=48 --plot t.png
     """
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from lrarun.nn.optimizers import OPTIMIZERS
 from lrarun.settings import UnknownName
 from lrarun.specs import catalogue
 from lrarun.specs.build import make_spec
+from lrarun.specs.spec import LATER, Spec
 from tests.support.tiny_data import contents, write
 
 BLOCKS = {
@@ -129,7 +131,8 @@ def test_experiments_are_listed_with_their_runs_or_what_is_wrong(tmp_path):
 def test_every_key_of_a_spec_is_described_with_what_it_can_be():
     """In the order of a resolved spec; each choice is one that a spec takes, and each default what a silent one has."""
     (about,) = catalogue.describe("spec")
-    silent = make_spec({"algorithm": "lra-e", "init": {"name": "glorot"}}).to_dict()
+    later = {field.name: field.default for field in fields(Spec) if field.name in LATER}
+    silent = make_spec({"algorithm": "lra-e", "init": {"name": "glorot"}}).to_dict() | later
     assert [each.name for each in about.settings] == [*silent, "sweep"]
     for each in about.settings:
         if each.name not in ("algorithm", "sweep"):
