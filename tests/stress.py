@@ -283,7 +283,8 @@ def study(epochs: int, dataset: str, folder: Path, kills: int = 20) -> None:
                 killed += 1
         printed, said = command.communicate(timeout=900)
         code = command.returncode
-        check(code in (0, -signal.SIGKILL), f"exit code {code}{said if code > 0 else ''}")
+        if code not in (0, -signal.SIGKILL):
+            check(False, f"exit code {code}{said}")
     check(killed >= kills // 2, f"it was killed {killed} times before it ended")
     check(printed == undisturbed, "the trials are those of the undisturbed study, to the digit")
 

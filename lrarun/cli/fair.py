@@ -44,7 +44,8 @@ def fair(results: Path, faithful: Path | None, folder: Path, layout: str, todo: 
     """Compare the rules, each tuned alike.
 
     Each rule has the same search and the same budget, and its winner is trained with seeds
-    that the search has not seen. docs/fair-table.md has the protocol, and `make fair` trains what is left. A cell says what it lacks. Exits with 4
+    that the search has not seen. docs/fair-table.md has the protocol,
+    and `make fair` trains what is left. A cell says what it lacks. Exits with 4
     if something is missing.
 
     \b
