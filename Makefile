@@ -75,10 +75,10 @@ reproduce: $(if $(quick),$(BASE),$(PLOTS))  ## train the paper's runs that are m
 
 # A winner that diverges (exit code 3) is a result; the rest is trained all the same.
 fair: $(TUNE)  ## tune every rule under one budget, train the winners, print the fair table (docs/fair-table.md)
-	@todo="$$($(LRARUN) fair --todo --results $(RESULTS))" || exit $$?; \
+	@todo="$$($(LRARUN) fair --todo --results $(RESULTS)/fair)" || exit $$?; \
 	lrarun() { $(LRARUN) "$$@" $(if $(JOBS),--jobs $(JOBS)) || { code=$$?; [ $$code -eq 3 ] || exit $$code; }; }; \
 	eval "$$todo"; \
-	$(LRARUN) fair --results $(RESULTS)
+	$(LRARUN) fair --results $(RESULTS)/fair
 
 test: $(DEV)  ## run the tests
 	@$(BIN) -m pytest $(ARGS)

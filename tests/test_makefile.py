@@ -134,10 +134,10 @@ def test_fair_does_what_is_left_and_prints_the_table(tmp_path, train, goes_on):
         "lrarun tune 'a b.yaml' --results r\nlrarun train w.yaml\nlrarun tune c.yaml\n"
     )
     done = make("fair", "JOBS=2", "RESULTS=r", f"VENV={venv}")
-    expected = ["fair --todo --results r", "tune a b.yaml --results r --jobs 2", "train w.yaml --jobs 2"]
+    expected = ["fair --todo --results r/fair", "tune a b.yaml --results r --jobs 2", "train w.yaml --jobs 2"]
     assert (done.returncode == 0) == goes_on
     assert calls(venv) == [
-        f"-m lrarun {words}" for words in [*expected, *["tune c.yaml --jobs 2", "fair --results r"] * goes_on]
+        f"-m lrarun {words}" for words in [*expected, *["tune c.yaml --jobs 2", "fair --results r/fair"] * goes_on]
     ]
 
 

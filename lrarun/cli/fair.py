@@ -50,9 +50,9 @@ def fair(results: Path, faithful: Path | None, folder: Path, layout: str, todo: 
 
     \b
     Examples:
-      lrarun fair
-      lrarun fair --format csv > fair.csv
-      lrarun fair --todo
+      lrarun fair --results results/fair
+      lrarun fair --results results/fair --format csv > fair.csv
+      lrarun fair --results results/fair --todo
     """
     from lrarun.errors import Incomplete
     from lrarun.report.wording import plural

@@ -20,6 +20,7 @@ from lrarun.tuning import study as study_module
 from lrarun.tuning.study import STUDY, best
 from lrarun.tuning.trials import limits_after
 from lrarun.tuning.winner import winner_spec
+from maintenance.publish_results import publish
 from tests.support import tiny_data
 from tests.support.small_runs import SMALL, contents, write_dataset
 from tests.support.small_search import Killed, Killer, history, study_of, trained, write_search
@@ -172,6 +173,14 @@ def test_more_trials_go_on_with_the_same_study(done, file, tmp_path):
 )
 def test_another_search_is_another_study(file, tmp_path, change):
     assert study_of(file, tmp_path, change).search.study_id != study_of(file, tmp_path).search.study_id
+
+
+def test_a_published_study_is_the_same(done, file, tmp_path):
+    study, trials = done
+    publish(study.results, tmp_path / "published")
+    assert not list((tmp_path / "published").rglob("*.lock"))
+    other = study_of(file, tmp_path / "published")
+    assert history(other, other.trials()) == history(study, trials)
 
 
 # --- pruning
