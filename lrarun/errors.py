@@ -81,6 +81,10 @@ class SpecError(UsageError):
         super().__init__("\n".join(lines))
 
 
+class NotInTables(UsageError):
+    """Specs whose runs have no place in the paper's tables."""
+
+
 class DataError(UsageError):
     """A data set is missing, damaged, or of the wrong shape."""
 

@@ -8,6 +8,7 @@ commands share is in :mod:`lrarun.cli.support`; no command imports another.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -17,6 +18,7 @@ from lrarun.cli.support.global_options import (
     SuggestingGroup,
     global_options,
     is_verbose,
+    tell,
     unread_output_is_fine,
     with_global_options,
 )
@@ -27,6 +29,7 @@ COMMANDS = {
     "train": ("train", "train"),
     "tune": ("tune", "tune"),
     "status": ("status", "status"),
+    "summary": ("summary", "summary"),
     "clean": ("clean", "clean"),
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
@@ -61,6 +64,13 @@ class LazyGroup(SuggestingGroup):
             return None
         module, attribute = COMMANDS[name]
         return with_global_options(getattr(importlib.import_module(f"lrarun.cli.{module}"), attribute))
+
+    def _main_shell_completion(self, ctx_args, prog_name, complete_var=None):
+        if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
+            from lrarun.cli.support.shells import register
+
+            register()
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)
 
     def make_context(self, *args, **extra):
         with unread_output_is_fine():
@@ -112,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except LrarunError as error:
-        click.echo(f"lrarun: {error}", err=True)
+        tell(f"lrarun: {error}")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("lrarun: interrupted", err=True)
@@ -120,7 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if is_verbose():
             raise
-        click.echo(f"lrarun: {unexpected(error)}", err=True)
+        tell(f"lrarun: {unexpected(error)}")
         sys.exit(UNEXPECTED)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
     """Explain a name that a spec can hold.
 
-    NAME is an algorithm, optimizer, initial scheme, activation, probe or data set.
+    NAME is an algorithm, optimizer, initial scheme, activation, probe or data set, or a
+    setting of one of these or of a spec, such as beta, optimizer.momentum or epochs.
     For an algorithm, prints its equations and each setting's type, default, range, value
     in the paper and assumptions; for a data set, its sources, digests and sizes.
     "spec" explains the keys of a spec, and a path describes a data set of your own.
@@ -30,6 +32,7 @@ def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
     Examples:
       lrarun describe lra-e
       lrarun describe adam --json
+      lrarun describe beta
       lrarun describe mnist
       lrarun describe spec
       lrarun describe my-images.npz
@@ -57,6 +60,10 @@ def page(about: Description) -> str:
 
     title = f": {about.title}" if about.title and about.title != about.name else ""
     parts = [heading(f"{about.name} ({about.kind}){title}"), indented(about.text)]
+    if about.owners:
+        parts.append("\n\n".join(owner_text(owner, each) for owner, each in about.owners.items()))
+    if about.others:
+        parts.append(others_text(about))
     if about.settings:
         parts.append(heading("Settings") + "\n" + "\n".join(setting_text(each) for each in about.settings))
     if about.defaults:
@@ -87,13 +94,42 @@ def indented(text: str) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def owner_text(owner: str, setting: Setting) -> str:
+    """Return a setting as one rule, optimizer, ... has it."""
+    head = "As a key of a spec" if owner == "spec" else f"Of the {owner}"
+    return f"{head}\n{setting_text(setting)}"
+
+
+def others_text(about: Description) -> str:
+    """Return the defaults that rules have instead."""
+    from lrarun.cli.support.printing import columns, flow, heading
+
+    return (
+        heading("Default in a spec with this algorithm, where the spec is silent")
+        + "\n"
+        + columns(
+            (rule, by_depth_text(value) if isinstance(value, Mapping) and "name" not in value else flow(value))
+            for rule, value in about.others.items()
+        )
+    )
+
+
+def by_depth_text(values: Mapping[int, Any]) -> str:
+    """Return values by depth: ``5 at 3 hidden layers, 10 at 8``."""
+    from lrarun.cli.support.printing import flow
+
+    (first, value), *rest = values.items()
+    return ", ".join([f"{flow(value)} at {first} hidden layers", *(f"{flow(v)} at {depth}" for depth, v in rest)])
+
+
 def setting_text(setting: Setting) -> str:
     """Return one setting in a few lines."""
     from lrarun.cli.support.printing import flow, wrapped
     from lrarun.specs.catalogue import allowed
 
     default = "no default" if setting.default is None and setting.choices else f"default {flow(setting.default)}"
-    lines = [f"  {click.style(setting.name, bold=True)}  {allowed(setting)}, {default}"]
+    first = wrapped(f"{setting.name}  {allowed(setting)}, {default}", 2)
+    lines = [first.replace(setting.name, click.style(setting.name, bold=True), 1)]
     lines.append(wrapped(setting.help, 6))
     if setting.paper:
         lines.append(wrapped(f"paper: {setting.paper}", 6))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.options import results_option
+from lrarun.cli.support.options import json_option, layout_of, results_option
 from lrarun.cli.support.paths import UserPath
 from lrarun.cli.support.printing import terminal_width
 
@@ -38,9 +38,10 @@ REFERENCE = Path("results/reference")
     metavar="DIR",
     help="Folder of the searches, one spec file per rule.",
 )
-@click.option("--format", "layout", type=click.Choice(LAYOUTS), default="text", show_default=True, help="Of the table.")
+@click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
+@json_option
 @click.option("--todo", is_flag=True, help="Print the commands that are left, in their order, for a shell to run.")
-def fair(results: Path, faithful: Path | None, folder: Path, layout: str, todo: bool) -> None:
+def fair(results: Path, faithful: Path | None, folder: Path, layout: str | None, as_json: bool, todo: bool) -> None:
     """Compare the rules, each tuned alike.
 
     Each rule has the same search and the same budget, and its winner is trained with seeds
@@ -54,6 +55,7 @@ def fair(results: Path, faithful: Path | None, folder: Path, layout: str, todo: 
       lrarun fair --results results/fair --format csv > fair.csv
       lrarun fair --results results/fair --todo
     """
+    layout = layout_of(layout, as_json) or "text"
     from lrarun.errors import Incomplete
     from lrarun.report.wording import plural
     from lrarun.tuning import fair as library

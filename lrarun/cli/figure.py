@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lrarun.cli.support.global_options import tell
 from lrarun.cli.support.next_commands import EXPERIMENTS, anew_command, train_command
 from lrarun.cli.support.options import (
     WholeNumber,
     data_dir_option,
+    json_option,
     quiet_option,
     results_option,
     set_option,
@@ -20,6 +22,7 @@ from lrarun.cli.support.options import (
     specs_in,
 )
 from lrarun.cli.support.paths import UserPath, suffix_of
+from lrarun.cli.support.printing import is_stdout, print_json
 from lrarun.files import is_special
 from lrarun.report.web.pictures import FIGURES
 
@@ -48,6 +51,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @set_option
 @click.option(
     "--out",
+    "-o",
     type=UserPath(allow_dash=True),
     metavar="PATH",
     help="Folder to write into, or a file whose name ends in .png or .svg; - for stdout."
@@ -69,6 +73,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
     help="Figure 2: number of test images to show.",
 )
 @quiet_option
+@json_option
 def figure(
     number: str,
     results: Path,
@@ -79,6 +84,7 @@ def figure(
     data_dir: Path | None,
     samples: int,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Draw a figure of the paper from our runs.
 
@@ -102,20 +108,25 @@ def figure(
       lrarun figure 3 --spec mine.yaml
     """
     place, specs = out or results / FIGURES, specs_in(files, overrides)
+    if as_json and any(map(is_stdout, targets(place, number, formats))):
+        raise click.UsageError("--json prints the names of files; with it, --out can't be stdout.")
     targets(place, number, formats)  # a mistake in --out is said before anything is read or drawn
     from lrarun.api import figures
     from lrarun.cli.support.downloads import download_progress
-    from lrarun.cli.support.printing import is_stdout
 
     drawing = figures.figure(
         number, results, specs, data_dir=data_dir, samples=samples, progress=download_progress(quiet)
     )
+    written = []
     if drawing.figure is not None:
         named = number if drawing.paper else f"{number}-{stem(files)}"
         for path, format in targets(place, named, formats).items():
             drawing.save(path, format)
-            if not is_stdout(path):
+            written.append(path)
+            if not as_json and not is_stdout(path):
                 click.echo(path)
+    if as_json:
+        print_json({"figure": number, "files": written, "lacking": drawing.lacking})
     check_complete(drawing, number, results, files, overrides)
 
 
@@ -152,7 +163,7 @@ def check_complete(
     if not drawing.lacking:
         return
     for line in drawing.lacking:
-        click.echo(line, err=True)
+        tell(line)
     specs = files or [Path(EXPERIMENTS) / f"figure{number[0]}.yaml"]
     hints = [train_command(specs, overrides, results)] if len(drawing.lacking) > len(drawing.damaged) else []
     if drawing.damaged:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli import INTERRUPTED
+from lrarun.cli.support.global_options import tell
 from lrarun.cli.support.options import (
     WholeNumber,
     check_data_dir,
+    json_option,
     make_data_dir_option,
     quiet_option,
     results_option,
@@ -22,6 +24,7 @@ from lrarun.cli.support.options import (
 )
 
 if TYPE_CHECKING:
+    from lrarun.scheduling.outcome import Outcome
     from lrarun.scheduling.plan import Job
 
 
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="List what would be trained, why, and the estimated time; train nothing.")
 @quiet_option
+@json_option
 def train(
     specs: tuple[Path, ...],
     results: Path,
@@ -64,12 +68,14 @@ def train(
     force: bool,
     dry_run: bool,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Train every run of the given specs.
 
     Resumes runs that were interrupted and skips runs that have finished. Ctrl-C stops
     cleanly. If it stops --force, the command without --force goes on with the runs that
-    were stopped. Exits with 3 if a run failed, diverged or was killed.
+    were stopped. Ends with a table of the settings, as lrarun summary prints it. Exits with
+    3 if a run failed, diverged or was killed.
 
     \b
     Examples:
@@ -83,6 +89,7 @@ def train(
     if not scheduler:  # a cluster's workers may have a folder that this machine lacks
         check_data_dir(data_dir)
     from lrarun.cli.support.downloads import download_progress
+    from lrarun.cli.support.ending import show_settings
     from lrarun.cli.support.live import view
     from lrarun.runs.rehearsal import check_first_steps
     from lrarun.scheduling.outcome import raise_for_failures
@@ -102,7 +109,7 @@ def train(
             if dry_run:
                 check_first_steps(file, loaded, due)
     if dry_run:
-        show_plan(jobs, workers)
+        print_plan(jobs) if as_json else show_plan(jobs, workers)
         return
     try:
         with view(quiet) as watcher:
@@ -118,14 +125,41 @@ def train(
     except KeyboardInterrupt:
         command = "the command without --force" if force else "the same command"
         with suppress(OSError):  # the terminal may be gone
-            click.echo(f"lrarun: interrupted; progress is stored, and {command} goes on from there.", err=True)
+            tell(f"lrarun: interrupted; progress is stored, and {command} goes on from there.")
         sys.exit(INTERRUPTED)
+    if as_json:
+        print_outcomes(outcomes)
+    else:
+        show_settings(outcomes, specs, overrides, results)
     raise_for_failures(outcomes, told=not quiet)
+
+
+def print_outcomes(outcomes: Iterable[Outcome]) -> None:
+    """Print as JSON how each run ended, with its errors in percent."""
+    from lrarun.cli.support.printing import print_json
+
+    keys = ("epoch", "best_epoch", "validation_error", "train_error", "test_error", "seconds")
+    print_json(
+        [
+            {"run_id": one.spec.run_id, "state": one.state, "reason": one.reason}
+            | {key: getattr(one.result, key, None) for key in keys}
+            for one in outcomes
+        ]
+    )
+
+
+def print_plan(jobs: Iterable[Job]) -> None:
+    """Print the plan as JSON: a row per run, with the estimated seconds."""
+    from lrarun.cli.support.printing import print_json
+
+    keys = ("run_id", "action", "reason", "epoch", "seconds", "differs")
+    print_json([{key: getattr(job, key) for key in keys} | {"epochs": job.spec.epochs} for job in jobs])
 
 
 def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     """Print what would happen with each run, and a line on all of them."""
     from lrarun.cli.support.live import processes
+    from lrarun.cli.support.printing import hanging
     from lrarun.results.timing import duration, makespan
     from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds
     from lrarun.scheduling.processes import cores
@@ -136,7 +170,7 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
             about = "about " if job.seconds >= 1 else ""
             estimate = f" ({about}{duration(job.seconds)})"
         differs = f"  [{job.differs}]" if job.differs else ""
-        click.echo(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}")
+        click.echo(hanging(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}"))
     left = [job for job in jobs if job.action in (TRAIN, RESUME)]
     if not left:
         click.echo("nothing to train")
@@ -145,4 +179,6 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     # More processes than cores are no faster.
     time = duration(None if seconds is None else makespan(seconds, min(workers, cores())))
     unknown = "" if seconds is not None else ": nothing like it has been trained here"
-    click.echo(f"{len(left)} of {len(jobs)} to train with {processes(workers)}; estimated time: {time}{unknown}")
+    click.echo(
+        hanging(f"{len(left)} of {len(jobs)} to train with {processes(workers)}; estimated time: {time}{unknown}")
+    )

@@ -15,6 +15,8 @@ from lrarun.cli.support.completers import spec_files
 from lrarun.cli.support.options import (
     WholeNumber,
     check_data_dir,
+    json_option,
+    layout_of,
     make_data_dir_option,
     out_option,
     quiet_option,
@@ -54,7 +56,8 @@ LAYOUTS = ("text", "markdown", "latex", "csv", "json")
     help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what the search is and how far it is; train and write nothing.")
-@click.option("--format", "layout", type=click.Choice(LAYOUTS), default="text", show_default=True, help="Of the table.")
+@click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
+@json_option
 @out_option("Spec file to write for the winner.  [default: winner.yaml in the study's folder]")
 @click.option(
     "--plot",
@@ -72,7 +75,8 @@ def tune(
     workers: int | None,
     scheduler: str | None,
     dry_run: bool,
-    layout: str,
+    layout: str | None,
+    as_json: bool,
     out: Path | None,
     plot: Path | None,
     quiet: bool,
@@ -90,6 +94,7 @@ def tune(
       lrarun tune experiments/tune.yaml --out w.yaml && lrarun train w.yaml
       lrarun tune experiments/tune.yaml --set search.trials=48 --plot t.png
     """
+    layout = layout_of(layout, as_json) or "text"
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
     if not scheduler:  # a cluster's workers may have a folder that this machine lacks

@@ -31,7 +31,7 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
       lrarun validate my.yaml --set algorithm.beta=0.2
       lrarun validate my.yaml --json
     """
-    from lrarun.cli.support.printing import print_json
+    from lrarun.cli.support.printing import hanging, print_json
     from lrarun.report.wording import plural
 
     reports = [report(path, overrides) for path in specs]
@@ -39,7 +39,8 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
         print_json(reports)
     for each in reports:
         if not as_json and each["valid"] and not quiet:
-            click.echo(f"{each['file']}: valid, {each.get('holds') or plural(len(each['runs']), 'run')}")
+            holds = each.get("holds") or plural(len(each["runs"]), "run")
+            click.echo(hanging(f"{each['file']}: valid, {holds}"))
         elif not as_json and not each["valid"]:
             click.echo(each["message"], err=True)
     bad = sum(not each["valid"] for each in reports)

@@ -26,7 +26,7 @@ from lrarun.errors import SpecError
 from lrarun.nn.activations import ACTIVATIONS
 from lrarun.nn.initializers import INITIALIZERS, Initializer
 from lrarun.nn.optimizers import OPTIMIZERS, Optimizer
-from lrarun.settings import UnknownName, settings_of
+from lrarun.settings import UnknownName, nearest, settings_of
 from lrarun.specs.build import load_specs
 from lrarun.specs.search import SPACE_HELP, Budget, has_search, search_in
 from lrarun.specs.spec import Spec
@@ -128,6 +128,8 @@ class Description:
         sources: for a data set: where it can be downloaded.
         folder: for a data set: its folder on this machine, if it is here.
         key: the key of a spec that chooses it.
+        owners: for a setting: whose it is, such as ``algorithm lra-e`` or ``spec`` -> the setting as it is there.
+        others: for a setting: rule -> the default that a spec with this rule has instead.
     """
 
     kind: str
@@ -140,6 +142,8 @@ class Description:
     sources: tuple[str, ...] = ()
     folder: str | None = None
     key: str = ""
+    owners: Mapping[str, Setting] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
 
 
 def entries(kind: str, folder: Path = Path("experiments")) -> list[Entry]:
@@ -210,9 +214,9 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
     """Return what has a name: usually one thing, sometimes things of two kinds.
 
     Args:
-        name: of an algorithm, optimizer, initial scheme, activation, probe or data set;
-            ``spec`` for the keys of a spec; ``search`` for those of its block of that name;
-            or the path of a data set of your own.
+        name: of an algorithm, optimizer, initial scheme, activation, probe or data set; of a setting of one of
+            these or a key of a spec, such as ``beta``, ``optimizer.momentum`` or ``epochs``; ``spec`` for all keys
+            of a spec; ``search`` for those of its block of that name; or the path of a data set of your own.
         data_dir: where to look for data sets first.
 
     Raises:
@@ -225,12 +229,69 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
         return [Description("block of a spec for lrarun tune", name, text=SEARCH, settings=_keys_of_a_search())]
     registries = {kind: _registry(kind) for kind in KINDS if kind != "experiments"}
     found = [_describe(kind, name, table[name], data_dir) for kind, table in registries.items() if name in table]
+    found += describe_setting(name)
     if not found and (name.endswith(".npz") or Path(name).is_dir()):
         return [_own_dataset(name)]
     if not found:
-        known = [each for table in registries.values() for each in table]
-        raise UnknownName("name", name, ["spec", "search", *known])
+        names = ["spec", "search", *(known for table in registries.values() for known in table)]
+        more = [*names, *(key.rpartition(".")[2] for key in set_keys())]
+        raise UnknownName("name", name, more if nearest(name, more) else names)
     return found
+
+
+def describe_setting(name: str) -> list[Description]:
+    """Describe a key of a spec, or a setting of a rule, an optimizer, an initial scheme or a probe.
+
+    Args:
+        name: with or without its block, ``beta`` or ``algorithm.beta``.
+
+    Returns:
+        One description with all that have such a setting; none if nothing has.
+    """
+    block, _, own = name.rpartition(".")
+    of_spec = [each for each in _keys_of_a_spec() if each.name == own and not block]
+    owners = dict(zip(["spec"], of_spec))
+    for kind in ("algorithms", "optimizers", "init", "probes"):
+        if block in ("", KEYS[kind]):
+            for owner, thing in _registry(kind).items():
+                owners |= {f"{SINGULAR[kind]} {owner}": each for each in described_settings(thing) if each.name == own}
+    return [Description("setting", name, owners=owners, others=_defaults_of_rules(own))] if owners else []
+
+
+def _defaults_of_rules(name: str) -> dict[str, Any]:
+    """Return the default of a setting in the specs of each rule that has one of its own; by depth if it differs."""
+    found: dict[str, Any] = {}
+    for rule, thing in algorithms().items():
+        by_depth = {depth: _own_default(thing.defaults(depth), name) for depth in DEPTHS}
+        values = list(by_depth.values())
+        if any(value is not None for value in values):
+            found[rule] = values[0] if all(value == values[0] for value in values) else by_depth
+    return found
+
+
+def _own_default(defaults: Mapping[str, Any], name: str) -> Any:
+    for key, value in defaults.items():
+        if name in (key, key.rpartition(".")[2]):
+            return value
+        if isinstance(value, Mapping) and name in value and name != "name":
+            return value[name]
+    return None
+
+
+def set_keys() -> dict[str, Setting]:
+    """Return every key that ``--set`` takes, dotted for the settings of blocks: the first that has it explains it."""
+    found = {each.name: each for each in _keys_of_a_spec() if each.name != "sweep"}
+    for kind in ("algorithms", "optimizers", "init"):
+        for thing in _registry(kind).values():
+            for each in described_settings(thing):
+                found.setdefault(f"{KEYS[kind]}.{each.name}", each)
+    found["dataset"] = dataclasses.replace(found["dataset"], choices=tuple(_registry("datasets")))
+    found["activation"] = dataclasses.replace(found["activation"], choices=tuple(_registry("activations")))
+    return {name: _with_truth(each) for name, each in found.items()}
+
+
+def _with_truth(each: Setting) -> Setting:
+    return dataclasses.replace(each, choices=("true", "false")) if each.type == TYPES[bool] else each
 
 
 def _describe(kind: str, name: str, thing: Any, data_dir: Path | None) -> Description:

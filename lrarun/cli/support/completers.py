@@ -55,8 +55,26 @@ def run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     if "/" in incomplete:
         return [CompletionItem(incomplete, type="dir")]
     results = ctx.params.get("results") or os.environ.get("LRARUN_RESULTS") or "results"
-    found = sorted(path.parent.name for path in user_path(results).glob(f"{incomplete}*/run.json"))
-    return [CompletionItem(name) for name in found]
+    folder = user_path(results)
+    found = sorted(path.parent.name for path in folder.glob(f"{incomplete}*/run.json"))
+    if found or not incomplete:
+        return [CompletionItem(name) for name in found]
+    # A digest names its run; what stands before it is the explanation.
+    whole = sorted(path.parent.name.rpartition("-") for path in folder.glob(f"*-{incomplete}*/run.json"))
+    return [CompletionItem(digest, help=rest) for rest, _, digest in whole if digest.startswith(incomplete)]
+
+
+@silent
+def overrides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the keys that ``--set`` takes, each with ``=``; after that, the values where there is a list of them."""
+    from lrarun.specs.catalogue import set_keys
+
+    key, equals, _ = incomplete.partition("=")
+    known = set_keys()
+    if not equals:
+        return [CompletionItem(f"{name}=", help=about.help) for name, about in known.items() if name.startswith(key)]
+    values = [f"{key}={value}" for value in known[key].choices] if key in known else []
+    return [CompletionItem(value) for value in values if value.startswith(incomplete)]
 
 
 @silent
@@ -74,11 +92,16 @@ def optimizer_names(ctx: click.Context, param: click.Parameter, incomplete: str)
 @silent
 def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer all names that ``lrarun describe`` knows; else files, since it describes data sets by path."""
-    from lrarun.specs.catalogue import KINDS
+    from lrarun.specs.catalogue import KINDS, set_keys
 
     found = _named([kind for kind in KINDS if kind != "experiments"], incomplete)
     pages = {"spec": "the keys of a spec", "search": "a search for lrarun tune"}
     found += [CompletionItem(name, help=words) for name, words in pages.items() if name.startswith(incomplete)]
+    if incomplete:  # else there would be too many to read
+        settings = {name.rpartition(".")[2]: about for name, about in reversed(set_keys().items())}
+        found += [
+            CompletionItem(name, help=about.help) for name, about in settings.items() if name.startswith(incomplete)
+        ]
     return found or [CompletionItem(incomplete, type="file")]
 
 

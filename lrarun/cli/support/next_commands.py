@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lrarun.report.claims.claim import CheckedClaim
+    from lrarun.report.summary.rows import Summary
     from lrarun.results.read import Result
 
 EXPERIMENTS = "experiments"  # the folder of the specs that come with the repository
@@ -125,6 +126,25 @@ def check_cells(cells: pd.DataFrame, results: Path, files: Sequence[Path], overr
         raise Incomplete(f"{what}; all that is outstanding diverged, and would again")
     tables = [f"{EXPERIMENTS}/table{number}.yaml" for number in trainable["table"].unique()]
     raise Incomplete("; ".join(filter(None, (what, train_command(files or tables, overrides, results)))))
+
+
+def check_finished(found: Summary, results: Path, files: Sequence[Path], overrides: Sequence[str]) -> None:
+    """Raise ``Incomplete``, with the command that helps, if runs of the specs have no score."""
+    from lrarun.errors import Incomplete
+    from lrarun.report.summary.rows import UNSCORED
+    from lrarun.report.wording import plural
+    from lrarun.results.read import DIVERGED
+
+    counts = {state: sum(row.count(state) for row in found.rows) for state in UNSCORED}
+    outstanding = sum(counts.values())
+    if not outstanding:
+        return
+    known = outstanding + sum(len(row.runs) for row in found.rows)
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    what = f"{outstanding} of {plural(known, 'run')} without a score in {results}: {states}"
+    if outstanding == counts[DIVERGED]:
+        raise Incomplete(f"{what}, and would diverge again")
+    raise Incomplete("; ".join(filter(None, (what, train_command(files, overrides, results)))))
 
 
 def table_of(run: Result, number: str | None, results: Path) -> str:

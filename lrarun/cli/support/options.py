@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from lrarun.cli.support.completers import overrides as override_words
 from lrarun.cli.support.completers import run_ids, spec_files
 from lrarun.cli.support.global_options import set_quiet
 from lrarun.cli.support.paths import UserPath, check_folder
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from lrarun.specs.spec import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
+MORE_SPECS = "lrarun.more_specs"
 
 
 class WholeNumber(click.IntRange):
@@ -72,35 +75,73 @@ quiet_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+
+def layout_of(layout: str | None, as_json: bool) -> str | None:
+    """Return what ``--format`` says, or ``json`` with ``--json``.
+
+    Raises:
+        UsageError: both are given, and ``--format`` is another than ``json``.
+    """
+    if not as_json or layout == "json":
+        return layout
+    if click.get_current_context().get_parameter_source("layout") == ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--json and --format {layout} exclude each other; leave out one of the two.")
+    return "json"
+
+
+def _with_more_specs(
+    ctx: click.Context, param: click.Parameter, given: tuple[Path, ...], required: bool = False
+) -> tuple[Path, ...]:
+    """Return the spec files of the argument and those of ``--spec``, which is read before it."""
+    files = (*given, *ctx.meta.pop(MORE_SPECS, ()))
+    if required and not files and not ctx.resilient_parsing:
+        raise click.MissingParameter(ctx=ctx, param=param)
+    return files
+
+
+def _keep_more_specs(ctx: click.Context, param: click.Parameter, given: tuple[Path, ...]) -> None:
+    ctx.meta[MORE_SPECS] = given
+
+
+def _specs_argument(required: bool) -> Callable[[F], F]:
+    """Return the argument for spec files, which ``--spec`` can name too, as where there is no such argument."""
+    argument = click.argument(
+        "specs",
+        nargs=-1,
+        metavar="SPEC.yaml..." if required else "[SPEC.yaml...]",
+        type=UserPath(),
+        callback=functools.partial(_with_more_specs, required=required),
+        shell_complete=spec_files,
+    )
+    option = click.option(
+        "--spec",
+        "more_specs",
+        **SPEC_OPTION | {"help": "The same as SPEC.yaml, as other commands have it."},
+        callback=_keep_more_specs,
+        is_eager=True,
+        expose_value=False,
+    )
+    return lambda command: argument(option(command))
+
+
+SPEC_OPTION: dict[str, Any] = {
+    "type": UserPath(),
+    "metavar": "SPEC.yaml",
+    "multiple": True,
+    "shell_complete": spec_files,
+    "help": "Take the runs of this spec file and no others. Can be given several times.",
+}
 # ``-`` is standard input, see lrarun.specs.yaml_text.read_source.
-specs_argument = click.argument(
-    "specs",
-    nargs=-1,
-    required=True,
-    metavar="SPEC.yaml...",
-    type=UserPath(),
-    shell_complete=spec_files,
-)
-
-optional_specs_argument = click.argument(
-    "specs", nargs=-1, metavar="[SPEC.yaml...]", type=UserPath(), shell_complete=spec_files
-)
-
-spec_option = click.option(
-    "--spec",
-    "files",
-    type=UserPath(),
-    metavar="SPEC.yaml",
-    multiple=True,
-    shell_complete=spec_files,
-    help="Show the runs of this spec file in place of the paper's. Can be given several times.",
-)
+specs_argument = _specs_argument(required=True)
+optional_specs_argument = _specs_argument(required=False)
+spec_option = click.option("--spec", "files", **SPEC_OPTION)
 
 set_option = click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=override_words,
     help="Set a key of every spec; dots reach nested keys. Can be given several times.",
 )
 
