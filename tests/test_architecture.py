@@ -49,6 +49,7 @@ ARROWS: dict[str, set[str]] = {
         "paper",
         "report",
     },
+    "tuning": {"errors", "settings", "files", "paper", "specs", "results", "runs", "scheduling", "report"},
     "bench": {"errors", "settings", "nn", "algorithms", "data", "engine", "specs", "runs", "paper"},
     "rules": {"settings", "nn", "algorithms"},
     "network": {"nn"},
@@ -78,6 +79,7 @@ HEAVY = {
     "distributed",
     "numba",
     "jax",
+    "optuna",
 }
 
 

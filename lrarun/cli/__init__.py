@@ -27,12 +27,14 @@ from lrarun.errors import LrarunError
 # Command -> (module under lrarun.cli, attribute), in the order of the help page.
 COMMANDS = {
     "train": ("train", "train"),
+    "tune": ("tune", "tune"),
     "status": ("status", "status"),
     "summary": ("summary", "summary"),
     "clean": ("clean", "clean"),
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
     "figure": ("figure", "figure"),
+    "fair": ("fair", "fair"),
     "report": ("report", "report"),
     "show": ("show", "show"),
     "diff": ("diff", "diff"),

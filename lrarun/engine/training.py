@@ -252,22 +252,25 @@ class Training:
         error = 100 * int(np.count_nonzero(classes != labels[index])) / len(index)
         return Evaluation(total / len(index), error, classes)
 
-    def final_scores(self) -> tuple[Evaluation, Evaluation]:
+    def final_scores(self) -> tuple[Evaluation, Evaluation | None]:
         """Return the best parameters' scores on the training and on the test samples.
+
+        The second is None where the spec's ``scores`` leave the test samples alone.
 
         Raises:
             Diverged: one of them is not finite. Its error would be that of a network that gives every image class 0.
         """
-        return self.finite(*(self.evaluate(subset, self.best_params) for subset in ("train", "test")))
+        test = self.evaluate("test", self.best_params) if self.spec.scores == "test" else None
+        return self.finite(self.evaluate("train", self.best_params), test)
 
-    def finite(self, train: Evaluation, test: Evaluation) -> tuple[Evaluation, Evaluation]:
+    def finite(self, train: Evaluation, test: Evaluation | None) -> tuple[Evaluation, Evaluation | None]:
         """Return the best parameters' scores as they are.
 
         Raises:
             Diverged: one of them is not finite. Its error would be that of a network that gives every image class 0.
         """
         for subset, score in (("training", train), ("test", test)):
-            if not np.isfinite(score.nll):
+            if score is not None and not np.isfinite(score.nll):
                 raise Diverged(f"on the {subset} images, in the parameters of epoch {self.best_epoch}")
         return train, test
 

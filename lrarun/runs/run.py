@@ -17,14 +17,22 @@ from lrarun.results.run_folder import CHECKPOINT, DONE, NEW, RUN
 from lrarun.runs import retraining
 from lrarun.runs.events import CheckpointLost, Hooks
 from lrarun.runs.lock import Locked, locked
-from lrarun.runs.session import Session, Stopped
+from lrarun.runs.pruning import Limits
+from lrarun.runs.session import Pruned, Session, Stopped
 from lrarun.runs.staleness import of_other_data, refuse_other_data, rule_changed
 from lrarun.specs.spec import NUMPY, Spec
 
-__all__ = ["Stopped", "begin_anew", "mark_interrupted", "opened", "remove_leftovers", "run"]
+__all__ = ["Pruned", "Stopped", "begin_anew", "mark_interrupted", "opened", "remove_leftovers", "run"]
 
 
-def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None, force: bool = False) -> Result:
+def run(
+    spec: Spec,
+    dataset: Dataset,
+    results: Path,
+    hooks: Hooks | None = None,
+    force: bool = False,
+    limits: Limits = (),
+) -> Result:
     """Train one run, or resume it, and return its result.
 
     A finished run is returned as it is; so is a diverged one, which would diverge again.
@@ -38,10 +46,12 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
         results: the folder that holds the runs' folders.
         hooks: how to follow the run and stop it.
         force: train from the first epoch, whatever the run's folder holds.
+        limits: the highest validation error after each epoch with which to go on, percent.
 
     Raises:
         Locked: another process is training it.
         Stopped: ``hooks.stop`` asked for it; the checkpoint is stored.
+        Pruned: it exceeds its limits; the checkpoint is stored.
         LrarunError: ``run.json`` can't be read.
         UsageError: without ``force``, if the run was trained on other data at another place.
         OSError: the folder can't be written; every file in it is whole.
@@ -50,18 +60,24 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
         from lrarun.runs.stack import run_alone  # JAX is an extra
 
         return run_alone(spec, dataset, results, hooks or Hooks(), force)
-    with opened(spec, dataset, results, hooks or Hooks(), force) as found:
+    with opened(spec, dataset, results, hooks or Hooks(), force, limits=limits) as found:
         return found if isinstance(found, Result) else found.train()
 
 
 @contextmanager
 def opened(
-    spec: Spec, dataset: Dataset, results: Path, hooks: Hooks, force: bool, more: Mapping[str, Any] | None = None
+    spec: Spec,
+    dataset: Dataset,
+    results: Path,
+    hooks: Hooks,
+    force: bool,
+    more: Mapping[str, Any] | None = None,
+    limits: Limits = (),
 ) -> Iterator[Result | Session]:
     """Hold a run's lock, and yield the result that stands or a session that is to train the run.
 
     Args:
-        spec, dataset, results, hooks, force: as for :func:`run`.
+        spec, dataset, results, hooks, force, limits: as for :func:`run`.
         more: further entries of the provenance.
 
     Raises:
@@ -87,7 +103,7 @@ def opened(
             return
         if changed:
             retraining.begin(folder)
-        yield Session(spec, dataset, folder, hooks, more)
+        yield Session(spec, dataset, folder, hooks, more, limits)
 
 
 def begin_anew(folder: Path) -> None:

@@ -29,12 +29,17 @@ from lrarun.runs.checkpoint import Unreadable
 from lrarun.runs.events import CheckpointLost, CheckpointSaved, EpochDone, Hooks, Started
 from lrarun.runs.failures import reason_of, traceback_of
 from lrarun.runs.provenance import provenance
+from lrarun.runs.pruning import PRUNED, Cut, Limits, cut
 from lrarun.specs.run_id import NUMBERS_VERSION
 from lrarun.specs.spec import Spec
 
 
 class Stopped(Exception):
     """The run was asked to stop, and its checkpoint is stored."""
+
+
+class Pruned(Exception):
+    """The run exceeded its limits; its checkpoint is stored. The text says where."""
 
 
 class Session:
@@ -48,12 +53,22 @@ class Session:
         folder: the run's folder.
         hooks: how to follow the run and stop it.
         more: further entries of the provenance.
+        limits: the highest validation error after each epoch with which to go on, percent.
     """
 
     training: Training
 
-    def __init__(self, spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks, more: Mapping[str, Any] | None = None):
-        self.spec, self.hooks, self.dataset = spec, hooks, dataset
+    def __init__(
+        self,
+        spec: Spec,
+        dataset: Dataset,
+        folder: Path,
+        hooks: Hooks,
+        more: Mapping[str, Any] | None = None,
+        limits: Limits = (),
+    ):
+        self.spec, self.hooks, self.limits = spec, hooks, limits
+        self.dataset = dataset if spec.scores == "test" else dataset.without_test()
         self.run_folder, self.folder = folder, retraining.place(folder)
         self.record = {
             "run_id": spec.run_id,
@@ -77,6 +92,7 @@ class Session:
 
         Raises:
             Stopped: ``hooks.stop`` asked for it; the checkpoint is stored.
+            Pruned: it exceeds its limits; the checkpoint is stored.
         """
         with self.guarded():
             self.begin()
@@ -86,9 +102,12 @@ class Session:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Write into ``run.json`` how the block ends: stopped, diverged, or failed. A divergence ends here."""
+        """Write into ``run.json`` how the block ends: stopped, pruned, diverged, or failed. A divergence ends here."""
         try:
             yield
+        except Pruned as reason:
+            self.write(INTERRUPTED, reason=str(reason), **{PRUNED: True})
+            raise
         except (Stopped, KeyboardInterrupt):
             with suppress(OSError):
                 self.write(INTERRUPTED)
@@ -153,6 +172,8 @@ class Session:
 
     def _train(self) -> None:
         training, last_save = self.training, time.monotonic()
+        if behind := self._cut():  # its process died between this epoch and the note of it
+            raise Pruned(behind)
 
         def checkpoint_is_due() -> bool:
             return time.monotonic() - last_save > self.hooks.checkpoint_seconds
@@ -161,14 +182,20 @@ class Session:
             record = training.advance(lambda: self.hooks.stop() or checkpoint_is_due())
             if record is not None:
                 self.end_epoch(record)
-            stop = self.hooks.stop()
-            if stop or checkpoint_is_due():
+            stop, behind = self.hooks.stop(), self._cut() if record is not None else None
+            if stop or behind or checkpoint_is_due():
                 self.save()
                 last_save = time.monotonic()
             if record is not None:
                 self.write(RUNNING)
+            if behind:
+                raise Pruned(behind)
             if stop and not training.done:
                 raise Stopped
+
+    def _cut(self) -> Cut | None:
+        """Return where the run exceeds its limits; None also after its last epoch, as nothing is left to save."""
+        return None if self.training.done else cut(self.training.records, self.limits)
 
     def end_epoch(self, record: dict[str, Any]) -> None:
         """Log an epoch's record and emit its event."""
@@ -194,11 +221,13 @@ class Session:
         header = "" if path.stat().st_size else _row(record)
         append(path, header + _row(record.values()))
 
-    def finish(self, train: Evaluation, test: Evaluation) -> None:
+    def finish(self, train: Evaluation, test: Evaluation | None) -> None:
         """Write the final scores and the best parameters: the run is finished."""
         training = self.training
-        with atomic(self.folder / PREDICTIONS) as file:
-            np.savez_compressed(file, predicted=test.predicted, label=training.dataset.test_labels.astype(np.uint8))
+        if test is not None:
+            with atomic(self.folder / PREDICTIONS) as file:
+                labels = training.dataset.test_labels.astype(np.uint8)
+                np.savez_compressed(file, predicted=test.predicted, label=labels)
         with atomic(self.folder / PARAMETERS) as file:
             np.savez(
                 file,
@@ -207,9 +236,9 @@ class Session:
         self.write(
             FINISHED,
             train_error=train.error,
-            test_error=test.error,
+            **({} if test is None else {"test_error": test.error}),
             train_nll=train.nll,
-            test_nll=test.nll,
+            **({} if test is None else {"test_nll": test.nll}),
             finished=_now(),
         )
         (self.folder / CHECKPOINT).unlink(missing_ok=True)

@@ -30,6 +30,7 @@ from lrarun.results.timing import Estimates
 from lrarun.runs import retraining
 from lrarun.runs.lock import Locked, holder, locked
 from lrarun.runs.provenance import cpu_model
+from lrarun.runs.pruning import PRUNED
 from lrarun.runs.staleness import Staleness
 from lrarun.specs.spec import Spec
 
@@ -45,7 +46,7 @@ class Status:
     Attributes:
         run_id: its folder's name.
         state: as in ``run.json``, but ``new`` without one, ``running`` only while a living process
-            trains it, and ``stale`` as :mod:`lrarun.runs.staleness` says.
+            trains it, ``stale`` as :mod:`lrarun.runs.staleness` says, and ``pruned`` if ``lrarun tune`` stopped it.
         epoch, epochs: epochs done, and epochs in all.
         validation_error: percent, of the best epoch so far; None before the first.
         test_error: percent, of a finished run, also while it is trained again.
@@ -135,6 +136,8 @@ def _state_and_reason(result: Result | None, where: str, staleness: Staleness) -
     unsure = staleness.why_unsure(result)
     if result.state == RUNNING:
         return INTERRUPTED, "; ".join(filter(None, ("its process was killed", unsure)))
+    if result.record.get(PRUNED):
+        return PRUNED, result.reason or ""
     return result.state, "; ".join(filter(None, (result.reason, unsure)))
 
 

@@ -20,7 +20,7 @@ from lrarun.scheduling.processes import Processes, cores
 from lrarun.scheduling.schedule import Schedule
 from lrarun.scheduling.stop_signals import GRACE, stop_requests
 from lrarun.scheduling.watcher import Watcher
-from lrarun.specs.spec import JAX, NUMPY
+from lrarun.specs.spec import JAX, NUMPY, Spec
 
 
 def train_all(
@@ -77,7 +77,7 @@ def train_all(
         else:
             plain = [job for job in jobs if job.spec.engine == NUMPY]
             count = min(workers or cores(), sum(job.action in (TRAIN, RESUME) for job in plain)) or 1
-            loaded = _loaded(jobs, data_dir, progress)
+            loaded = _load([job.spec for job in jobs if job.action != SKIP], data_dir, progress)
             # A stack stores many runs, and takes the time that it needs for that.
             stop = opened.enter_context(stop_requests(GRACE if count == 1 and not due else None))
             if due:
@@ -93,15 +93,6 @@ def train_all(
     return [by_id[job.run_id] for job in jobs]
 
 
-def _loaded(jobs: Iterable[Job], data_dir: Path | None, progress: Progress | None) -> dict[str, Dataset]:
-    """Return the data sets of the jobs that are not skipped, by name."""
-    dtypes: dict[str, set[str]] = {}
-    for job in jobs:
-        if job.action != SKIP:
-            dtypes.setdefault(job.spec.dataset, set()).add(job.spec.dtype)
-    return {name: load_to_train(name, data_dir, progress, dtypes[name]) for name in dtypes}
-
-
 def _here(count: int, results: Path, loaded: dict[str, Dataset], stop: Callable[[], bool], spool: Path) -> Backend:
     """Return this process, or several of this machine."""
     if count == 1:
@@ -113,6 +104,17 @@ def _stacks(results: Path, loaded: dict[str, Dataset], stop: Callable[[], bool],
     from lrarun.scheduling.stacks import Stacks  # JAX is an extra
 
     return Stacks(results, dict(loaded), stop, size)
+
+
+def _load(specs: Iterable[Spec], data_dir: Path | None, progress: Progress | None) -> dict[str, Dataset]:
+    """Load each data set once; without its test samples if no run is scored on them."""
+    dtypes: dict[str, set[str]] = {}
+    tested: set[str] = set()
+    for spec in specs:
+        dtypes.setdefault(spec.dataset, set()).add(spec.dtype)
+        if spec.scores == "test":
+            tested.add(spec.dataset)
+    return {name: load_to_train(name, data_dir, progress, dtypes[name], name in tested) for name in dtypes}
 
 
 def _cluster(address: str, results: Path, data_dir: Path | None, progress: Progress | None) -> Backend:

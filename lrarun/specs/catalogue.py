@@ -28,7 +28,9 @@ from lrarun.settings import UnknownName, nearest, settings_of
 from lrarun.shipped import named_file, spec_names
 from lrarun.specs import experiments
 from lrarun.specs.build import load_specs
+from lrarun.specs.search import SPACE_HELP, Budget, has_search, search_in
 from lrarun.specs.spec import Spec
+from lrarun.specs.yaml_text import read_source
 
 KINDS = ("algorithms", "optimizers", "init", "activations", "probes", "datasets", "experiments")
 # What messages call one of each.
@@ -61,7 +63,18 @@ FORMULAS = {
     "sigmoid": "1 / (1 + exp(-h))",
     "softsign": "h / (1 + |h|)",
 }
-TYPES = {int: "integer", float: "number", bool: "true or false", str: "text"}
+SEARCH = """A spec with this block is for lrarun tune. The spec's other keys hold for every trial.
+
+  search:
+    trials: 24
+    epochs: 8
+    space:
+      algorithm.beta: {low: 0.01, high: 1, scale: log}
+      algorithm.reduction: [sum, mean]
+      optimizer:
+        sgd: {learning_rate: {low: 0.001, high: 1, scale: log}}
+        adam: {learning_rate: {low: 1e-5, high: 0.01, scale: log}}"""
+TYPES = {tuple[int, ...]: "list of integers", int: "integer", float: "number", bool: "true or false", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -186,13 +199,22 @@ def _experiment_summary(path: Path) -> str:
     return f"{start}{': ' * bool(sentence)}{sentence}"
 
 
+def _size_of_experiment(path: Path) -> str:
+    source = read_source(path)
+    if has_search(source):
+        return f"for lrarun tune, {search_in(source).budget.trials} trials"
+    count = len(load_specs(path))
+    return f"{count} run{'s' * (count != 1)}"
+
+
 def describe(name: str, data_dir: Path | None = None) -> list[Description]:
     """Return what has a name: usually one thing, sometimes things of two kinds.
 
     Args:
         name: of an algorithm, optimizer, initial scheme, activation, probe or data set; of a setting of one of
             these or a key of a spec, such as ``beta``, ``optimizer.momentum`` or ``epochs``; ``spec`` for all keys
-            of a spec; the path of a data set of your own; or a spec, by the path of its file or a shipped one's name.
+            of a spec; ``search`` for those of its block of that name; the path of a data set of your own; or a spec, by
+            the path of its file or a shipped one's name.
         data_dir: where to look for data sets first.
 
     Raises:
@@ -202,6 +224,8 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
     """
     if name == "spec":
         return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=_keys_of_a_spec())]
+    if name == "search":
+        return [Description("block of a spec for lrarun tune", name, text=SEARCH, settings=_keys_of_a_search())]
     registries = {kind: _registry(kind) for kind in KINDS if kind != "experiments"}
     found = [_describe(kind, name, table[name], data_dir) for kind, table in registries.items() if name in table]
     found += describe_setting(name)
@@ -210,7 +234,7 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
     if not found and (name.endswith(".npz") or Path(name).is_dir()):
         return [_own_dataset(name)]
     if not found:
-        names = ["spec", *(known for table in registries.values() for known in table), *spec_names()]
+        names = ["spec", "search", *(known for table in registries.values() for known in table), *spec_names()]
         more = [*names, *(key.rpartition(".")[2] for key in set_keys())]
         raise UnknownName("name", name, more if nearest(name, more) else names)
     return found
@@ -336,6 +360,11 @@ def _keys_of_a_spec() -> tuple[Setting, ...]:
         ),
     }
     return tuple((plain | chosen)[name] for name in [*(each.name for each in dataclasses.fields(Spec)), "sweep"])
+
+
+def _keys_of_a_search() -> tuple[Setting, ...]:
+    """Describe the keys of a search: ``space``, then the budget."""
+    return (Setting("space", "mapping", (), {}, {}, f"{SPACE_HELP}; must be given", ""), *described_settings(Budget))
 
 
 def _choice(kind: str, default: Any, help: str) -> Setting:

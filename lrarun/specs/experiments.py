@@ -11,7 +11,9 @@ from lrarun.errors import SpecError
 from lrarun.shipped import EXPERIMENTS, root, shipped_file, spec_names, typed_name
 from lrarun.specs.beside import plugin_of
 from lrarun.specs.build import load_specs
+from lrarun.specs.search import has_search, search_in
 from lrarun.specs.spec import Spec
+from lrarun.specs.yaml_text import read_source
 
 
 def experiments(folder: Path | None = None) -> dict[str, Path]:
@@ -35,11 +37,23 @@ def is_spec_file(name: str) -> bool:
 def summary(path: Path) -> tuple[str, str]:
     """Return how many runs a spec file has, or what it needs or is wrong with it; and its comment."""
     try:
-        count = len(load_specs(path))
-        return f"{count} run{'s' * (count != 1)}", first_comment(path)
+        return size(path), first_comment(path)
     except SpecError as error:
         plugin = plugin_of(path)
         return f"needs --plugin {plugin}" if plugin else f"not valid: {error.problems[0].message}", first_comment(path)
+
+
+def size(path: Path) -> str:
+    """Return how much is in a spec file: its runs, or the trials of its search.
+
+    Raises:
+        SpecError: there is a mistake in it.
+    """
+    source = read_source(path)
+    if has_search(source):
+        return f"for lrarun tune, {search_in(source).budget.trials} trials"
+    count = len(load_specs(path))
+    return f"{count} run{'s' * (count != 1)}"
 
 
 def first_comment(path: Path) -> str:

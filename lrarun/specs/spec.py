@@ -78,6 +78,12 @@ class Spec:
         "what computes: numpy, on the CPU; or jax, which trains many runs at once as a stack, for a GPU",
         later=True,
     )
+    scores: Literal["test", "validation"] = setting(
+        "test",
+        "what a finished run is scored on: the test set too, or only what it was trained and validated on;"
+        " then nothing of the test set is read",
+        later=True,
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; ``make_spec`` turns them back. The run id is a digest of them.

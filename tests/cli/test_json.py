@@ -14,7 +14,8 @@ import lrarun
 from lrarun.files import to_json
 from tests.cli.test_behaviour import EVERY
 from tests.support.fabricate import spec_for, write_log, write_run
-from tests.support.small_runs import spec, write_dataset, write_spec
+from tests.support.small_runs import ROOT, spec, write_dataset, write_spec
+from tests.support.small_search import write_search
 
 
 def strict(text):
@@ -34,6 +35,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setattr("lrarun.data.locate.cache_folder", lambda: tmp_path / "cache")
     data = write_dataset(tmp_path / "d.npz")
     write_spec(tmp_path / "s.yaml", data, runs=1)
+    write_search(tmp_path / "search.yaml", data, budget={"trials": 1, "epochs": 1})
     lrarun.train(spec(data, epochs=1))
     with np.errstate(all="ignore"):
         diverged = lrarun.train(
@@ -73,6 +75,8 @@ COMMANDS = {
     "lrarun report": ["--json"],
     "lrarun data list": ["--json"],
     "lrarun data fetch": ["--json"],
+    "lrarun tune": ["search.yaml", "--json"],
+    "lrarun fair": ["--specs", str(ROOT / "experiments" / "fair"), "--json"],
 }
 
 

@@ -97,6 +97,7 @@ NOT_RUN = {
     TABLES: "hours of training: test_cli_table holds the files to be the paper's runs",
     f"{TABLES} --dry-run": "test_planning",
     "lrarun status table1": "test_cli_status_clean",
+    "lrarun fair --results results/fair": "exits with 4, as long as cells are missing: test_fair",
     "lrarun clean": "test_cli_status_clean",
     "lrarun clean --yes": "test_cli_status_clean",
     "lrarun train table1 --scheduler tcp://10.0.0.1:8786": "needs a cluster: test_cluster makes one",

@@ -97,8 +97,8 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
 
     found = _named([kind for kind in KINDS if kind != "experiments"], incomplete)
     found += [CompletionItem(name, help="experiment") for name in spec_names() if name.startswith(incomplete)]
-    if "spec".startswith(incomplete):
-        found.append(CompletionItem("spec", help="the keys of a spec"))
+    pages = {"spec": "the keys of a spec", "search": "a search for lrarun tune"}
+    found += [CompletionItem(name, help=words) for name, words in pages.items() if name.startswith(incomplete)]
     if incomplete:  # else there would be too many to read
         settings = {name.rpartition(".")[2]: about for name, about in reversed(set_keys().items())}
         found += [

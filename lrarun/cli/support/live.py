@@ -317,10 +317,13 @@ def ending(outcome: Outcome, name: str) -> str:
     """Return one line on how a run ended."""
     if outcome.state == "interrupted":
         return f"{name}: interrupted {epochs_done(outcome)}"
+    if outcome.state == "pruned":
+        return f"{name}: {outcome.reason}"
     if outcome.state != "finished" or outcome.result is None:
         return f"{name}: {outcome.state}: {outcome.reason}"
     result = outcome.result
+    which, error = ("validation", result.validation_error) if result.test_error is None else ("test", result.test_error)
     return (
-        f"{name}: finished, test error {result.test_error:.2f} %,"
-        f" train error {result.train_error:.2f} % (epoch {result.best_epoch})"
+        f"{name}: finished, {which} error {error:.2f} %, train error {result.train_error:.2f} %"
+        f" (epoch {result.best_epoch})"
     )
