@@ -21,6 +21,7 @@ PIP_INSTALL := $(BIN) -m pip install --quiet --disable-pip-version-check
 BASE := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 PLOTS := $(VENV)/.installed-plots
+TUNE := $(VENV)/.installed-tune
 
 quick := $(filter-out 0 no,$(QUICK))
 FULL := $(foreach n,1 2 3,experiments/table$(n).yaml) experiments/figure1.yaml $(if $(filter-out 0 no,$(FIGURES)),experiments/figure3.yaml)
@@ -30,7 +31,7 @@ TABLE := $(if $(quick),table 1 --spec experiments/quick.yaml,table)
 TRAIN = $(strip train $(SPECS) $(OVER) --results $(RESULTS) $(if $(JOBS),--jobs $(JOBS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test stress lint format types readme-table pages publish clean
+.PHONY: help reproduce fair test stress lint format types readme-table pages publish clean
 # Two goals at once would install into one environment at the same time.
 .NOTPARALLEL:
 
@@ -71,6 +72,13 @@ reproduce: $(if $(quick),$(BASE),$(PLOTS))  ## train the paper's runs that are m
 		echo 'Next: an experiment of your own (README.md), or the paper'"'"'s runs with make reproduce, in hours.'; } >&2; \
 	fi; \
 	exit $$code
+
+# A winner that diverges (exit code 3) is a result; the rest is trained all the same.
+fair: $(TUNE)  ## tune every rule under one budget, train the winners, print the fair table (docs/fair-table.md)
+	@todo="$$($(LRARUN) fair --todo --results $(RESULTS)/fair)" || exit $$?; \
+	lrarun() { $(LRARUN) "$$@" $(if $(JOBS),--jobs $(JOBS)) || { code=$$?; [ $$code -eq 3 ] || exit $$code; }; }; \
+	eval "$$todo"; \
+	$(LRARUN) fair --results $(RESULTS)/fair
 
 test: $(DEV)  ## run the tests
 	@$(BIN) -m pytest $(ARGS)
@@ -131,6 +139,11 @@ $(BASE): $(VENV)/.created setup.cfg pyproject.toml
 $(PLOTS): $(VENV)/.created setup.cfg pyproject.toml
 	@echo 'Installing lrarun and what draws figures (once)' >&2
 	@$(PIP_INSTALL) --editable '.[plots]' || $(INSTALL_FAILED)
+	@touch $(BASE) $@
+
+$(TUNE): $(VENV)/.created setup.cfg pyproject.toml
+	@echo 'Installing lrarun and what proposes trials (once)' >&2
+	@$(PIP_INSTALL) --editable '.[tune]' || $(INSTALL_FAILED)
 	@touch $(BASE) $@
 
 $(DEV): $(VENV)/.created setup.cfg pyproject.toml

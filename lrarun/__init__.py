@@ -4,7 +4,8 @@ The package reproduces the experiments of Ororbia and Mali, *Biologically
 Motivated Algorithms for Propagating Local Target Representations* (AAAI 2019).
 
 Scripts import what they need from here: to train (``train``, ``make_spec``, ``load_specs``,
-``load_plugin``, ``Spec``), to read runs (``load_results``, ``load_epochs``, ``Result``), and
+``load_plugin``, ``Spec``), to read runs (``summary``, ``load_results``, ``load_epochs``, ``Result``;
+``reference`` is the folder of those that lrarun ships), and
 to compare with the paper (``table``, ``claims``, ``figure``, ``html_report``). Each name is
 imported when it is first used. See docs/api.md.
 """
@@ -32,6 +33,8 @@ _EXPORTS = {
     "load_results": "lrarun.results.frames",
     "load_specs": "lrarun.specs.build",
     "make_spec": "lrarun.specs.build",
+    "reference": "lrarun.shipped",
+    "summary": "lrarun.api.summary",
     "table": "lrarun.api.tables",
     "train": "lrarun.api.training",
 }

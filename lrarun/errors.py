@@ -6,6 +6,8 @@ Any other exception is a bug and exits with 1.
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass
@@ -81,6 +83,10 @@ class SpecError(UsageError):
         super().__init__("\n".join(lines))
 
 
+class NotInTables(UsageError):
+    """Specs whose runs have no place in the paper's tables."""
+
+
 class DataError(UsageError):
     """A data set is missing, damaged, or of the wrong shape."""
 
@@ -108,11 +114,22 @@ class DoesNotHold(LrarunError):
 
 
 def how_to_install(extra: str) -> str:
-    """Return the command that installs an extra for the running Python, and the folder to type it in.
+    """Return the command that installs an extra for the running Python, and in a checkout the folder to type it in.
 
-    ``-e`` keeps an editable install editable, so that runs still record their git commit.
+    ``-e`` keeps an editable install editable, so that runs still record their git commit. From anywhere else, an
+    installed lrarun can be told only what the extra needs.
     """
-    return f"{_python()} -m pip install -e '.[{extra}]' (in lrarun's repository)"
+    if (Path(__file__).parent.parent / "setup.cfg").is_file():
+        return f"{_python()} -m pip install -e '.[{extra}]' (in lrarun's repository)"
+    return shlex.join([_python(), "-m", "pip", "install", *requirements(extra)])
+
+
+def requirements(extra: str) -> list[str]:
+    """Return what an extra of the installed lrarun needs, as pip takes it: ``matplotlib>=3.8``."""
+    import importlib.metadata
+
+    declared = [line.partition(";") for line in importlib.metadata.requires("lrarun") or []]
+    return [name.strip() for name, _, when in declared if re.search(rf"""extra == ['"]{extra}['"]""", when)]
 
 
 def _python() -> str:

@@ -1,4 +1,7 @@
-"""Copy finished runs, without their weights, into a published folder: ``make publish FROM=dir TO=dir``."""
+"""Copy finished runs, without their weights, into a published folder: ``make publish FROM=dir TO=dir``.
+
+Studies of ``lrarun tune`` come with all that their trials are read from, pruned runs too.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,21 @@ from pathlib import Path
 
 from lrarun.results import run_folder
 from lrarun.results.read import DIVERGED, FINISHED, Result, read_results
+from lrarun.runs.pruning import PRUNED
+from lrarun.tuning.study import STUDIES, STUDY
+from lrarun.tuning.winner import WINNER
 
 PUBLISHED = (run_folder.SPEC, run_folder.RUN, run_folder.LOG, run_folder.PREDICTIONS)
 
 
 def publish(results: Path, target: Path) -> list[Result]:
-    """Copy the small files of each finished or diverged run, and replace those of a run that is there."""
-    chosen = [result for result in read_results(results) if result.state in (FINISHED, DIVERGED)]
+    """Copy the small files of each finished, diverged or pruned run, and replace those of a run that is there."""
+    runs = read_results(results)
+    chosen = [run for run in runs if run.state in (FINISHED, DIVERGED) or run.record.get(PRUNED)]
+    for path in (path for name in (STUDY, WINNER) for path in (results / STUDIES).glob(f"*/{name}")):
+        copy = target / path.relative_to(results)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     for result in chosen:
         folder = target / result.run_id
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How long does it take to read N finished runs and render the tables? python maintenance/read_results.py [N]."""
+"""How long does it take to read N finished runs and to print them? python maintenance/read_results.py [N]."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from lrarun.api.summary import summary_of
 from lrarun.paper import printed_cells
 from lrarun.report.cells import Wanted, fill, well_formed
+from lrarun.report.summary.render import render_summary
 from lrarun.report.tables import render
 from lrarun.results.read import read_results
 from tests.support.fabricate import protocol, spec_for, write_run
@@ -30,8 +32,12 @@ def main(count: int) -> None:
         read = time.process_time()
         cells = fill(runs, {key: Wanted(spec) for key, spec in protocol().items()})
         render(cells, "text")
+        tables = time.process_time()
+        summary = summary_of(runs)
+        render_summary(summary, "text", 80)
         end = time.process_time()
-    print(f"{count} runs over {len(printed_cells())} cells: read {read - start:.2f} s, tables {end - read:.2f} s")
+    parts = f"read {read - start:.2f} s, tables {tables - read:.2f} s, summary {end - tables:.2f} s"
+    print(f"{count} runs over {len(printed_cells())} cells and {len(summary.rows)} settings: {parts}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from lrarun import THREAD_VARIABLES
 
 # As the command line does, before NumPy loads: results are compared bit by bit with those of other processes.
 os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+# JAX compiles each test's step once, for a few calls.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 from lrarun.algorithms import plugins
 from lrarun.algorithms.registry import algorithms

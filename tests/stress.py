@@ -10,6 +10,9 @@ by the last one; no file is torn; in the end a plain repetition finishes all.
 Cluster: the same runs on a Dask LocalCluster of 4 worker processes, three of which
 are killed.
 
+A study: ``lrarun tune`` on 2 processes, killed with its workers about twenty times and
+gone on with; its table of trials is that of an undisturbed one.
+
 Exits with 1 if something does not hold. A tmpfs needs root, or a kernel that lets users
 have mount namespaces; without either, the disk is not filled, and that is said.
 """
@@ -19,6 +22,7 @@ from __future__ import annotations
 import argparse
 import csv
 import errno
+import importlib.util
 import json
 import os
 import random
@@ -40,6 +44,7 @@ from lrarun.files import TEMPORARY
 from lrarun.results.read import FINISHED, read_result, read_results
 from lrarun.specs.build import load_specs
 from tests.support.small_runs import contents, holding, lrarun, until, write_dataset, write_spec
+from tests.support.small_search import write_search
 
 NAMESPACE = "LRARUN_STRESS_NAMESPACE"
 DISK = 24 << 20  # bytes of the small disk
@@ -252,6 +257,38 @@ def interrupted(file: Path, results: Path) -> None:
     check(command.returncode == 130 and took < 2, f"Ctrl-C: exit code {command.returncode} after {took:.1f} s")
 
 
+def study(epochs: int, dataset: str, folder: Path, kills: int = 20) -> None:
+    """Kill ``lrarun tune`` with its workers at moments of all kinds, go on with it, and compare the trials."""
+    if importlib.util.find_spec("optuna") is None:
+        say("  left out: Optuna is not installed (pip install -e '.[tune]')")
+        return
+    budget = {"trials": 24, "epochs": epochs}
+    file, chance = write_search(folder / "search.yaml", dataset, budget=budget), random.Random(7)
+
+    def tune(name: str, jobs: int) -> subprocess.Popen:
+        arguments = ("tune", file, "--results", folder / name, "--jobs", jobs, "--format", "csv")
+        return lrarun(*arguments, start_new_session=True)
+
+    whole = tune("whole", 1)
+    undisturbed, said = whole.communicate(timeout=900)
+    check(whole.returncode == 0, f"24 trials, undisturbed{said if whole.returncode else ''}")
+    killed, code, printed, said = 0, -1, "", ""
+    while code:
+        command = tune("killed", 2)
+        if killed < kills:
+            with suppress(subprocess.TimeoutExpired):
+                command.wait(timeout=chance.uniform(1.5, 4.0))
+            if command.poll() is None:
+                os.killpg(command.pid, signal.SIGKILL)
+                killed += 1
+        printed, said = command.communicate(timeout=900)
+        code = command.returncode
+        if code not in (0, -signal.SIGKILL):
+            check(False, f"exit code {code}{said}")
+    check(killed >= kills // 2, f"it was killed {killed} times before it ended")
+    check(printed == undisturbed, "the trials are those of the undisturbed study, to the digit")
+
+
 def compare(results: Path, undisturbed: Path) -> None:
     check(not list(results.rglob(f"{TEMPORARY}*")), "nothing is left of killed writers")
     check(not torn(results), "no file is torn")
@@ -273,7 +310,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--only", choices=["processes", "cluster"])
+    parser.add_argument("--only", choices=["processes", "cluster", "study"])
     options = parser.parse_args()
     may_mount = os.geteuid() == 0 or NAMESPACE in os.environ
     if not may_mount and shutil.which("unshare"):
@@ -291,10 +328,13 @@ def main() -> None:
         check(command.returncode == 0, f"{time.monotonic() - started:.0f} s{said if command.returncode else ''}")
         say("Ctrl-C")
         interrupted(file, folder / "interrupted")
-        if options.only != "cluster":
+        if options.only in (None, "study"):
+            say("a study of lrarun tune on 2 processes, killed and gone on with")
+            study(options.epochs, dataset, folder)
+        if options.only in (None, "processes"):
             say("the same on 4 processes, disturbed")
             processes(options.runs, options.epochs, file, folder / "undisturbed", folder)
-        if options.only != "processes":
+        if options.only in (None, "cluster"):
             say("the same on a Dask LocalCluster of 4 processes, three of them killed")
             cluster(options.runs, file, folder / "undisturbed", folder)
     say("all holds")

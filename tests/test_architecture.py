@@ -22,12 +22,13 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
     "files": set(),
+    "shipped": {"errors", "files"},
     "paper": set(),
     "nn": {"settings"},
     "algorithms": {"errors", "settings", "nn"},
     "data": {"errors", "settings", "files", "nn"},
     "engine": {"errors", "settings", "nn", "algorithms", "data"},
-    "specs": {"errors", "settings", "files", "nn", "algorithms", "data", "engine", "paper"},
+    "specs": {"errors", "settings", "files", "shipped", "nn", "algorithms", "data", "engine", "paper"},
     "results": {"errors", "settings", "files"},
     "runs": {"errors", "settings", "files", "nn", "algorithms", "data", "engine", "specs", "results"},
     "scheduling": {"errors", "settings", "files", "algorithms", "data", "specs", "results", "runs"},
@@ -36,9 +37,11 @@ ARROWS: dict[str, set[str]] = {
         "errors",
         "settings",
         "files",
+        "shipped",
         "nn",
         "algorithms",
         "data",
+        "engine",
         "specs",
         "results",
         "runs",
@@ -46,6 +49,7 @@ ARROWS: dict[str, set[str]] = {
         "paper",
         "report",
     },
+    "tuning": {"errors", "settings", "files", "paper", "specs", "results", "runs", "scheduling", "report"},
     "bench": {"errors", "settings", "nn", "algorithms", "data", "engine", "specs", "runs", "paper"},
     "rules": {"settings", "nn", "algorithms"},
     "network": {"nn"},
@@ -55,9 +59,28 @@ ENGINE = ("nn", "algorithms", "engine")
 FILE_MODULES = {"fileinput", "glob", "io", "os", "pathlib", "shutil", "sqlite3", "subprocess", "tempfile"}
 FILE_CALLS = {"memmap", "open", "open_memmap", "read_bytes", "read_text", "tofile", "write_bytes", "write_text"}
 NUMPY_FILE_CALLS = {"fromfile", "genfromtxt", "load", "loadtxt", "save", "savetxt", "savez", "savez_compressed"}
-# A rule of the user's own stands in a file.
-READ_FILES = {"lrarun.algorithms.plugins", "lrarun.engine.contract", "lrarun.nn.compiled"}
-HEAVY = {"numpy", "pandas", "pydantic", "rich", "scipy", "matplotlib", "sklearn", "torch", "distributed", "numba"}
+# A rule of the user's own stands in a file; of the system, one asks how much memory is free.
+READ_FILES = {
+    "lrarun.algorithms.plugins",
+    "lrarun.engine.contract",
+    "lrarun.engine.stacked.device",
+    "lrarun.engine.stacked.tracing",
+    "lrarun.nn.compiled",
+}
+HEAVY = {
+    "numpy",
+    "pandas",
+    "pydantic",
+    "rich",
+    "scipy",
+    "matplotlib",
+    "sklearn",
+    "torch",
+    "distributed",
+    "numba",
+    "jax",
+    "optuna",
+}
 
 
 def module_name(path: Path) -> str:

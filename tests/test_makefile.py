@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 # Writes its arguments into a file beside it, and exits with the code that CODES names for the command.
 STAND_IN = """#!/bin/sh
 echo "$@" >> "$(dirname "$0")/calls"
+case "$3 $4" in "fair --todo") cat "$(dirname "$0")/todo" 2>/dev/null ;; esac
 case "$3" in train) exit {train} ;; table) exit {table} ;; claims) exit {claims} ;; *) exit 0 ;; esac
 """
 
@@ -36,7 +37,7 @@ def script(path: Path, text: str) -> Path:
 def installed(folder: Path, train: int = 0, table: int = 0, claims: int = 0) -> Path:
     """A virtual environment that counts as installed and whose Python is a stand-in."""
     script(folder / "bin" / "python", STAND_IN.format(train=train, table=table, claims=claims))
-    for stamp in (".created", ".installed", ".installed-dev", ".installed-plots"):
+    for stamp in (".created", ".installed", ".installed-dev", ".installed-plots", ".installed-tune"):
         (folder / stamp).touch()
     return folder
 
@@ -123,6 +124,20 @@ def test_reproduce_trains_and_then_prints(tmp_path):
     assert calls(venv) == [
         "-m lrarun train experiments/quick.yaml --results out",
         "-m lrarun table 1 --spec experiments/quick.yaml --results out",
+    ]
+
+
+@pytest.mark.parametrize(("train", "goes_on"), [(0, True), (3, True), (2, False), (130, False)])
+def test_fair_does_what_is_left_and_prints_the_table(tmp_path, train, goes_on):
+    venv = installed(tmp_path, train=train)
+    (tmp_path / "bin" / "todo").write_text(
+        "lrarun tune 'a b.yaml' --results r\nlrarun train w.yaml\nlrarun tune c.yaml\n"
+    )
+    done = make("fair", "JOBS=2", "RESULTS=r", f"VENV={venv}")
+    expected = ["fair --todo --results r/fair", "tune a b.yaml --results r --jobs 2", "train w.yaml --jobs 2"]
+    assert (done.returncode == 0) == goes_on
+    assert calls(venv) == [
+        f"-m lrarun {words}" for words in [*expected, *["tune c.yaml --jobs 2", "fair --results r/fair"] * goes_on]
     ]
 
 

@@ -132,14 +132,29 @@ def test_the_command_that_installs_an_extra_is_for_the_python_that_runs(monkeypa
     assert command[0] == ".venv/bin/python"
 
 
+def copy_of_the_source(folder: Path) -> Path:
+    """A copy of what is here, without what tools and runs have left."""
+    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", "*.egg-info", "build", "dist", ".*_cache")
+    return shutil.copytree(ROOT, folder, ignore=ignored)
+
+
+def shipped_files() -> set[str]:
+    """What setup.py puts into the package beside the code."""
+    found = [
+        *(ROOT / "experiments").rglob("*.yaml"),
+        *(ROOT / "experiments").rglob("*.py"),
+        *(ROOT / "docs").glob("*.md"),
+    ]
+    names = [path.relative_to(ROOT).as_posix() for path in found if "__pycache__" not in path.parts]
+    return {f"lrarun/shipped/{name}" for name in [*names, "reference.tar.xz"]}
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The files in the source archive, and those that are installed; made from a copy of what is here."""
     pytest.importorskip("setuptools")
-    copy = tmp_path_factory.mktemp("source") / "lrarun"
-    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", "*.egg-info", "build", "dist", ".*_cache")
-    shutil.copytree(ROOT, copy, ignore=ignored)
-    command = [sys.executable, "-c", "import setuptools; setuptools.setup()", "sdist", "build"]
+    copy = copy_of_the_source(tmp_path_factory.mktemp("source") / "lrarun")
+    command = [sys.executable, "setup.py", "sdist", "build"]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     (archive,) = (copy / "dist").iterdir()
@@ -166,7 +181,7 @@ def test_the_source_archive_has_all_that_its_tests_need(built):
 
 
 @pytest.mark.slow
-def test_what_is_installed_is_the_package_alone(built):
+def test_what_is_installed_is_the_package_with_what_is_shipped(built):
     _, installed = built
     package = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.is_file()}
-    assert installed == {name for name in package if "__pycache__" not in name}
+    assert installed == {name for name in package if "__pycache__" not in name} | shipped_files()

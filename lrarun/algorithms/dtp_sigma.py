@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from lrarun.algorithms.difference_targets import TOP_TARGET_HELP, DifferenceTargets
+from lrarun.nn.arrays import namespace
 from lrarun.settings import setting
 
 
@@ -65,7 +64,8 @@ class DTPSigma(DifferenceTargets):
         units, n = difference.shape[-2:]
         line = difference.reshape(*difference.shape[:-2], units * n)
         divisor = {"mean": units * n, "units-sum": n, "sum": 1}[self.loss_reduction]
-        sigma = sigma - np.vecdot(line, line)[..., None, None] / divisor
+        xp = namespace(line)
+        sigma = sigma - xp.vecdot(line, line)[..., None, None] / divisor
         if self.negative == "keep":
             return sigma
-        return np.abs(sigma) if self.negative == "absolute" else np.maximum(sigma, 0)
+        return abs(sigma) if self.negative == "absolute" else xp.maximum(sigma, 0)

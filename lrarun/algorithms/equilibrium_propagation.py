@@ -10,7 +10,7 @@ import numpy as np
 from lrarun.algorithms.base import Algorithm
 from lrarun.nn import relaxation
 from lrarun.nn.activations import HARD_SIGMOID, Activation
-from lrarun.nn.arrays import Array, Params
+from lrarun.nn.arrays import Array, Params, namespace, write, write_product
 from lrarun.nn.losses import nll
 from lrarun.nn.network import depth_of, init_forward
 from lrarun.nn.relaxation import State
@@ -154,7 +154,7 @@ class EquilibriumPropagation(Algorithm):
         free = self._settle(params, drive, carried)
         if carried is not None:
             for l, s in free.items():
-                carried[l][...] = s
+                write(carried, l, s)
         nudged, base, span = self._nudge(params, drive, free, y, rng)
         self._write_contrast(grads, x, nudged, base, span)
         return {"nll": nll(free[depth_of(params)], y)}
@@ -181,10 +181,11 @@ class EquilibriumPropagation(Algorithm):
         """Return the two states whose contrast is learnt, and the difference of their betas."""
         sweeps, n = self.nudged_sweeps, y.shape[-1]
         if self.nudge != "symmetric":
-            sign = -1 if self.nudge == "random-sign" and rng.random() < 0.5 else 1
+            sign = 1 - 2 * (rng.random() < 0.5) if self.nudge == "random-sign" else 1
             return self._relax(params, drive, free, sweeps, sign * self.beta, y), free, sign * self.beta
         # One relaxation of both signs, on twice the samples: one product costs less than two of half its size.
-        beta = np.repeat(np.asarray([self.beta, -self.beta], y.dtype), n)
+        xp = namespace(y)
+        beta = xp.repeat(xp.asarray([self.beta, -self.beta], dtype=y.dtype), n)
         start = {l: _twice(s) for l, s in free.items()}
         both = self._relax(params, _twice(drive), start, sweeps, beta, _twice(y))
         return {l: s[..., :n] for l, s in both.items()}, {l: s[..., n:] for l, s in both.items()}, 2 * self.beta
@@ -200,16 +201,21 @@ class EquilibriumPropagation(Algorithm):
             factor = -(self.rate_ratio ** (l - 1)) / (span * x.shape[-1])
             rise = s[l] - base[l]
             rise *= factor
-            np.sum(rise, axis=-1, keepdims=True, out=grads["c"][l])
+            write(grads["c"], l, rise.sum(axis=-1, keepdims=True))
             if l == 1:
-                np.matmul(rise, x.mT, out=grads["W"][1])
+                write_product(grads["W"], 1, rise, x.mT)
             else:
                 # s s'^T - b b'^T = (s - b) s'^T + b (s' - b')^T: one product, no weight-sized temporary.
-                left = np.concatenate([rise, factor * base[l]], axis=-1)
-                right = np.concatenate([s[l - 1], s[l - 1] - base[l - 1]], axis=-1)
-                np.matmul(left, right.mT, out=grads["W"][l])
+                left = _beside(rise, factor * base[l])
+                right = _beside(s[l - 1], s[l - 1] - base[l - 1])
+                write_product(grads["W"], l, left, right.mT)
 
 
 def _twice(a: Array) -> Array:
     """Return the samples twice, side by side."""
-    return np.concatenate([a, a], axis=-1)
+    return _beside(a, a)
+
+
+def _beside(a: Array, b: Array) -> Array:
+    """Return the samples of both arrays, side by side."""
+    return namespace(a).concatenate([a, b], axis=-1)

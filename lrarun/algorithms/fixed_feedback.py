@@ -38,7 +38,7 @@ class FixedFeedback(Algorithm):
         "mean",
         "how an update is formed from a mini-batch",
         paper="not stated; both train. The mean comes near the printed numbers; the sum has the lower validation error"
-        " (docs/choices.md)",
+        " (lrarun docs choices)",
     )
 
     @classmethod

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from lrarun.algorithms.base import Algorithm, Targets
 from lrarun.nn.activations import flat_at_zero
+from lrarun.nn.arrays import scaled, write_scaled
 from lrarun.nn.losses import LOCAL_LOSSES, nll
 from lrarun.nn.network import depth_of, forward, init_forward, write_gradients
 from lrarun.settings import setting
@@ -98,9 +97,7 @@ class LRAE(Algorithm):
         e, y_z = {L: z[L] - y}, {L: y}
         for l in range(L, 1, -1):
             y_z[l - 1] = phi(h[l - 1] - beta * (E[l].mT @ e[l]))
-            e[l - 1] = error(y_z[l - 1], z[l - 1])
-            if self.error_scale != 2:
-                e[l - 1] *= self.error_scale / 2
+            e[l - 1] = scaled(error(y_z[l - 1], z[l - 1]), self.error_scale / 2)
         return Targets(z, y_z, e)
 
     def step(self, params, x, y, grads, rng):
@@ -113,5 +110,5 @@ class LRAE(Algorithm):
             delta = e[l] * self.activation.dphi(z[l]) if self.update == "eq6" and l < L else e[l]
             write_gradients(grads, l, delta, z[l - 1], self.reduction)
             if l > 1:
-                np.multiply(grads["W"][l], gamma, out=grads["E"][l])
+                write_scaled(grads["E"], l, grads["W"][l], gamma)
         return {"nll": nll(z[L], y)}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lrarun.errors import LrarunError, how_to_install
 from lrarun.runs.lock import existing_part, try_folder
+from lrarun.shipped import is_checkout
 
 OK, NOTE, BAD = "ok", "note", "bad"
 
@@ -39,6 +40,7 @@ EXTRAS = {
     "export": (("pyarrow",), "export as Parquet"),
     "cluster": (("distributed",), "runs on more than one machine"),
     "bench": (("torch",), "speed comparison with PyTorch"),
+    "jax": (("jax",), "stacks of networks on a GPU"),
     "fast": (("numba",), "faster RMSprop and Adam, to the same bits"),
     "dev": (
         (
@@ -46,6 +48,8 @@ EXTRAS = {
             "pytest-xdist",
             "hypothesis",
             "autograd",
+            "jax",
+            "optax",
             "ruff",
             "mypy",
             "matplotlib",
@@ -91,7 +95,7 @@ def examine(results: Path, data_dir: Path | None = None) -> Iterator[Check]:
         yield guarded(check)
     yield guarded(lambda: disk(results), "results folder")
     yield from datasets(data_dir)
-    for extra in EXTRAS:
+    for extra in (name for name in EXTRAS if name != "dev" or is_checkout()):  # an installed lrarun has no tests
         yield extra_installed(extra)
 
 
@@ -287,7 +291,8 @@ def extra_installed(extra: str) -> Check:
             f"for {purpose}: {', '.join(packages)} can't be used: {trouble}",
             "runs work without it; reinstall it to use it",
         )
-    return Check(name, OK, f"for {purpose}")
+    found = SHOWN[extra]() if extra in SHOWN else ""
+    return Check(name, OK, f"for {purpose}{found}")
 
 
 def numba_trouble() -> str:
@@ -297,5 +302,31 @@ def numba_trouble() -> str:
     return at_once()
 
 
+def jax_trouble() -> str:
+    """Return why the installed JAX can't be used; empty if it can."""
+    from lrarun.engine.stacked import device
+
+    try:
+        device.description()
+    except Exception as error:  # JAX is optional, and whatever is wrong with it is told
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def jax_device() -> str:
+    """Return which device JAX computes on, and what to do with it."""
+    from lrarun.engine.stacked import device
+
+    found = device.description()
+    if found["device"] == "cpu":
+        return (
+            f": JAX {found['jax']} finds no GPU, only the CPU, where the engine numpy is faster; for one of NVIDIA's,"
+            " pip install 'jax[cuda12]' or 'jax[cuda13]'"
+        )
+    return f": JAX {found['jax']} on {found['device']}, {device.free_bytes() / 1e9:.0f} GB for a stack"
+
+
 # Extras that can be installed and yet not work -> a function that says why.
-TRIED = {"fast": numba_trouble}
+TRIED = {"fast": numba_trouble, "jax": jax_trouble}
+# Extras of which more is told than that they are there -> a function that tells it.
+SHOWN = {"jax": jax_device}

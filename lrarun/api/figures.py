@@ -92,7 +92,7 @@ def figure(
         specs: the runs to show in place of the paper's: spec files, specs or mappings.
         data_dir: Figure 2: where to look for data sets first.
         samples: Figure 2: how many test images to show.
-        progress: Figure 2: is told how a download goes.
+        progress: Figure 2: is told how a download goes, and each panel as it is begun.
 
     Raises:
         UsageError: there is no such figure, it can't show such runs, or matplotlib (for Figure 2
@@ -110,8 +110,12 @@ def figure(
     def load_dataset(name: str) -> Dataset:
         return load(name, data_dir, progress)
 
-    with styled():
-        return draw(number, runs_in(results), resolved, load_dataset, samples)
+    progress = progress or Progress()
+    try:
+        with styled():
+            return draw(number, runs_in(results), resolved, load_dataset, samples, progress.step)
+    finally:
+        progress.stop()
 
 
 def draw(
@@ -120,6 +124,7 @@ def draw(
     specs: Sequence[Mapping[str, Any]] | None,
     load: Callable[[str], Dataset],
     samples: int,
+    begun: Callable[[str], None] = lambda text: None,
 ) -> Drawing:
     """Draw a figure from runs; call it within :func:`lrarun.report.figures.files.styled`.
 
@@ -129,6 +134,7 @@ def draw(
         specs: resolved specs of the runs to show; None for those of the paper's figure, with all their seeds.
         load: data set's name -> the data set. Called for Figure 2 alone, if there is something to show.
         samples: how many test images Figure 2 shows.
+        begun: is told each panel of Figure 2 before it is computed.
 
     Raises:
         UsageError: the figure can't show such runs.
@@ -139,7 +145,7 @@ def draw(
     if not chosen:
         raise UsageError(f"none of the specs has the probe {probe!r}; add 'probes: [{probe}]' and train them")
     found = lines(chosen, results, every_seed=specs is None, probe=probe)
-    made, drawn = draw_curves(number, found) if number in CURVES else draw_representations(found, load, samples)
+    made, drawn = draw_curves(number, found) if number in CURVES else draw_representations(found, load, samples, begun)
     paper = {settings(spec) for spec in chosen} == {settings(spec) for spec in figure_specs(number)}
     text = caption(number, drawn, rule_titles(), paper) if drawn else ""
     return replace(made, caption=text, paper=paper)
@@ -176,7 +182,9 @@ def draw_curves(number: str, found: Sequence[Line]) -> tuple[Drawing, Drawn]:
     return Drawing(kind.draw(whole, rule_titles()) if drawn else None, tuple(lacking), tuple(damaged)), drawn
 
 
-def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], samples: int) -> tuple[Drawing, Drawn]:
+def draw_representations(
+    found: Sequence[Line], load: Callable[[str], Dataset], samples: int, begun: Callable[[str], None]
+) -> tuple[Drawing, Drawn]:
     """Draw Figure 2; return it and what is in it. Raises ``UsageError`` if the runs are of several data sets."""
     specs = [line.spec for line in found]
     name, *others = dict.fromkeys(spec["dataset"] for spec in specs)
@@ -199,7 +207,7 @@ def draw_representations(found: Sequence[Line], load: Callable[[str], Dataset], 
     clouds = [Cloud(title, values.get(place)) for place, title in enumerate(names)]
     images = f"{len(index):,} of {len(dataset.test_labels):,} test images"
     title = f"{subject(specs)}\nTop hidden layer, t-SNE of {images}"
-    figure = draw_clouds(clouds, dataset.test_labels[index], class_names(name), title)
+    figure = draw_clouds(clouds, dataset.test_labels[index], class_names(name), title, begun)
     return Drawing(figure, tuple(lacking), tuple(damaged)), [(run.spec, [run]) for run, _ in trained.values()]
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 
 from lrarun.api.claims import check_claims
 from lrarun.api.figures import drawable
 from lrarun.api.inputs import SpecLike, all_specs_of, as_list, runs_in, specs_of
-from lrarun.api.tables import tables
+from lrarun.api.summary import summary_of
+from lrarun.api.tables import Tables, tables
 from lrarun.files import user_path
 from lrarun.report.cells import MISSING, settings
 from lrarun.report.claims.claim import CheckedClaim
-from lrarun.report.web.page import Contents, render_page
+from lrarun.report.web.page import Contents, Made, render_page
 from lrarun.report.web.pictures import FIGURES, Picture, read_pictures
 from lrarun.results.read import Result
+from lrarun.runs.provenance import commit_and_changes
 from lrarun.specs.paper_runs import rule_titles
 from lrarun.specs.spec import Spec
 
@@ -27,8 +30,9 @@ def html_report(
 ) -> str:
     """Return the web page of ``lrarun report``: an HTML document that needs no other file and no network.
 
-    It has the tables with verdicts, learning curves, figures, claims and every run's
-    settings and provenance, and shows what is missing as missing.
+    It has a row per setting with errors over seeds, learning curves, and every run's settings
+    and provenance. If runs are the paper's, it has the paper's tables too, with verdicts and with
+    what is missing, and the claims and figures that rest on them.
 
     Args:
         results: the folder that holds the runs' folders; an absent one holds no run.
@@ -37,14 +41,13 @@ def html_report(
             folder if it is there; with specs, no pictures.
 
     Raises:
-        UsageError: no spec has a run in the paper's tables, two settings fall in one cell,
-            or a folder can't be read.
+        UsageError: a folder can't be read.
         SpecError: a spec is not valid.
     """
     pictures = None if figures is None else user_path(figures)
     given = None if specs is None else as_list(specs)
     only = [name for one in given or () for name in _names(one)]
-    return render_page(contents(user_path(results), all_specs_of(given), pictures, only))
+    return render_page(contents(user_path(results), all_specs_of(given), pictures, only, "lrarun.html_report"))
 
 
 def _names(given: SpecLike) -> list[str]:
@@ -53,7 +56,11 @@ def _names(given: SpecLike) -> list[str]:
 
 
 def contents(
-    results: Path, specs: Sequence[Spec] | None = None, figures: Path | None = None, only: Sequence[str] = ()
+    results: Path,
+    specs: Sequence[Spec] | None = None,
+    figures: Path | None = None,
+    only: Sequence[str] = (),
+    command: str = "",
 ) -> Contents:
     """Return all that the page shows.
 
@@ -62,6 +69,7 @@ def contents(
         specs: the runs to show alone; None for all, with the paper's protocol in the tables.
         figures: as in :func:`html_report`.
         only: the names of what the specs come from, for the page to show.
+        command: what makes the page, for its foot.
 
     Raises:
         UsageError: as :func:`html_report`.
@@ -69,13 +77,37 @@ def contents(
     runs = runs_in(results)
     if specs is not None:
         runs = runs_of(specs, runs)
-    found = tables(runs, specs=specs)
-    checked = check_claims(runs)
+    found = tables(runs, specs=specs, strict=False)
+    papers = has_place(found, runs, specs)
+    checked = check_claims(runs) if papers else []
     if specs is not None:
         checked = [one for one in checked if rests_on_runs(one)]
     shown = read_pictures(figures) if figures else [] if specs is not None else pictures_in(results)
-    draw = "" if shown or only else draw_command(runs, results)
-    return Contents(found.cells, runs, found.wanted, rule_titles(), checked, shown, tuple(only), draw)
+    return Contents(
+        found.cells if papers else None,
+        runs,
+        found.wanted if papers else {},
+        rule_titles(),
+        checked,
+        shown,
+        tuple(only),
+        "" if shown or only or not papers else draw_command(runs, results),
+        summary_of(runs, specs),
+        Made(date.today().isoformat(), commit_text(), command),
+    )
+
+
+def has_place(found: Tables, runs: Sequence[Result], specs: Sequence[Spec] | None) -> bool:
+    """Return whether a page of these runs has the paper's tables: a run is in one, or may be yet."""
+    if specs is not None:
+        return bool(found.wanted)
+    return not runs or bool((found.cells["state"] != MISSING).any())
+
+
+def commit_text() -> str:
+    """Return the commit of lrarun's own work tree; empty if it is in none."""
+    commit, changed = commit_and_changes()
+    return f"{commit[:12]}, with uncommitted changes" if commit and changed else (commit or "")[:12]
 
 
 def draw_command(runs: Sequence[Result], results: Path) -> str:

@@ -67,20 +67,24 @@ def table(
     return tables(runs_in(results), number, all_specs_of(specs)).cells[list(COLUMNS)]
 
 
-def tables(runs: Sequence[Result], number: int | None = None, specs: Sequence[Spec] | None = None) -> Tables:
+def tables(
+    runs: Sequence[Result], number: int | None = None, specs: Sequence[Spec] | None = None, strict: bool = True
+) -> Tables:
     """Return the tables' cells with verdicts.
 
     Args:
         runs: as from :func:`lrarun.api.inputs.runs_in`.
         number: of one table, or None for all.
         specs: the runs to take; None for those of the paper's protocol.
+        strict: raise an error for specs that have no place in the tables; else leave them out.
 
     Raises:
         UsageError: as :func:`table`.
     """
     if number is not None and number not in TABLES:
         raise UsageError(f"the paper has Tables {TABLES[0]} to {TABLES[-1]}, not {number!r}")
-    wanted = by_protocol(runs) if specs is None else by_specs([spec.to_dict() for spec in specs])
+    runs = [run for run in runs if run.spec.get("scores") in (None, "test")]  # trials of a search are of no table
+    wanted = by_protocol(runs) if specs is None else by_specs([spec.to_dict() for spec in specs], strict)
     stale = superseded(runs)
     cells = add_verdicts(fill(runs, wanted, stale))
     if number is not None:
@@ -93,13 +97,13 @@ def tables(runs: Sequence[Result], number: int | None = None, specs: Sequence[Sp
     return Tables(cells, wanted, stale, left_out(runs, {key: wanted[key] for key in shown}, rule_titles()))
 
 
-def by_specs(specs: Sequence[Mapping[str, Any]]) -> dict[Key, Wanted]:
+def by_specs(specs: Sequence[Mapping[str, Any]], strict: bool = True) -> dict[Key, Wanted]:
     """Return the cells that the runs of resolved specs fill, each with how it departs from the protocol.
 
     Raises:
-        UsageError: two settings fall in one cell, or no spec falls in any.
+        NotInTables: two settings fall in one cell, or no spec falls in any, and ``strict``.
     """
-    wanted = wanted_by(specs, rule_titles())
+    wanted = wanted_by(specs, rule_titles(), strict)
     papers = paper_specs(wanted)
     return {key: replace(want, departs=", ".join(differences(want.spec, papers[key]))) for key, want in wanted.items()}
 

@@ -23,6 +23,7 @@ from lrarun.runs.events import Hooks
 from lrarun.runs.failures import file_of
 from lrarun.runs.run import run
 from lrarun.runs.staleness import Staleness
+from lrarun.shipped import RULE, named_file
 from lrarun.specs.spec import Spec
 
 LOG = logging.getLogger(__name__)
@@ -98,10 +99,11 @@ def load_plugin(path: str | Path) -> list[str]:
             registered then.
     """
     before = os.environ.get(plugins.VARIABLE)
+    path = named_file(path, RULE)
     plugins.add(path)
     algorithms.cache_clear()
     try:
-        own = str(user_path(path).absolute())
+        own = str(path.absolute())
         return [name for name, kind in algorithms().items() if file_of(kind) == own]
     except UsageError:
         os.environ.pop(plugins.VARIABLE)

@@ -8,6 +8,7 @@ commands share is in :mod:`lrarun.cli.support`; no command imports another.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -17,6 +18,7 @@ from lrarun.cli.support.global_options import (
     SuggestingGroup,
     global_options,
     is_verbose,
+    tell,
     unread_output_is_fine,
     with_global_options,
 )
@@ -25,17 +27,21 @@ from lrarun.errors import LrarunError
 # Command -> (module under lrarun.cli, attribute), in the order of the help page.
 COMMANDS = {
     "train": ("train", "train"),
+    "tune": ("tune", "tune"),
     "status": ("status", "status"),
+    "summary": ("summary", "summary"),
     "clean": ("clean", "clean"),
     "table": ("table", "table"),
     "claims": ("claims", "claims"),
     "figure": ("figure", "figure"),
+    "fair": ("fair", "fair"),
     "report": ("report", "report"),
     "show": ("show", "show"),
     "diff": ("diff", "diff"),
     "export": ("export", "export"),
     "list": ("listing", "list_"),
     "describe": ("describe", "describe"),
+    "docs": ("docs", "docs"),
     "validate": ("validate", "validate"),
     "data": ("data", "data"),
     "doctor": ("doctor", "doctor"),
@@ -59,6 +65,13 @@ class LazyGroup(SuggestingGroup):
             return None
         module, attribute = COMMANDS[name]
         return with_global_options(getattr(importlib.import_module(f"lrarun.cli.{module}"), attribute))
+
+    def _main_shell_completion(self, ctx_args, prog_name, complete_var=None):
+        if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
+            from lrarun.cli.support.shells import register
+
+            register()
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)
 
     def make_context(self, *args, **extra):
         with unread_output_is_fine():
@@ -94,9 +107,9 @@ def cli() -> None:
 
     \b
     Examples:
-      lrarun train experiments/example.yaml
-      lrarun table 1
-      lrarun show mnist-rfa-3x256-sgd-s0 --results results/reference
+      lrarun table --reference
+      lrarun train example
+      lrarun show mnist-rfa-3x256-sgd-s0 --reference
       lrarun COMMAND --help
     """
 
@@ -110,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except LrarunError as error:
-        click.echo(f"lrarun: {error}", err=True)
+        tell(f"lrarun: {error}")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("lrarun: interrupted", err=True)
@@ -118,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if is_verbose():
             raise
-        click.echo(f"lrarun: {unexpected(error)}", err=True)
+        tell(f"lrarun: {unexpected(error)}")
         sys.exit(UNEXPECTED)
 
 

@@ -24,7 +24,9 @@ DECIMALS = {
     "epoch_s": 2,
     "epoch_ratio": 3,
     "epochs_per_s": 3,
+    "network_us": 1,
 }
+STACKS = (1, 8, 32, 64)  # networks
 TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words -> width
 
 
@@ -61,6 +63,15 @@ TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words -> width
 @click.option("--images", default=60_000, show_default=True, type=WholeNumber(10), help="Number of training images.")
 @click.option("--jobs", default=2, show_default=True, type=WholeNumber(1), help="Number of processes to estimate for.")
 @click.option("--vs", type=click.Choice(["torch"]), help="Also time the same steps in PyTorch.")
+@click.option("--engine", type=click.Choice(["numpy", "jax"]), default="numpy", help="What to time.  [default: numpy]")
+@click.option(
+    "--stack",
+    "stacks",
+    multiple=True,
+    type=WholeNumber(1),
+    metavar="N",
+    help="With the engine jax, time stacks of so many networks. Can be given several times.  [default: 1, 8, 32, 64]",
+)
 @json_option
 def bench(
     names: tuple[str, ...],
@@ -71,6 +82,8 @@ def bench(
     images: int,
     jobs: int,
     vs: str | None,
+    engine: str,
+    stacks: tuple[int, ...],
     as_json: bool,
 ) -> None:
     """Time training steps and whole epochs.
@@ -83,7 +96,11 @@ def bench(
       lrarun bench --depth 3 --no-epochs
       lrarun bench --algorithm backprop --vs torch
       lrarun bench --json > bench.json
+      lrarun bench --engine jax --algorithm lra-e --depth 3
     """
+    if engine == "jax":
+        bench_stacks(names, depths, optimizers, seconds, images, stacks or STACKS, as_json)
+        return
     from lrarun.bench import blas, check_torch, chosen_specs
     from lrarun.nn.compiled import at_once
 
@@ -102,6 +119,31 @@ def bench(
         show(rows)
     if epochs:
         show_estimates(found, images, jobs, err=as_json)
+
+
+def bench_stacks(
+    names: tuple[str, ...],
+    depths: tuple[int, ...],
+    optimizers: tuple[str, ...],
+    seconds: float,
+    images: int,
+    stacks: Sequence[int],
+    as_json: bool,
+) -> None:
+    """Time steps of stacks of networks on JAX's device."""
+    from lrarun.bench import chosen_specs
+    from lrarun.bench.data import synthetic
+    from lrarun.bench.stack_steps import device, stack_row
+
+    click.echo(device(), err=as_json)
+    specs, dataset = chosen_specs(names, depths, optimizers, validation=images // 30), synthetic(images, images // 6)
+    rows = (stack_row(spec, dataset, size, seconds) for spec in specs for size in stacks)
+    if as_json:
+        from lrarun.cli.support.printing import print_json
+
+        print_json(list(rows))
+    else:
+        show(rows)
 
 
 def timed_rows(

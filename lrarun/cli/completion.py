@@ -14,7 +14,8 @@ ALL_COMMAS = ('string split "," ', 'string split --max 1 "," ')
 def completion(shell: str) -> None:
     """Print a shell's completion script.
 
-    Tab then completes commands, options, spec files, rules and run ids. Put the line for
+    Tab then completes commands, options, spec files, rules, run ids and their digests, and
+    what follows --set: keys, then values where there is a list of choices. Put the line for
     your shell in its start-up file:
 
     \b
@@ -26,7 +27,9 @@ def completion(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     from lrarun.cli import PROGRAM, cli
+    from lrarun.cli.support.shells import register
 
+    register()
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lrarun.cli.support.completers import names
+from lrarun.cli.support.next_commands import command
 from lrarun.cli.support.options import data_dir_option, json_option
 
 if TYPE_CHECKING:
@@ -21,17 +23,21 @@ if TYPE_CHECKING:
 def describe(name: str, data_dir: Path | None, as_json: bool) -> None:
     """Explain a name that a spec can hold.
 
-    NAME is an algorithm, optimizer, initial scheme, activation, probe or data set.
+    NAME is an algorithm, optimizer, initial scheme, activation, probe or data set, or a
+    setting of one of these or of a spec, such as beta, optimizer.momentum or epochs.
     For an algorithm, prints its equations and each setting's type, default, range, value
     in the paper and assumptions; for a data set, its sources, digests and sizes.
-    "spec" explains the keys of a spec, and a path describes a data set of your own.
+    "spec" explains the keys of a spec, and a path describes a data set of your own. Also
+    describes specs: spec files, and those that lrarun ships (lrarun list experiments).
 
     \b
     Examples:
       lrarun describe lra-e
       lrarun describe adam --json
+      lrarun describe beta
       lrarun describe mnist
       lrarun describe spec
+      lrarun describe table1
       lrarun describe my-images.npz
     """
     from lrarun.cli.support.printing import print_json
@@ -57,12 +63,18 @@ def page(about: Description) -> str:
 
     title = f": {about.title}" if about.title and about.title != about.name else ""
     parts = [heading(f"{about.name} ({about.kind}){title}"), indented(about.text)]
+    if about.owners:
+        parts.append("\n\n".join(owner_text(owner, each) for owner, each in about.owners.items()))
+    if about.others:
+        parts.append(others_text(about))
     if about.settings:
         parts.append(heading("Settings") + "\n" + "\n".join(setting_text(each) for each in about.settings))
     if about.defaults:
         parts.append(defaults_text(about))
     if about.files:
         parts.append(files_text(about))
+    if about.runs:
+        parts.append(runs_text(about))
     if about.key:
         parts.append(heading("In a spec") + f"\n  {example(about)}")
     return "\n\n".join(part for part in parts if part)
@@ -87,13 +99,42 @@ def indented(text: str) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def owner_text(owner: str, setting: Setting) -> str:
+    """Return a setting as one rule, optimizer, ... has it."""
+    head = "As a key of a spec" if owner == "spec" else f"Of the {owner}"
+    return f"{head}\n{setting_text(setting)}"
+
+
+def others_text(about: Description) -> str:
+    """Return the defaults that rules have instead."""
+    from lrarun.cli.support.printing import columns, flow, heading
+
+    return (
+        heading("Default in a spec with this algorithm, where the spec is silent")
+        + "\n"
+        + columns(
+            (rule, by_depth_text(value) if isinstance(value, Mapping) and "name" not in value else flow(value))
+            for rule, value in about.others.items()
+        )
+    )
+
+
+def by_depth_text(values: Mapping[int, Any]) -> str:
+    """Return values by depth: ``5 at 3 hidden layers, 10 at 8``."""
+    from lrarun.cli.support.printing import flow
+
+    (first, value), *rest = values.items()
+    return ", ".join([f"{flow(value)} at {first} hidden layers", *(f"{flow(v)} at {depth}" for depth, v in rest)])
+
+
 def setting_text(setting: Setting) -> str:
     """Return one setting in a few lines."""
     from lrarun.cli.support.printing import flow, wrapped
     from lrarun.specs.catalogue import allowed
 
     default = "no default" if setting.default is None and setting.choices else f"default {flow(setting.default)}"
-    lines = [f"  {click.style(setting.name, bold=True)}  {allowed(setting)}, {default}"]
+    first = wrapped(f"{setting.name}  {allowed(setting)}, {default}", 2)
+    lines = [first.replace(setting.name, click.style(setting.name, bold=True), 1)]
     lines.append(wrapped(setting.help, 6))
     if setting.paper:
         lines.append(wrapped(f"paper: {setting.paper}", 6))
@@ -114,6 +155,20 @@ def defaults_text(about: Description) -> str:
         if same:
             break
     return "\n".join(lines)
+
+
+def runs_text(about: Description) -> str:
+    """Return what an experiment's runs have each of their own, and the command that trains them."""
+    from lrarun.cli.support.printing import columns, flow, heading
+    from lrarun.report.wording import plural
+    from lrarun.shipped import named_file
+
+    rows = [(key, ", ".join(map(flow, values))) for key, values in about.varied.items()]
+    blocks = [heading(plural(len(about.runs), "run")) + (f", which differ in\n{columns(rows)}" if rows else "")]
+    train = command("train", [about.name])
+    blocks.append(f"{heading('Train')}\n  {train}\n  {train} --dry-run    # what that would take")
+    blocks.append(f"{heading('To copy and change')}\n  {named_file(about.name).absolute()}")
+    return "\n\n".join(blocks)
 
 
 def files_text(about: Description) -> str:

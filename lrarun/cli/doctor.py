@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.options import data_dir_option, json_option, results_option
+from lrarun.cli.support.options import data_dir_option, json_option, own_results_option
 from lrarun.errors import LrarunError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
 
 
 @click.command()
-@results_option
+@own_results_option
 @data_dir_option
 @json_option
 def doctor(results: Path, data_dir: Path | None, as_json: bool) -> None:

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.next_commands import EXPERIMENTS, anew_command, train_command
+from lrarun.cli.support.global_options import tell
+from lrarun.cli.support.next_commands import anew_command, see_reference, shipped_spec, train_command, words_for
 from lrarun.cli.support.options import (
     WholeNumber,
     data_dir_option,
+    json_option,
     quiet_option,
     results_option,
     set_option,
     spec_option,
     specs_in,
 )
-from lrarun.cli.support.paths import UserPath, suffix_of
+from lrarun.cli.support.paths import OF_REFERENCE, UserPath, folder_of_pictures, suffix_of
+from lrarun.cli.support.printing import is_stdout, print_json
 from lrarun.files import is_special
 from lrarun.report.web.pictures import FIGURES
 
@@ -48,10 +51,11 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
 @set_option
 @click.option(
     "--out",
+    "-o",
     type=UserPath(allow_dash=True),
     metavar="PATH",
     help="Folder to write into, or a file whose name ends in .png or .svg; - for stdout."
-    f"  [default: {FIGURES} in the results folder]",
+    f"  [default: {FIGURES} in the results folder; with --reference, {OF_REFERENCE}]",
 )
 @click.option(
     "--format",
@@ -69,6 +73,7 @@ def read_formats(context: click.Context, parameter: click.Parameter, text: str |
     help="Figure 2: number of test images to show.",
 )
 @quiet_option
+@json_option
 def figure(
     number: str,
     results: Path,
@@ -79,6 +84,7 @@ def figure(
     data_dir: Path | None,
     samples: int,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Draw a figure of the paper from our runs.
 
@@ -92,30 +98,36 @@ def figure(
     3   validation accuracy of DTP and DTP-sigma by kind of initial weights
 
     Prints the names of the files. If runs are missing, names them, draws the figure
-    without them, and exits with 4. The runs of each figure are trained by
-    experiments/figure1.yaml, figure2.yaml and figure3.yaml.
+    without them, and exits with 4. The runs of each figure are those of the specs
+    figure1, figure2 and figure3.
 
     \b
     Examples:
-      lrarun train experiments/figure1.yaml && lrarun figure 1a
+      lrarun figure 1a --reference
+      lrarun train figure1 && lrarun figure 1a
       lrarun figure 2 --samples 10000 --out figure2.svg
       lrarun figure 3 --spec mine.yaml
     """
-    place, specs = out or results / FIGURES, specs_in(files, overrides)
+    place, specs = out or folder_of_pictures(results), specs_in(files, overrides)
+    if as_json and any(map(is_stdout, targets(place, number, formats))):
+        raise click.UsageError("--json prints the names of files; with it, --out can't be stdout.")
     targets(place, number, formats)  # a mistake in --out is said before anything is read or drawn
     from lrarun.api import figures
     from lrarun.cli.support.downloads import download_progress
-    from lrarun.cli.support.printing import is_stdout
 
     drawing = figures.figure(
         number, results, specs, data_dir=data_dir, samples=samples, progress=download_progress(quiet)
     )
+    written = []
     if drawing.figure is not None:
         named = number if drawing.paper else f"{number}-{stem(files)}"
         for path, format in targets(place, named, formats).items():
             drawing.save(path, format)
-            if not is_stdout(path):
+            written.append(path)
+            if not as_json and not is_stdout(path):
                 click.echo(path)
+    if as_json:
+        print_json({"figure": number, "files": written, "lacking": drawing.lacking})
     check_complete(drawing, number, results, files, overrides)
 
 
@@ -152,12 +164,14 @@ def check_complete(
     if not drawing.lacking:
         return
     for line in drawing.lacking:
-        click.echo(line, err=True)
-    specs = files or [Path(EXPERIMENTS) / f"figure{number[0]}.yaml"]
+        tell(line)
+    specs = files or [Path(shipped_spec(f"figure{number[0]}"))]
     hints = [train_command(specs, overrides, results)] if len(drawing.lacking) > len(drawing.damaged) else []
     if drawing.damaged:
         hints.append(anew_command(drawing.damaged, specs, overrides, results))
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"
     count = plural(len(drawing.lacking), "run")
-    what = f"{count} missing or incomplete in {results}, {outcome}"
-    raise Incomplete("; ".join(filter(None, (what, *dict.fromkeys(hints)))))
+    what = f"{count} missing or incomplete in {words_for(results)}, {outcome}"
+    # Reference results have no weights, which Figure 2 needs.
+    few = see_reference(results, "figure", number) if drawing.figure is None and not files and number != "2" else ""
+    raise Incomplete("; ".join(filter(None, (what, *dict.fromkeys(hints)))) + few)

@@ -14,7 +14,7 @@ HEADINGS = {
     "activations": "Activations",
     "probes": "Probes",
     "datasets": "Data sets",
-    "experiments": "Experiments (spec files in ./experiments)",
+    "experiments": "Experiments (specs that lrarun ships, and files in ./experiments)",
 }
 
 
@@ -32,7 +32,7 @@ def list_(kind: str | None, as_json: bool) -> None:
       lrarun list algorithms
       lrarun list --json
 
-    More about a name: lrarun describe NAME
+    More about a name: lrarun describe NAME. To train an experiment: lrarun train NAME
     """
     from lrarun.cli.support.printing import columns, heading, print_json
     from lrarun.specs.catalogue import entries

@@ -6,11 +6,12 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.global_options import is_verbose
+from lrarun.cli.support.global_options import is_verbose, say
 from lrarun.cli.support.options import json_option, results_option, run_argument
 from lrarun.cli.support.paths import UserPath, check_folder
 from lrarun.results import run_folder
@@ -48,8 +49,8 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
     \b
     Examples:
       lrarun show mnist-lra-e-8x256-sgd-s0
-      lrarun show c81132569a --results results/reference
-      lrarun show 5743606459 --results results/reference --plot curve.png
+      lrarun show c81132569a --reference
+      lrarun show 5743606459 --reference --plot curve.png
     """
     from lrarun.cli.support.printing import print_json
     from lrarun.results.find_run import find_result
@@ -61,6 +62,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
         from lrarun.report.figures.learning_curve import save_curve
 
         save_curve(found, plot)
+        say(f"wrote {plot}")
     if as_json:
         print_json(dict(found.record) | {"run_id": found.run_id, "folder": str(found.folder), "log": log})
     else:
@@ -75,10 +77,15 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
     values = {key: getattr(found, key) for key in SCORES}
     scores = [(name, form.format(values[key])) for key, (name, form) in SCORES.items() if values[key] is not None]
     if scores:
+        scores += last_epoch(found, log)
         parts.append(
             heading(f"Scores at epoch {found.best_epoch or '?'}, that of the lowest validation error")
             + f"\n{columns(scores)}"
         )
+    measured = angles(log)
+    if measured:
+        title = f"Angle to backprop's update in epochs 1 to {len(log)}, degrees"
+        parts.append(f"{heading(title)}\n{columns(measured)}")
     parts.append(heading("Spec") + "\n" + columns((key, flow(value)) for key, value in found.spec.items()))
     known = origin(found)
     if known:
@@ -86,6 +93,27 @@ def page(found: Result, log: Sequence[Mapping[str, float]]) -> str:
     if log:
         parts.append(curve(log))
     return "\n\n".join(parts)
+
+
+def last_epoch(found: Result, log: Sequence[Mapping[str, float]]) -> list[tuple[str, str]]:
+    """Return the validation error after the last epoch, for beside that at the best one; nothing if they are one."""
+    if not log or log[-1]["epoch"] == found.best_epoch or "validation_error" not in log[-1]:
+        return []
+    return [(f"validation error at epoch {log[-1]['epoch']}", f"{log[-1]['validation_error']:.2f} %")]
+
+
+def angles(log: Sequence[Mapping[str, float]]) -> list[tuple[str, str]]:
+    """Return what the probe ``angle`` measured, of the whole update and of each layer's W; nothing without it."""
+    if not log or any("angle_max" not in row for row in log):
+        return []
+    means = {name: [row[name] for row in log] for name in log[0] if name.startswith("angle_") and name != "angle_max"}
+    rows = []
+    for name, values in means.items():
+        layer = name.removeprefix("angle_").removesuffix("mean").rstrip("_")
+        largest = "" if layer else f"; largest of a mini-batch {max(row['angle_max'] for row in log):.1f}"
+        text = f"mean {fmean(values):.1f}, from {values[0]:.1f} to {values[-1]:.1f}{largest}"
+        rows.append((f"layer {layer}" if layer else "whole", text))
+    return rows
 
 
 def state_of(found: Result) -> str:
@@ -122,7 +150,7 @@ def origin(found: Result) -> list[tuple[str, str]]:
         ("plugins", " ".join(f"{name} {digest[:12]}" for name, digest in (made.get("plugins") or {}).items())),
         ("started", found.started_at),
         ("finished", found.finished_at),
-        ("data, SHA-256", found.dataset_sha256),
+        ("data SHA-256", found.dataset_sha256),
         ("folder", str(found.folder)),
     ]
     return [(name, str(value)) for name, value in rows if value]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lrarun.cli.support.global_options import say
-from lrarun.cli.support.next_commands import train_command
+from lrarun.cli.support.next_commands import shipped_spec, train_command
 from lrarun.cli.support.options import (
     check_results,
     data_dir_option,
@@ -18,8 +19,10 @@ from lrarun.cli.support.options import (
     set_option,
     specs_in,
 )
+from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
+    from lrarun.cli.support.run_tables import Row
     from lrarun.runs.status import Status
 
 HEADERS = ("run", "differs in", "state", "epoch", "validation error", "time left", "where or why")
@@ -38,12 +41,13 @@ def status(
 
     Shows the runs of the given specs; without a spec, all runs in the results folder. The
     validation error is that of the best epoch so far. Where ids differ in the digest alone,
-    a column shows the settings that differ. A long reason is cut; --json and lrarun show
-    print it in full.
+    a column shows the settings that differ. In a terminal that is too narrow for whole ids, a
+    run goes by its digest, beside the settings that tell it from the others. A long reason is
+    cut; --json and lrarun show print it in full.
 
     \b
     Examples:
-      lrarun status experiments/table1.yaml
+      lrarun status table1
       lrarun status --json
     """
     from lrarun.cli.support.printing import print_json
@@ -59,20 +63,38 @@ def status(
     if not rows:
         hint = ", which does not exist yet; `lrarun train` creates it, --results names another"
         if results.is_dir():
-            words = train_command(["experiments/example.yaml"], (), results)
-            hint = f"; {words}" if words.startswith("train") else f"; a spec to start from is {words}"
+            hint = f"; {train_command([shipped_spec('example')], (), results)}"
         say(f"no runs in {results}{hint}")
         return
     from collections import Counter
 
+    click.echo(laid_out(rows, terminal_width()))
+    counts = Counter(row.state for row in rows)
+    say(", ".join(f"{count} {state}" for state, count in counts.items()))
+
+
+def laid_out(rows: Sequence[Status], width: int | None) -> str:
+    """Return runs as a table with a whole id in each row or, where that is too wide, as narrower ones."""
     from tabulate import tabulate
+
+    from lrarun.cli.support.run_tables import run_tables
 
     table = [HEADERS, *map(cells, rows)]
     if not any(row.differs for row in rows):
         table = [[*line[:1], *line[2:]] for line in table]
-    click.echo(tabulate(table[1:], table[0], disable_numparse=True))
-    counts = Counter(row.state for row in rows)
-    say(", ".join(f"{count} {state}" for state, count in counts.items()))
+    shown = tabulate(table[1:], table[0], disable_numparse=True)
+    if width is None or max(map(len, shown.splitlines())) <= width:
+        return shown
+    return run_tables([narrow(row) for row in rows], width)
+
+
+def narrow(row: Status) -> Row:
+    """Return a run as a row of a narrow table; where it is trained, or why it is not, stands below."""
+    from lrarun.cli.support.run_tables import Row
+
+    _, differs, state, epoch, error, left, where = cells(row)
+    shown = {"state": state, "epoch": epoch, "validation\nerror": error, "time\nleft": left}
+    return Row(row.run_id, row.settings, differs, shown, where)
 
 
 def cells(row: Status) -> list[str]:

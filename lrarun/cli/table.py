@@ -10,7 +10,7 @@ import click
 
 from lrarun.cli.support.global_options import say
 from lrarun.cli.support.next_commands import check_cells, command, table_of
-from lrarun.cli.support.options import results_option, set_option, spec_option, specs_in
+from lrarun.cli.support.options import json_option, layout_of, results_option, set_option, spec_option, specs_in
 from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
@@ -31,12 +31,19 @@ LAYOUTS = ("text", "markdown", "latex", "csv", "json")
     show_default=True,
     help="csv and json have one row per cell.",
 )
+@json_option
 @results_option
 @spec_option
 @set_option
 @click.option("--compare", is_flag=True, help="Show each cell's difference from the paper, and a verdict.")
 def table(
-    number: str | None, layout: str, results: Path, files: tuple[Path, ...], overrides: tuple[str, ...], compare: bool
+    number: str | None,
+    layout: str,
+    as_json: bool,
+    results: Path,
+    files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    compare: bool,
 ) -> None:
     """Print the tables, ours beside the paper's.
 
@@ -46,25 +53,29 @@ def table(
 
     \b
     Examples:
+      lrarun table --reference
       lrarun table
-      lrarun table 1 --results results/reference
-      lrarun table 1 --spec experiments/quick.yaml
+      lrarun table 1 --spec quick
       lrarun table --compare
       lrarun table --format csv > tables.csv
     """
-    specs = specs_in(files, overrides)
+    layout, specs = layout_of(layout, as_json) or layout, specs_in(files, overrides)
     from lrarun.api.inputs import runs_in
     from lrarun.api.tables import tables
+    from lrarun.errors import NotInTables
     from lrarun.report.comparison import render_comparison
     from lrarun.report.tables import render
 
-    found = tables(runs_in(results), int(number) if number else None, specs)
+    try:
+        found = tables(runs_in(results), int(number) if number else None, specs)
+    except NotInTables as error:
+        raise NotInTables(f"{error}. For any runs: {command('summary', files, overrides, results)}") from None
     click.echo((render_comparison if compare else render)(found.cells, layout, terminal_width()), nl=False)
     mention_left_out(found, number, results)
     mention_stale(found, files, overrides, results)
     if compare:
         check_verdicts(found.cells)
-    check_cells(found.cells, results, files, overrides)
+    check_cells(found.cells, results, files, overrides, ("table", *([number] if number else [])))
 
 
 def mention_left_out(found: Tables, number: str | None, results: Path) -> None:

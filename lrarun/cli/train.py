@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,23 +11,26 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli import INTERRUPTED
+from lrarun.cli.support.global_options import tell
 from lrarun.cli.support.options import (
     WholeNumber,
     check_data_dir,
+    json_option,
     make_data_dir_option,
+    own_results_option,
     quiet_option,
-    results_option,
     set_option,
     specs_argument,
 )
 
 if TYPE_CHECKING:
+    from lrarun.scheduling.outcome import Outcome
     from lrarun.scheduling.plan import Job
 
 
 @click.command()
 @specs_argument
-@results_option
+@own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
 @click.option(
@@ -48,12 +51,24 @@ if TYPE_CHECKING:
     help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(["numpy", "jax"]),
+    help="What computes: NumPy, run by run, or JAX, all runs at once on its device, as --set engine=jax would.",
+)
+@click.option(
+    "--stack",
+    type=WholeNumber(min=1),
+    metavar="N",
+    help="With the engine jax, train at most so many runs at once.  [default: what the device's memory holds]",
+)
+@click.option(
     "--force",
     is_flag=True,
     help="Train from the first epoch, finished runs too. A finished run's result stays until the new one is finished.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be trained, why, and the estimated time; train nothing.")
 @quiet_option
+@json_option
 def train(
     specs: tuple[Path, ...],
     results: Path,
@@ -61,28 +76,35 @@ def train(
     overrides: tuple[str, ...],
     workers: int | None,
     scheduler: str | None,
+    engine: str | None,
+    stack: int | None,
     force: bool,
     dry_run: bool,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Train every run of the given specs.
 
+    SPEC is a file, or the name of a spec that lrarun ships (lrarun list experiments).
     Resumes runs that were interrupted and skips runs that have finished. Ctrl-C stops
     cleanly. If it stops --force, the command without --force goes on with the runs that
-    were stopped. Exits with 3 if a run failed, diverged or was killed.
+    were stopped. Ends with a table of the settings, as lrarun summary prints it. Exits with
+    3 if a run failed, diverged or was killed.
 
     \b
     Examples:
-      lrarun train experiments/example.yaml
+      lrarun train example
       lrarun train my.yaml --set epochs=5 --set algorithm.beta=0.2
-      lrarun train experiments/table*.yaml --jobs 8
-      lrarun train experiments/table1.yaml --dry-run
+      lrarun train table1 table2 table3 --jobs 8
+      lrarun train table1 --dry-run
+      lrarun train table1 --engine jax
     """
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
     if not scheduler:  # a cluster's workers may have a folder that this machine lacks
         check_data_dir(data_dir)
     from lrarun.cli.support.downloads import download_progress
+    from lrarun.cli.support.ending import show_settings
     from lrarun.cli.support.live import view
     from lrarun.runs.rehearsal import check_first_steps
     from lrarun.scheduling.outcome import raise_for_failures
@@ -90,9 +112,14 @@ def train(
     from lrarun.scheduling.train_all import train_all
     from lrarun.specs.build import read_specs
     from lrarun.specs.dataset_check import check_datasets
+    from lrarun.specs.spec import JAX
 
+    if engine:
+        overrides += (f"engine={engine}",)
     files = [read_specs(path, overrides) for path in specs]  # once: a pipe can't be read twice
     jobs = plan([spec for file in files for spec in file.specs()], results, force)
+    if stack and not any(job.spec.engine == JAX for job in jobs):
+        raise click.UsageError("--stack is for the engine jax, and no run of these specs has it; add --engine jax.")
     refuse_unwritable(jobs, results)
     if not scheduler:  # a cluster's workers may have data sets that this machine lacks
         due = {job.spec for job in jobs if job.action != SKIP}
@@ -102,7 +129,7 @@ def train(
             if dry_run:
                 check_first_steps(file, loaded, due)
     if dry_run:
-        show_plan(jobs, workers)
+        print_plan(jobs) if as_json else show_plan(jobs, workers)
         return
     try:
         with view(quiet) as watcher:
@@ -111,6 +138,7 @@ def train(
                 results,
                 workers=workers,
                 scheduler=scheduler,
+                stack=stack,
                 data_dir=data_dir,
                 watcher=watcher,
                 progress=download_progress(quiet),
@@ -118,17 +146,45 @@ def train(
     except KeyboardInterrupt:
         command = "the command without --force" if force else "the same command"
         with suppress(OSError):  # the terminal may be gone
-            click.echo(f"lrarun: interrupted; progress is stored, and {command} goes on from there.", err=True)
+            tell(f"lrarun: interrupted; progress is stored, and {command} goes on from there.")
         sys.exit(INTERRUPTED)
+    if as_json:
+        print_outcomes(outcomes)
+    else:
+        show_settings(outcomes, specs, overrides, results)
     raise_for_failures(outcomes, told=not quiet)
+
+
+def print_outcomes(outcomes: Iterable[Outcome]) -> None:
+    """Print as JSON how each run ended, with its errors in percent."""
+    from lrarun.cli.support.printing import print_json
+
+    keys = ("epoch", "best_epoch", "validation_error", "train_error", "test_error", "seconds")
+    print_json(
+        [
+            {"run_id": one.spec.run_id, "state": one.state, "reason": one.reason}
+            | {key: getattr(one.result, key, None) for key in keys}
+            for one in outcomes
+        ]
+    )
+
+
+def print_plan(jobs: Iterable[Job]) -> None:
+    """Print the plan as JSON: a row per run, with the estimated seconds."""
+    from lrarun.cli.support.printing import print_json
+
+    keys = ("run_id", "action", "reason", "epoch", "seconds", "differs")
+    print_json([{key: getattr(job, key) for key in keys} | {"epochs": job.spec.epochs} for job in jobs])
 
 
 def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     """Print what would happen with each run, and a line on all of them."""
     from lrarun.cli.support.live import processes
+    from lrarun.cli.support.printing import hanging
     from lrarun.results.timing import duration, makespan
     from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds
     from lrarun.scheduling.processes import cores
+    from lrarun.specs.spec import JAX
 
     for job in jobs:
         estimate = ""
@@ -136,13 +192,16 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
             about = "about " if job.seconds >= 1 else ""
             estimate = f" ({about}{duration(job.seconds)})"
         differs = f"  [{job.differs}]" if job.differs else ""
-        click.echo(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}")
+        click.echo(hanging(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}"))
     left = [job for job in jobs if job.action in (TRAIN, RESUME)]
     if not left:
         click.echo("nothing to train")
         return
-    workers, seconds = min(workers or cores(), len(left)), total_seconds(jobs)
+    stacked = all(job.spec.engine == JAX for job in left)  # by one process, on its device
+    workers, seconds = min(1 if stacked else workers or cores(), len(left)), total_seconds(jobs)
     # More processes than cores are no faster.
     time = duration(None if seconds is None else makespan(seconds, min(workers, cores())))
     unknown = "" if seconds is not None else ": nothing like it has been trained here"
-    click.echo(f"{len(left)} of {len(jobs)} to train with {processes(workers)}; estimated time: {time}{unknown}")
+    click.echo(
+        hanging(f"{len(left)} of {len(jobs)} to train with {processes(workers)}; estimated time: {time}{unknown}")
+    )

@@ -27,11 +27,11 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
     \b
     Examples:
-      lrarun validate experiments/*.yaml
+      lrarun validate *.yaml
       lrarun validate my.yaml --set algorithm.beta=0.2
       lrarun validate my.yaml --json
     """
-    from lrarun.cli.support.printing import print_json
+    from lrarun.cli.support.printing import hanging, print_json
     from lrarun.report.wording import plural
 
     reports = [report(path, overrides) for path in specs]
@@ -39,7 +39,8 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
         print_json(reports)
     for each in reports:
         if not as_json and each["valid"] and not quiet:
-            click.echo(f"{each['file']}: valid, {plural(len(each['runs']), 'run')}")
+            holds = each.get("holds") or plural(len(each["runs"]), "run")
+            click.echo(hanging(f"{each['file']}: valid, {holds}"))
         elif not as_json and not each["valid"]:
             click.echo(each["message"], err=True)
     bad = sum(not each["valid"] for each in reports)
@@ -49,14 +50,21 @@ def validate(specs: tuple[Path, ...], overrides: tuple[str, ...], as_json: bool,
 
 def report(path: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     """Return the report on one file; ``message`` has the mistakes as text."""
+    from lrarun.report.wording import plural
     from lrarun.runs.rehearsal import check_first_steps
-    from lrarun.specs.build import read_specs
+    from lrarun.specs.build import build_specs
     from lrarun.specs.dataset_check import check_datasets
+    from lrarun.specs.search import has_search, search_in
+    from lrarun.specs.yaml_text import read_source
 
     found: dict[str, Any] = {"file": str(path), "valid": True, "runs": [], "problems": [], "message": ""}
     try:
-        file = read_specs(path, overrides)
+        source = read_source(path)
+        search = search_in(source, overrides) if has_search(source) else None
+        file = search.file if search else build_specs(source, overrides)
         check_first_steps(file, check_datasets(file, whole=True))
+        if search:
+            return found | {"holds": f"a search of {plural(search.budget.trials, 'trial')}"}
         found["runs"] = [spec.run_id for spec in file.specs()]
     except SpecError as error:
         found |= {"valid": False, "problems": [asdict(each) for each in error.problems], "message": str(error)}

@@ -5,7 +5,7 @@ Reads no file: :mod:`lrarun.data.load` does. This is all that the training loop 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -37,6 +37,11 @@ class Dataset:
     classes: int
     fingerprint: str
     path: str | None = None
+
+    def without_test(self) -> Dataset:
+        """Return the data set without its test samples: ``test_images`` and ``test_labels`` of shape ``(0, ...)``."""
+        pixels = self.train_images.shape[1]
+        return replace(self, test_images=np.empty((0, pixels), np.uint8), test_labels=np.empty(0, np.uint8))
 
 
 def split(n: int, validation: int, seed: int, which: str = "random") -> tuple[np.ndarray, np.ndarray]:

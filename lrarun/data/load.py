@@ -32,7 +32,7 @@ IDX_NAMES = {file: file for file in FILES}
 NPZ_NAMES = dict(zip(FILES, npz.KEYS))
 
 
-def load(name: str, data_dir: str | Path | None = None, progress: Progress | None = None) -> Dataset:
+def load(name: str, data_dir: str | Path | None = None, progress: Progress | None = None, test: bool = True) -> Dataset:
     """Load a data set by name or path; download it if it is a published one that this machine lacks.
 
     Raw files are memory-mapped where they are. Compressed ones are unpacked into the cache
@@ -42,6 +42,7 @@ def load(name: str, data_dir: str | Path | None = None, progress: Progress | Non
         name: ``mnist``, ``fashion-mnist``, or the path of a folder or ``.npz`` file.
         data_dir: where to look first, and where to put downloads; by default LRARUN_DATA_DIR, if set.
         progress: receives the progress of downloads.
+        test: False leaves the test samples out, and looks at nothing of them but their files' digests and headers.
 
     Raises:
         DataError: there is no such data set or no folder ``data_dir``, or the files are damaged.
@@ -49,9 +50,9 @@ def load(name: str, data_dir: str | Path | None = None, progress: Progress | Non
     """
     if name in PUBLISHED:
         files = _obtain(PUBLISHED[name], locate.named_folder(data_dir), progress)
-        return _from_idx(name, files[TRAIN_IMAGES][0].parent, files)
+        return _from_idx(name, files[TRAIN_IMAGES][0].parent, files, test)
     path = _own(name)
-    found = _from_idx(path.resolve().name, path, locate.own(path)) if path.is_dir() else _from_npz(path)
+    found = _from_idx(path.resolve().name, path, locate.own(path), test) if path.is_dir() else _from_npz(path, test)
     return replace(found, path=absolute(name))
 
 
@@ -65,6 +66,7 @@ def load_to_train(
     data_dir: str | Path | None = None,
     progress: Progress | None = None,
     dtypes: Iterable[DTypeLike] = (),
+    test: bool = True,
 ) -> Dataset:
     """Load a data set as :func:`load` does, and check the values of one of the user's own.
 
@@ -72,11 +74,12 @@ def load_to_train(
 
     Args:
         dtypes: those of the runs; the images must be finite in each.
+        test: as for :func:`load`.
 
     Raises:
         DataError, FetchError: as :func:`load`, or an image is not finite in one of the dtypes.
     """
-    dataset = load(name, data_dir, progress)
+    dataset = load(name, data_dir, progress, test)
     if name not in PUBLISHED:
         for dtype in dtypes:
             values.check_dtype(name, dataset, dtype)
@@ -177,29 +180,33 @@ def _obtain(dataset: Published, named: Path | None, progress: Progress | None) -
     return files
 
 
-def _from_idx(name: str, source: Path, files: Files) -> Dataset:
+def _from_idx(name: str, source: Path, files: Files, test: bool) -> Dataset:
     _check_shapes(source, {file: contents.shape for file, (_, contents) in files.items()})
     digests = "".join(contents.digest for _, contents in files.values())
-    arrays = {file: idx.memory_map(path, contents.shape) for file, (path, contents) in files.items()}
+    used = {file: found for file, found in files.items() if test or file not in (TEST_IMAGES, TEST_LABELS)}
+    arrays = {file: idx.memory_map(path, contents.shape) for file, (path, contents) in used.items()}
     return _dataset(name, source, arrays, hashlib.sha256(digests.encode()).hexdigest())
 
 
-def _from_npz(path: Path) -> Dataset:
+def _from_npz(path: Path, test: bool) -> Dataset:
     arrays, fingerprint = npz.read(path)
     by_file = _by_file(arrays)
     _check_shapes(path, {file: array.shape for file, array in by_file.items()}, NPZ_NAMES)
-    flat = {file: array.reshape(len(array), -1) if array.ndim > 2 else array for file, array in by_file.items()}
+    used = {file: array for file, array in by_file.items() if test or file not in (TEST_IMAGES, TEST_LABELS)}
+    flat = {file: array.reshape(len(array), -1) if array.ndim > 2 else array for file, array in used.items()}
     return _dataset(path.stem, path, flat, fingerprint)
 
 
 def _dataset(name: str, source: Path, arrays: Mapping[str, np.ndarray], fingerprint: str) -> Dataset:
+    """Return a data set; one without its test samples where ``arrays`` has none."""
+    train = arrays[TRAIN_IMAGES]
     return Dataset(
         name=name,
-        train_images=arrays[TRAIN_IMAGES],
+        train_images=train,
         train_labels=arrays[TRAIN_LABELS],
-        test_images=arrays[TEST_IMAGES],
-        test_labels=arrays[TEST_LABELS],
-        classes=_classes(source, arrays[TRAIN_LABELS], arrays[TEST_LABELS]),
+        test_images=arrays.get(TEST_IMAGES, np.empty((0, train.shape[1]), train.dtype)),
+        test_labels=(test_labels := arrays.get(TEST_LABELS, np.empty(0, np.uint8))),
+        classes=_classes(source, arrays[TRAIN_LABELS], test_labels),
         fingerprint=fingerprint,
     )
 

@@ -53,7 +53,7 @@ def share(dataset: Dataset, spool: Path) -> SharedDataset:
     """
     values: dict[str, Any] = {field.name: getattr(dataset, field.name) for field in fields(dataset)}
     for key, value in values.items():
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) and value.size:  # nothing can't be mapped
             values[key] = _place_of(value) or _spooled(value, spool / f"{dataset.fingerprint}-{key}")
     return SharedDataset(values)
 

@@ -37,7 +37,11 @@ Keep = Callable[[str, IO[bytes]], None]
 
 
 class Progress:
-    """A receiver of a download's progress. This one is silent; the command line has one that prints."""
+    """A receiver of the progress of a download, or of Figure 2.
+
+    This one is silent; the command line has one that prints. What it is told of a download is
+    about bytes; of anything else it is told each step as it begins.
+    """
 
     def note(self, text: str) -> None:
         """Take one line: what the download tries next, or how it failed."""
@@ -48,8 +52,11 @@ class Progress:
     def advance(self, count: int) -> None:
         """Count ``count`` more bytes."""
 
+    def step(self, text: str) -> None:
+        """Begin a step of unknown length; end the one before."""
+
     def stop(self) -> None:
-        """End the transfer, complete or not. May be called again."""
+        """End the transfer or step, complete or not. May be called again."""
 
 
 class Unavailable(Exception):

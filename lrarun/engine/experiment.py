@@ -63,5 +63,9 @@ class Experiment(Protocol):
         """The seed of every random stream."""
 
     @property
+    def scores(self) -> str:
+        """What a finished run is scored on: ``test``, or ``validation`` to leave the test samples alone."""
+
+    @property
     def dtype(self) -> str:
         """The parameters' dtype: ``float32`` or ``float64``."""

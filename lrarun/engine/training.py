@@ -142,8 +142,7 @@ class Training:
                     return None
                 self._step(order, optimizer)
             record = self._finish_epoch(started)
-        if not all(np.isfinite(value) for value in record.values()):
-            raise Diverged(f"in epoch {record['epoch']}", record)
+        refuse_divergence(record)
         return record
 
     def _step(self, order: Array, optimizer: Optimizer) -> None:
@@ -182,19 +181,36 @@ class Training:
 
     def _finish_epoch(self, started: float) -> Record:
         validation = self.evaluate("validation")
-        self.epoch += 1
-        if validation.error < self.best_error and np.isfinite(validation.nll):
-            self.best_epoch, self.best_error = self.epoch, validation.error
+        if self.is_best(validation):
             _assign(self.best_params, self.params)
+        columns: Record = {}
+        for observer in self.observers:
+            columns |= observer.end_of_epoch(self.params, self._blocks("validation"))
+        return self.close_epoch(validation, self.seconds + time.perf_counter() - started, columns)
+
+    def is_best(self, validation: Evaluation) -> bool:
+        """Return whether no epoch so far was as good on the validation samples."""
+        return validation.error < self.best_error and bool(np.isfinite(validation.nll))
+
+    def close_epoch(self, validation: Evaluation, seconds: float, columns: Record) -> Record:
+        """Count an epoch whose mini-batches are done, and return its record.
+
+        Args:
+            validation: the scores of the parameters at its end.
+            seconds: that the epoch took.
+            columns: the probes' columns of the record.
+        """
+        self.epoch += 1
+        if self.is_best(validation):
+            self.best_epoch, self.best_error = self.epoch, validation.error
         record = {
             "epoch": self.epoch,
             "train_nll": self.nll_sum / len(self.train_index),
             "validation_nll": validation.nll,
             "validation_error": validation.error,
+            **columns,
+            "seconds": round(seconds, 3),
         }
-        for observer in self.observers:
-            record |= observer.end_of_epoch(self.params, self._blocks("validation"))
-        record["seconds"] = round(self.seconds + time.perf_counter() - started, 3)
         self.batch, self.nll_sum, self.seconds = 0, 0.0, 0.0
         self.records.append(record)
         return record
@@ -236,17 +252,27 @@ class Training:
         error = 100 * int(np.count_nonzero(classes != labels[index])) / len(index)
         return Evaluation(total / len(index), error, classes)
 
-    def final_scores(self) -> tuple[Evaluation, Evaluation]:
+    def final_scores(self) -> tuple[Evaluation, Evaluation | None]:
         """Return the best parameters' scores on the training and on the test samples.
+
+        The second is None where the spec's ``scores`` leave the test samples alone.
 
         Raises:
             Diverged: one of them is not finite. Its error would be that of a network that gives every image class 0.
         """
-        scores = [self.evaluate(subset, self.best_params) for subset in ("train", "test")]
-        for subset, score in zip(("training", "test"), scores):
-            if not np.isfinite(score.nll):
+        test = self.evaluate("test", self.best_params) if self.spec.scores == "test" else None
+        return self.finite(self.evaluate("train", self.best_params), test)
+
+    def finite(self, train: Evaluation, test: Evaluation | None) -> tuple[Evaluation, Evaluation | None]:
+        """Return the best parameters' scores as they are.
+
+        Raises:
+            Diverged: one of them is not finite. Its error would be that of a network that gives every image class 0.
+        """
+        for subset, score in (("training", train), ("test", test)):
+            if score is not None and not np.isfinite(score.nll):
                 raise Diverged(f"on the {subset} images, in the parameters of epoch {self.best_epoch}")
-        return scores[0], scores[1]
+        return train, test
 
     def state(self) -> dict[str, Any]:
         """Return all that training needs to go on: a nested dict of arrays, numbers, strings and lists of records."""
@@ -281,6 +307,12 @@ class Training:
         self.noise.bit_generator.state = _with_arrays(progress.pop("noise"))
         for name, value in progress.items():
             setattr(self, name, value)
+
+
+def refuse_divergence(record: Record) -> None:
+    """Raise :class:`Diverged` if a number in an epoch's record is not finite."""
+    if not all(np.isfinite(value) for value in record.values()):
+        raise Diverged(f"in epoch {record['epoch']}", record)
 
 
 def _copy(tree: Any) -> Any:

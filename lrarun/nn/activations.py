@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lrarun.nn.arrays import Array
+from lrarun.nn.arrays import Array, namespace
 from lrarun.settings import lookup
 
 
@@ -33,35 +33,44 @@ class Activation:
         return get_activation, (self.name,)
 
 
+def _tanh(h: Array) -> Array:
+    return namespace(h).tanh(h)
+
+
 def _sigmoid(h: Array) -> Array:
     # Unlike exp, tanh does not overflow for any h.
-    return 0.5 * (1 + np.tanh(0.5 * h))
+    return 0.5 * (1 + _tanh(0.5 * h))
 
 
 LEAK = 0.01
 
 
 def _leaky_relu_slope(z: Array) -> Array:
-    return np.where(z > 0, 1, LEAK).astype(z.dtype)
+    return namespace(z).where(z > 0, 1, LEAK).astype(z.dtype)
 
 
 def _softsign_slope(z: Array) -> Array:
-    return np.square(1 - np.abs(z))
+    return namespace(z).square(1 - abs(z))
 
 
-TANH = Activation("tanh", np.tanh, lambda z: 1 - z * z)
-HARD_SIGMOID = Activation("hard-sigmoid", lambda h: np.clip(h, 0, 1), lambda z: ((z > 0) & (z < 1)).astype(z.dtype))
+def clip_to_unit(a: Array) -> Array:
+    """Return a new array of the same shape, with values below 0 as 0 and above 1 as 1."""
+    return namespace(a).clip(a, 0, 1)
+
+
+TANH = Activation("tanh", _tanh, lambda z: 1 - z * z)
+HARD_SIGMOID = Activation("hard-sigmoid", clip_to_unit, lambda z: ((z > 0) & (z < 1)).astype(z.dtype))
 
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
         TANH,
         HARD_SIGMOID,
-        Activation("identity", lambda h: h.copy(), np.ones_like),
-        Activation("leaky-relu", lambda h: np.maximum(h, LEAK * h), _leaky_relu_slope),
-        Activation("relu", lambda h: np.maximum(h, 0), lambda z: (z > 0).astype(z.dtype)),
+        Activation("identity", lambda h: h.copy(), lambda z: namespace(z).ones_like(z)),
+        Activation("leaky-relu", lambda h: namespace(h).maximum(h, LEAK * h), _leaky_relu_slope),
+        Activation("relu", lambda h: namespace(h).maximum(h, 0), lambda z: (z > 0).astype(z.dtype)),
         Activation("sigmoid", _sigmoid, lambda z: z * (1 - z)),
-        Activation("softsign", lambda h: h / (1 + np.abs(h)), _softsign_slope),
+        Activation("softsign", lambda h: h / (1 + abs(h)), _softsign_slope),
     )
 }
 
@@ -79,7 +88,7 @@ def flat_at_zero(activation: Activation) -> str:
 
 def softmax(h: Array) -> Array:
     """Return class probabilities over the rows of h, shape ``(..., classes, n)``."""
-    z = h - np.maximum.reduce(h, axis=-2, keepdims=True)
-    np.exp(z, out=z)
-    z /= np.add.reduce(z, axis=-2, keepdims=True)
+    xp = namespace(h)
+    z = xp.exp(h - xp.maximum.reduce(h, axis=-2, keepdims=True))
+    z /= xp.add.reduce(z, axis=-2, keepdims=True)
     return z

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lrarun.nn.arrays import Array
+from lrarun.nn.arrays import Array, namespace
 
 
 def nll(scores: Array, y: Array) -> Array:
@@ -26,11 +26,10 @@ def nll(scores: Array, y: Array) -> Array:
     The printed Eq. 2 has a factor 1/2 that its printed derivative lacks; the factor is left out here.
     """
     # The ufuncs' own reductions: for arrays this small, the methods sum and mean cost more than the sums.
-    tiny = np.finfo(scores.dtype).tiny
-    likelihood = np.add.reduce(scores * y, axis=-2)
-    likelihood /= np.maximum(np.add.reduce(scores, axis=-2), tiny)
-    np.maximum(likelihood, tiny, out=likelihood)
-    return np.add.reduce(np.log(likelihood), axis=-1) / -scores.shape[-1]
+    xp, tiny = namespace(scores), np.finfo(scores.dtype).tiny
+    likelihood = xp.add.reduce(scores * y, axis=-2)
+    likelihood /= xp.maximum(xp.add.reduce(scores, axis=-2), tiny)
+    return xp.add.reduce(xp.log(xp.maximum(likelihood, tiny)), axis=-1) / -scores.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,13 @@ def _cauchy_error(y: Array, z: Array) -> Array:
 GAUSSIAN = LocalLoss(
     "gaussian",
     # Eq. 3 with 1/(2 sigma^2) = 1, so that the derivative is the -2(y - z) of Eq. 5 and Algorithm 1.
-    lambda y, z: np.square(y - z).sum(axis=(-2, -1)),
+    lambda y, z: namespace(z).square(y - z).sum(axis=(-2, -1)),
     _gaussian_error,
 )
 CAUCHY = LocalLoss(
     "cauchy",
     # Eq. 4.
-    lambda y, z: np.log1p(np.square(y - z)).sum(axis=(-2, -1)),
+    lambda y, z: namespace(z).log1p(namespace(z).square(y - z)).sum(axis=(-2, -1)),
     _cauchy_error,
 )
 

@@ -7,13 +7,12 @@ takes a stack of networks, as a leading axis of every array.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from lrarun.nn.activations import softmax
-from lrarun.nn.arrays import Array, Params
+from lrarun.nn.arrays import Array, Params, scaled, write_product, write_row_sums
 
 Initialize = Callable[[np.random.Generator, tuple[int, int]], Array]
 
@@ -112,14 +111,6 @@ def write_gradients(
     """
     weights, biases = families
     n = delta.shape[-1]
-    factor = scale / n if reduction == "mean" else scale
-    if factor != 1:
-        delta = delta * factor
-    np.matmul(delta, z_below.mT, out=grads[weights][l])
-    # For rows this short, a product with ones takes a quarter of the time of np.sum.
-    np.matmul(delta, _ones(n, delta.dtype.char), out=grads[biases][l])
-
-
-@functools.cache
-def _ones(n: int, dtype: str) -> Array:
-    return np.ones((n, 1), dtype)
+    delta = scaled(delta, scale / n if reduction == "mean" else scale)
+    write_product(grads[weights], l, delta, z_below.mT)
+    write_row_sums(grads[biases], l, delta)

@@ -15,9 +15,8 @@ given.
 
 from __future__ import annotations
 
-import numpy as np
-
-from lrarun.nn.arrays import Array, Params
+from lrarun.nn.activations import clip_to_unit
+from lrarun.nn.arrays import Array, Params, namespace
 from lrarun.nn.network import affine, depth_of
 
 State = dict[int, Array]
@@ -30,7 +29,7 @@ def drive_of(params: Params, x: Array) -> Array:
 
 def energy(params: Params, drive: Array, s: State) -> Array:
     """Return the energy of each sample without a nudge, shape ``(..., n)``."""
-    total = np.zeros((), drive.dtype)
+    total = namespace(drive).zeros((), dtype=drive.dtype)
     for l in s:
         below = drive if l == 1 else affine(params["W"][l], params["c"][l], s[l - 1])
         total = total + (s[l] * (0.5 * s[l] - below)).sum(axis=-2)
@@ -39,16 +38,16 @@ def energy(params: Params, drive: Array, s: State) -> Array:
 
 def forward_state(params: Params, drive: Array) -> State:
     """Return the state after one bottom-up pass: s_l = clip(W_l s_{l-1} + c_l, 0, 1), shapes ``(..., units, n)``."""
-    s = {1: np.clip(drive, 0, 1)}
+    s = {1: clip_to_unit(drive)}
     for l in range(2, depth_of(params) + 1):
-        s[l] = np.clip(affine(params["W"][l], params["c"][l], s[l - 1]), 0, 1)
+        s[l] = clip_to_unit(affine(params["W"][l], params["c"][l], s[l - 1]))
     return s
 
 
 def zero_state(params: Params, drive: Array) -> State:
     """Return the state with every unit at 0, shapes ``(..., units, n)``."""
     shapes = {l: (*drive.shape[:-2], c.shape[-2], drive.shape[-1]) for l, c in params["c"].items()}
-    return {l: np.zeros(shape, drive.dtype) for l, shape in shapes.items()}
+    return {l: namespace(drive).zeros(shape, dtype=drive.dtype) for l, shape in shapes.items()}
 
 
 def field(params: Params, drive: Array, s: State, l: int) -> Array:
@@ -62,10 +61,11 @@ def field(params: Params, drive: Array, s: State, l: int) -> Array:
 def _nudged_minimum(total: Array, y: Array, beta: float | Array) -> Array:
     """Return the s in [0, 1] that minimises (1 + beta)/2 s^2 - (total + beta y) s."""
     total += beta * y
-    curvature = np.asarray(1 + beta, total.dtype)
-    inner = np.clip(total / np.where(curvature > 0, curvature, 1), 0, 1)
+    xp = namespace(total)
+    curvature = xp.asarray(1 + beta, dtype=total.dtype)
+    inner = clip_to_unit(total / xp.where(curvature > 0, curvature, 1))
     # Where the parabola is not convex, its minimum is at 0 or at 1.
-    return np.where(curvature > 0, inner, total > curvature / 2)
+    return xp.where(curvature > 0, inner, total > curvature / 2)
 
 
 def alternating(
@@ -95,7 +95,7 @@ def alternating(
             if l == L and y is not None:
                 s[l] = _nudged_minimum(total, y, beta)
             else:
-                s[l] = np.clip(total, 0, 1, out=total)
+                s[l] = clip_to_unit(total)
     return s
 
 
@@ -123,6 +123,6 @@ def euler(
                 slope += beta * (y - s[l])
             slope *= step_size
             slope += s[l]
-            moved[l] = np.clip(slope, 0, 1, out=slope)
+            moved[l] = clip_to_unit(slope)
         s = moved
     return dict(s)

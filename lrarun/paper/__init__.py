@@ -1,7 +1,7 @@
 """What the paper prints, as data.
 
 ``tables.csv`` holds Tables 1 to 3 digit by digit: a trailing zero shows how a number was rounded.
-``claims.yaml`` holds what the text says about them.
+``claims.yaml`` holds what the text says about them, and ``readings.yaml`` which of our settings follow them.
 """
 
 from __future__ import annotations

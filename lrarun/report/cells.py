@@ -15,8 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from lrarun.errors import UsageError
+from lrarun.errors import NotInTables
 from lrarun.paper import MODELS, TABLE_OF, Key, Printed, printed_cells
+from lrarun.paper.readings import readings_by_cell
+from lrarun.report.scored_epoch import scored_early
 from lrarun.results.read import DIVERGED, FAILED, Result
 from lrarun.results.settings import differing, flatten
 
@@ -35,8 +37,8 @@ COLUMNS = (
     "paper_test_error",
     "verdict",
 )
-# Neither changes what the numbers mean: seeds are repetitions, probes only observe.
-NOT_SETTINGS = ("seed", "probes")
+# None changes what the numbers mean: seeds are repetitions, probes only observe, engines round differently.
+NOT_SETTINGS = ("seed", "probes", "engine")
 MISSING = "missing"
 
 Settings = frozenset[tuple[str, Hashable]]
@@ -108,29 +110,36 @@ def key_of(spec: Mapping[str, Any], titles: Mapping[str, str]) -> Key:
     return Key(spec["dataset"], MODELS.get(name) or titles.get(name, name), spec["depth"], spec["optimizer"]["name"])
 
 
-def wanted_by(specs: Iterable[Mapping[str, Any]], titles: Mapping[str, str]) -> dict[Key, Wanted]:
+def wanted_by(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], strict: bool = True) -> dict[Key, Wanted]:
     """Return the cells that a list of resolved specs fills.
 
+    Args:
+        specs: resolved specs.
+        titles: name -> title of rules that the paper does not have.
+        strict: raise an error for specs that have no place; else leave them out.
+
     Raises:
-        UsageError: if two specs that differ in more than the seed fall in one cell, or
+        NotInTables: if two specs that differ in more than the seed fall in one cell, or
             none of them in any.
     """
-    by_key: dict[Key, Wanted] = {}
+    by_key: dict[Key, dict[Settings, Wanted]] = {}
     for spec in specs:
         key = key_of(spec, titles)
-        if key.dataset not in TABLE_OF:
-            continue
-        known = by_key.get(key, Wanted(spec))
-        if settings(known.spec) != settings(spec):
-            differ = "; ".join(differences(spec, known.spec))
-            raise UsageError(
-                f"two settings fall in one cell ({key}): {differ}. Their runs are not averaged;"
-                " give one of them, or narrow the sweep with --set"
+        if key.dataset in TABLE_OF:
+            groups, own = by_key.setdefault(key, {}), settings(spec)
+            known = groups.get(own, Wanted(spec))
+            groups[own] = Wanted(known.spec, (known.seeds or frozenset()) | {spec["seed"]})
+    for key, groups in by_key.items():
+        if strict and len(groups) > 1:
+            first, second, *_ = groups.values()
+            raise NotInTables(
+                f"{len(groups)} settings fall in one cell of the paper's tables ({key}), and their runs are not"
+                f" averaged: {'; '.join(differences(second.spec, first.spec))}"
             )
-        by_key[key] = Wanted(known.spec, (known.seeds or frozenset()) | {spec["seed"]})
-    if not by_key:
-        raise UsageError(f"none of the specs is for a data set of the paper's tables ({', '.join(TABLE_OF)})")
-    return by_key
+    if strict and not by_key:
+        names = ", ".join(dict.fromkeys(str(spec["dataset"]) for spec in specs))
+        raise NotInTables(f"the paper's tables have no place for {names}: they are of {' and '.join(TABLE_OF)}")
+    return {key: next(iter(groups.values())) for key, groups in by_key.items() if len(groups) == 1}
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,7 @@ class Summary:
         state: the state of a run without a score, such as ``running 34/100``; empty if there is none.
         outstanding: how many of the runs asked for have no score.
         stale: how many of the finished runs this version would not reproduce.
+        early: that runs were scored in the first tenth of their epochs, in words; empty if none was.
     """
 
     runs: int = 0
@@ -153,6 +163,7 @@ class Summary:
     state: str = ""
     outstanding: int = 0
     stale: int = 0
+    early: str = ""
 
 
 def score(result: Result, error: float | None) -> float | None:
@@ -206,6 +217,7 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
         state=states[0] if states else "",
         outstanding=len(states),
         stale=sum(run.run_id in stale for run in done),
+        early=scored_early(done),
     )
 
 
@@ -228,9 +240,10 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Contain
 
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
-        ``verdict`` empty; and beside them ``state``, ``outstanding`` and ``stale``
+        ``verdict`` empty; and beside them ``state``, ``outstanding``, ``stale`` and ``early``
         of :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
-        :class:`Wanted`, ``paper_train`` and ``paper_test`` (the digits printed).
+        :class:`Wanted`, ``paper_train`` and ``paper_test`` (the digits printed), and
+        ``readings`` (the ids of the settings that were chosen by this printed number).
     """
     groups = by_settings(results)
     printed = printed_cells()
@@ -261,10 +274,12 @@ def row(
         "state": found.state,
         "outstanding": found.outstanding,
         "stale": found.stale,
+        "early": found.early,
         "expected": wanted is not None,
         "departs": wanted.departs if wanted else "",
         "paper_train": cell.train_error,
         "paper_test": cell.test_error,
+        "readings": list(readings_by_cell().get(cell.key, ())),
     }
 
 

@@ -14,6 +14,7 @@ from lrarun.files import to_json
 from lrarun.paper import DATASETS, MARGINS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
 from lrarun.report.tables import (
+    CHOSEN,
     NOTHING,
     STALE,
     Layout,
@@ -27,7 +28,7 @@ from lrarun.report.tables import (
     subject,
     wrapped,
 )  # fmt: skip
-from lrarun.report.verdicts import NUMBERS, VERDICTS
+from lrarun.report.verdicts import NUMBERS, REPRODUCED, VERDICTS
 
 HEADS = ("Ours", "Paper", "Difference", "90 %", "95 %", "Verdict", "Why")
 
@@ -35,13 +36,13 @@ HEADS = ("Ours", "Paper", "Difference", "90 %", "95 %", "Verdict", "Why")
 def render_comparison(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
     """Return the cells with verdicts, from :func:`lrarun.report.verdicts.add_verdicts`, in a format.
 
-    ``csv`` has the columns that it always has, ``json`` also those of :data:`lrarun.report.verdicts.NUMBERS`
-    and ``note``. In a ``text`` that is wider than ``width`` characters, reasons stand below the list.
+    ``csv`` has the columns that it always has, ``json`` also those of :data:`lrarun.report.verdicts.NUMBERS`,
+    ``note`` and ``readings``. In a ``text`` that is wider than ``width`` characters, reasons stand below the list.
     """
     if format == "csv":
         return render(cells, format)
     if format == "json":
-        return to_json(records(cells[[*COLUMNS, *NUMBERS, "note"]])) + "\n"
+        return to_json(records(cells[[*COLUMNS, *NUMBERS, "note", "readings"]])) + "\n"
     layouts: dict[str, Layout] = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}
     layout = layouts[format]
     cells = cells[cells["expected"]]
@@ -53,17 +54,41 @@ def heading(number: int) -> str:
     return f"{subject(number).replace('error', 'test error')}, against the paper"
 
 
-def legend(cells: pd.DataFrame) -> str:
-    """Return the legend: the number of cells with each verdict, and what the numbers mean."""
-    counts = Counter(cells["verdict"])
-    tally = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+def legend(cells: pd.DataFrame, rules: str = " The rules: lrarun docs verdicts.") -> str:
+    """Return the legend: the number of cells with each verdict, what the numbers mean, and where the rules are."""
     margins = " and ".join(dict.fromkeys(f"{MARGINS[name]:g} on {DATASETS[name]}" for name in cells["dataset"]))
     spread = " Ours: mean ± sample standard deviation over [n] seeds." if cells["test_error_std"].notna().any() else ""
     return (
-        f"{tally}.{spread} Difference in points, with half the widths of its 90 % and 95 % intervals."
+        f"{tally(cells)}.{spread} Difference in points, with half the widths of its 90 % and 95 % intervals."
         f" reproduced: within {margins} by the 90 % interval; lower, higher: not 0 by the 95 % interval."
-        f" The rules are in docs/verdicts.md.{stale_note(cells)}"
+        f"{rules}{chosen_note(cells)}{stale_note(cells)}"
     )
+
+
+def tally(cells: pd.DataFrame) -> str:
+    """Return the number of cells with each verdict: ``3 reproduced, of which ...; 8 lower, 9 inconclusive``."""
+    counts = Counter(cells["verdict"])
+    parts = [f"{counts[name]} {name}" for name in VERDICTS if counts[name]]
+    chosen = reproduced_by_choice(cells)
+    return f"{parts[0]}, {chosen}{'; ' * (len(parts) > 1)}{', '.join(parts[1:])}" if chosen else ", ".join(parts)
+
+
+def reproduced_by_choice(cells: pd.DataFrame) -> str:
+    """Return how many of the reproduced cells are no surprise, as a setting was chosen by them; empty without any."""
+    reproduced = cells[cells["verdict"] == REPRODUCED]
+    count = int(reproduced["readings"].map(bool).sum())
+    words = f"{count} in {'a cell' if count == 1 else 'cells'} that a setting was chosen by"
+    return f"of which {words}" if len(reproduced) else ""
+
+
+def chosen_note(cells: pd.DataFrame) -> str:
+    """Return the legend's sentence on the mark of printed numbers, if one has it."""
+    return f" {CHOSEN} A setting was chosen by this printed number." if cells["readings"].map(bool).any() else ""
+
+
+def printed_number(cell: pd.Series) -> str:
+    """Return the paper's test error with its mark, or a dash."""
+    return (cell.paper_test + CHOSEN * bool(cell.readings)) if cell.paper_test else NOTHING
 
 
 def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
@@ -72,7 +97,7 @@ def rows(number: int, cells: pd.DataFrame) -> list[list[str]]:
     columns = cells["optimizer"].replace(OPTIMIZERS) if number == 3 else cells["depth"].astype(str)
     return [
         [
-            name, column, ours(cell), cell.paper_test or NOTHING, number_or_nothing(cell.difference, "+.2f"),
+            name, column, ours(cell), printed_number(cell), number_or_nothing(cell.difference, "+.2f"),
             number_or_nothing(cell.half_width_90, ".2f"), number_or_nothing(cell.half_width_95, ".2f"),
             cell.verdict or NOTHING, cell.note,
         ]

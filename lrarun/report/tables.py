@@ -17,7 +17,8 @@ from lrarun.report.cells import COLUMNS
 
 FORMATS = ("text", "markdown", "latex", "csv", "json")
 NOTHING = "-"
-PARTIAL, STALE = "*", "†"
+# CHOSEN stands at a printed number that a setting was chosen by.
+PARTIAL, STALE, CHOSEN = "*", "†", "‡"
 WIDEST = 120  # characters of running text
 
 Grid = tuple[list[str], list[str], list[list[str]]]
@@ -240,7 +241,8 @@ def finish_latex(caption: str, body: str) -> str:
         body,
         "\\end{table}",
     ]
-    signs = {"±": "$\\pm$", "DTP-sigma": "DTP-$\\sigma$", "n = ": "$n$ = ", PARTIAL: "$^*$", STALE: "$^\\dagger$"}
+    signs = {"±": "$\\pm$", "DTP-sigma": "DTP-$\\sigma$", "n = ": "$n$ = "}
+    signs |= {PARTIAL: "$^*$", STALE: "$^\\dagger$", CHOSEN: "$^\\ddagger$"}
     return replaced("\n".join(lines), signs.items()) + "\n"
 
 

@@ -30,7 +30,7 @@ class Verdict:
         difference: our mean test error minus the paper's.
         half_width_90, half_width_95: half the widths of its confidence intervals, the paper's rounding included.
         margin: the difference from which on two errors count as different.
-        note: why a verdict is inconclusive, and what would decide it.
+        note: why a verdict is inconclusive, and what would decide it; that a run was scored early.
     """
 
     name: str
@@ -100,6 +100,7 @@ def verdict_on(cell: pd.Series) -> Verdict:
     if not cell.paper_test:
         return Verdict("")
     found = unfinished(cell) if cell.outstanding or pd.isna(cell.runs) else finished(cell)
+    found = replace(found, note="; ".join(filter(None, (found.note, cell.early))))
     if cell.departs and found.name != MISSING:
         return replace(found, name=INCONCLUSIVE, note=cell.departs)
     return found

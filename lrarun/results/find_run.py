@@ -39,7 +39,7 @@ def find_result(results: Path, typed: str) -> Result:
         lines = [f"{run_id}  {differences[run_id]}".rstrip() for run_id in matches]
         raise UsageError("\n".join([f"{typed!r} means {len(matches)} runs; write more of it:", *indented(lines)]))
     if not by_id:
-        raise Incomplete(f"no runs in {results}; train some, or name another folder with --results")
+        raise Incomplete(f"no runs in {results}; train some, name another folder with --results, or add --reference")
     close = nearest(typed, by_id)
     if close:
         raise Incomplete(f"no run {typed!r} in {results}; did you mean {close}?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ SCORES = (
 )  # fmt: skip
 
 
-def load_results(path: str | Path = "results") -> pd.DataFrame:
+def load_results(path: str | Path = "results", run_ids: Collection[str] | None = None) -> pd.DataFrame:
     """Return one row per run of a results folder, ordered by run id.
 
     Columns: ``run_id``, ``state``, every setting of the specs by the key that a sweep uses
@@ -28,10 +28,14 @@ def load_results(path: str | Path = "results") -> pd.DataFrame:
     scores at ``best_epoch``: ``validation_error, train_error, test_error`` in percent,
     ``train_nll, test_nll`` in nats, ``seconds`` of training; empty where a run has none.
 
+    Args:
+        path: the folder that holds the runs' folders.
+        run_ids: only these runs, as far as there are any; None for all.
+
     Raises:
-        Incomplete: the folder holds no runs.
+        Incomplete: the folder holds no runs, or none of those.
     """
-    runs = _runs(path)
+    runs = _runs(path, run_ids)
     rows = [
         _id_and_settings(run) | without_rounding_noise({name: getattr(run, name) for name in SCORES}) for run in runs
     ]
@@ -54,9 +58,13 @@ def load_epochs(path: str | Path = "results") -> pd.DataFrame:
     return table
 
 
-def epochs_and_gaps(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return the table of :func:`load_epochs`, and for each run whose log is damaged which epochs it lacks."""
-    runs = _runs(path)
+def epochs_and_gaps(path: str | Path, run_ids: Collection[str] | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table of :func:`load_epochs`, and for each run whose log is damaged which epochs it lacks.
+
+    Args:
+        path, run_ids: as for :func:`load_results`.
+    """
+    runs = _runs(path, run_ids)
     read = [read_log_and_gaps(run.folder) for run in runs]
     logs = [(_id_and_settings(run), log) for run, (log, _) in zip(runs, read)]
     rows = [own | without_rounding_noise(record) for own, log in logs for record in log]
@@ -64,10 +72,13 @@ def epochs_and_gaps(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
     return table, [gap for _, gap in read if gap]
 
 
-def _runs(path: str | Path) -> list[Result]:
+def _runs(path: str | Path, run_ids: Collection[str] | None = None) -> list[Result]:
     found = read_results(user_path(path))
+    if run_ids is not None:
+        found = [run for run in found if run.run_id in run_ids]
     if not found:
-        raise Incomplete(f"no runs in {path}; train some, or name another folder")
+        which = "no runs" if run_ids is None else "none of these runs"
+        raise Incomplete(f"{which} in {path}; train some, or name another folder")
     return found
 
 

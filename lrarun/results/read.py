@@ -350,6 +350,15 @@ def read_log_and_gaps(folder: Path) -> tuple[list[dict[str, float]], str]:
     return records, ""
 
 
+def last_validation_error(result: Result) -> float | None:
+    """Return the validation error in percent after a run's last epoch; None if its log does not have that epoch."""
+    log, _ = read_log_and_gaps(result.folder)
+    if not log or log[-1]["epoch"] != result.epoch:
+        return None
+    error = log[-1].get("validation_error", math.nan)
+    return error if math.isfinite(error) else None
+
+
 def _stated_epochs(folder: Path) -> int:
     """Return how many epochs a run has done by its ``run.json``; 0 without a sound one."""
     try:

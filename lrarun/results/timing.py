@@ -37,6 +37,7 @@ class Work:
     batch_size: int
     dtype: str
     probes: tuple[str, ...]
+    engine: str
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> Work:
@@ -47,6 +48,7 @@ class Work:
             algorithm=rule["name"],
             optimizer=spec["optimizer"]["name"],
             probes=tuple(probe["name"] for probe in spec["probes"]),
+            engine=spec.get("engine", "numpy"),
             widths=_widths(spec["width"], spec["depth"]),
             **{key: spec[key] for key in ("dataset", "depth", "batch_size", "dtype")},
         )
@@ -90,7 +92,7 @@ class Estimates:
         wanted = Work.of(spec)
         if wanted in self._epoch_seconds:
             return epochs * self._epoch_seconds[wanted]
-        for keys in (("dataset", "algorithm"), ("dataset",)):
+        for keys in (("engine", "dataset", "algorithm"), ("engine", "dataset")):
             rates = [
                 seconds / work.cost
                 for work, seconds in self._epoch_seconds.items()

@@ -73,7 +73,7 @@ def _numba() -> dict[str, str]:
 
 
 @functools.cache
-def _commit() -> tuple[str | None, bool | None]:
+def commit_and_changes() -> tuple[str | None, bool | None]:
     """Return the commit of the package's work tree, and whether tracked files outside results/ differ from it."""
     try:
         commit = _git("rev-parse", "HEAD")
@@ -90,7 +90,7 @@ def provenance() -> dict[str, Any]:
     entries are None if the package is in no git work tree, or git is missing. ``plugins`` holds
     the digests of plugin files, and ``numba`` its version; both are absent if there is none.
     """
-    commit, dirty = _commit()
+    commit, dirty = commit_and_changes()
     own = plugins.digests()
     return {
         "lrarun": __version__,

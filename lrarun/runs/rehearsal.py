@@ -17,10 +17,12 @@ from lrarun.algorithms.registry import BadRule, from_outside
 from lrarun.data.dataset import Dataset
 from lrarun.data.published import PUBLISHED, TRAIN_IMAGES
 from lrarun.engine.training import Diverged, Training
+from lrarun.errors import UsageError
 from lrarun.nn.network import layer_sizes
 from lrarun.runs.failures import reason_of
+from lrarun.runs.stack import refuse_unknown
 from lrarun.specs.build import SpecFile
-from lrarun.specs.spec import Spec
+from lrarun.specs.spec import JAX, Spec
 
 MOST_WEIGHTS = 5_000_000  # of a network that is tried: a step of a larger one takes seconds
 MOST_SAMPLES = 256  # in the mini-batch
@@ -45,10 +47,25 @@ def check_first_steps(file: SpecFile, datasets: Mapping[str, Dataset], chosen: C
         SpecError: with the mistakes found here, each at the rule, and those that ``file`` has already.
     """
     specs = [spec for spec in file.places if chosen is None or spec in chosen]
+    _check_engines(file, specs)
     for spec, shape in _distinct(specs, datasets):
         failure = first_failure(spec, shape)
         if failure:
             file.problems.add(file.places[spec], failure)
+    file.problems.raise_any()
+
+
+def _check_engines(file: SpecFile, specs: Iterable[Spec]) -> None:
+    """Refuse runs of the engine jax that it can't train, or not here: once for each reason."""
+    reasons: dict[str, Spec] = {}
+    for spec in specs:
+        if spec.engine == JAX:
+            try:
+                refuse_unknown(spec)
+            except UsageError as error:
+                reasons.setdefault(str(error), spec)
+    for reason, spec in reasons.items():
+        file.problems.add(file.places[spec], reason)
     file.problems.raise_any()
 
 

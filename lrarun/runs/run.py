@@ -1,45 +1,38 @@
 """Train one run in its folder, or resume it from its checkpoint.
 
-:mod:`lrarun.results.run_folder` lists the folder's files. While a run is not finished, its
-checkpoint is the truth. It holds the log's rows too, and a run that resumes rewrites its
-log from them, so that an epoch logged after the last checkpoint does not appear twice.
+:mod:`lrarun.results.run_folder` lists the folder's files; :mod:`lrarun.runs.session` writes them.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import time
-from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lrarun.data.dataset import Dataset
-from lrarun.engine.training import Diverged, Training
-from lrarun.errors import UsageError
-from lrarun.files import TEMPORARY, append, atomic, remove_temporaries, to_json, write_atomic
-from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result
-from lrarun.results.run_folder import CHECKPOINT, DONE, LOG, NEW, PARAMETERS, PREDICTIONS, RUN, SPEC
-from lrarun.runs import checkpoint, retraining
-from lrarun.runs.checkpoint import Unreadable
-from lrarun.runs.events import CheckpointLost, CheckpointSaved, EpochDone, Hooks, Started
-from lrarun.runs.failures import reason_of, traceback_of
+from lrarun.files import TEMPORARY, remove_temporaries, to_json, write_atomic
+from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, RUNNING, Result
+from lrarun.results.run_folder import CHECKPOINT, DONE, NEW, RUN
+from lrarun.runs import retraining
+from lrarun.runs.events import CheckpointLost, Hooks
 from lrarun.runs.lock import Locked, locked
-from lrarun.runs.provenance import provenance
+from lrarun.runs.pruning import Limits
+from lrarun.runs.session import Pruned, Session, Stopped
 from lrarun.runs.staleness import of_other_data, refuse_other_data, rule_changed
-from lrarun.specs.run_id import NUMBERS_VERSION
-from lrarun.specs.spec import Spec
+from lrarun.specs.spec import NUMPY, Spec
+
+__all__ = ["Pruned", "Stopped", "begin_anew", "mark_interrupted", "opened", "remove_leftovers", "run"]
 
 
-class Stopped(Exception):
-    """The run was asked to stop, and its checkpoint is stored."""
-
-
-def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None, force: bool = False) -> Result:
+def run(
+    spec: Spec,
+    dataset: Dataset,
+    results: Path,
+    hooks: Hooks | None = None,
+    force: bool = False,
+    limits: Limits = (),
+) -> Result:
     """Train one run, or resume it, and return its result.
 
     A finished run is returned as it is; so is a diverged one, which would diverge again.
@@ -53,15 +46,43 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
         results: the folder that holds the runs' folders.
         hooks: how to follow the run and stop it.
         force: train from the first epoch, whatever the run's folder holds.
+        limits: the highest validation error after each epoch with which to go on, percent.
 
     Raises:
         Locked: another process is training it.
         Stopped: ``hooks.stop`` asked for it; the checkpoint is stored.
+        Pruned: it exceeds its limits; the checkpoint is stored.
         LrarunError: ``run.json`` can't be read.
         UsageError: without ``force``, if the run was trained on other data at another place.
         OSError: the folder can't be written; every file in it is whole.
     """
-    hooks = hooks or Hooks()
+    if spec.engine != NUMPY:
+        from lrarun.runs.stack import run_alone  # JAX is an extra
+
+        return run_alone(spec, dataset, results, hooks or Hooks(), force)
+    with opened(spec, dataset, results, hooks or Hooks(), force, limits=limits) as found:
+        return found if isinstance(found, Result) else found.train()
+
+
+@contextmanager
+def opened(
+    spec: Spec,
+    dataset: Dataset,
+    results: Path,
+    hooks: Hooks,
+    force: bool,
+    more: Mapping[str, Any] | None = None,
+    limits: Limits = (),
+) -> Iterator[Result | Session]:
+    """Hold a run's lock, and yield the result that stands or a session that is to train the run.
+
+    Args:
+        spec, dataset, results, hooks, force, limits: as for :func:`run`.
+        more: further entries of the provenance.
+
+    Raises:
+        Locked, LrarunError, UsageError, OSError: as for :func:`run`.
+    """
     folder = results / spec.run_id
     with locked(folder):
         remove_temporaries(folder)
@@ -78,21 +99,11 @@ def run(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks | None = None,
         final = (FINISHED,) if changed else (FINISHED, DIVERGED)
         if before is not None and before.state in final:
             (folder / CHECKPOINT).unlink(missing_ok=True)  # left by a process that was killed at the very end
-            return before
+            yield before
+            return
         if changed:
             retraining.begin(folder)
-        return _train_and_settle(spec, dataset, folder, hooks)
-
-
-def _train_and_settle(spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks) -> Result:
-    place = retraining.place(folder)
-    remove_temporaries(place)
-    result = replace(_Session(spec, dataset, place, hooks).run(), folder=folder)
-    retraining.settle(folder)
-    kept = retraining.quietly(folder)
-    if result.finished or kept is None or not kept.finished:
-        return result
-    return replace(result, record={**result.record, "reason": f"{result.reason}; the earlier result stays"})
+        yield Session(spec, dataset, folder, hooks, more, limits)
 
 
 def begin_anew(folder: Path) -> None:
@@ -141,151 +152,3 @@ def mark_interrupted(folder: Path, reason: str) -> None:
 
 def _claims_to_run(result: Result | None) -> bool:
     return result is not None and result.state == RUNNING
-
-
-class _Session:
-    """One process's work on one run, under the folder's lock."""
-
-    def __init__(self, spec: Spec, dataset: Dataset, folder: Path, hooks: Hooks):
-        self.spec, self.folder, self.hooks = spec, folder, hooks
-        self.dataset = dataset
-        self.record = {
-            "run_id": spec.run_id,
-            "state": RUNNING,
-            "spec": spec.to_dict(),
-            "epoch": 0,
-            "started": _now(),
-            "numbers_version": NUMBERS_VERSION,
-            "dataset_sha256": dataset.fingerprint,
-            **({"dataset_path": dataset.path} if dataset.path else {}),
-            "provenance": provenance(),
-        }
-
-    def run(self) -> Result:
-        write_atomic(self.folder / SPEC, self.spec.to_yaml())
-        try:
-            self.training = Training(self.spec, self.dataset)
-            self._resume()
-            self._write(RUNNING)
-            self.hooks.emit(Started(self.training.epoch))
-            self._train()
-            self._finish()
-        except (Stopped, KeyboardInterrupt):
-            with suppress(OSError):
-                self._write(INTERRUPTED)
-            raise
-        except Diverged as error:
-            if error.record is not None:
-                self._log(error.record)
-            self._write(DIVERGED, reason=str(error))
-            (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        except (Exception, SystemExit) as error:  # a rule that calls sys.exit has failed, whatever its code
-            with suppress(OSError):  # a full disk must not hide what went wrong
-                self._write(FAILED, reason=reason_of(error, self.spec.algorithm), **_traceback_entry(error))
-            raise
-        return self._result()
-
-    def _result(self) -> Result:
-        return Result(self.spec.run_id, self.folder, str(self.record["state"]), self.spec.to_dict(), self.record)
-
-    def _resume(self) -> None:
-        """Restore the checkpoint, if there is a sound one of this spec, and rewrite the log from it."""
-        before = retraining.quietly(self.folder)
-        if self._restore_checkpoint(before) and before is not None:
-            if before.provenance != self.record["provenance"]:
-                # The first process's provenance stays; later ones are listed beside it.
-                resumed = [*before.resumed, self.record["provenance"]]
-                self.record |= {"provenance": before.provenance, "resumed": resumed}
-            self.record["started"] = before.started_at or self.record["started"]
-        rows = self.training.records
-        content = "".join(_row(rows[0])) + "".join(_row(row.values()) for row in rows) if rows else ""
-        write_atomic(self.folder / LOG, content)
-
-    def _restore_checkpoint(self, before: Result | None) -> bool:
-        """Restore the checkpoint and return whether that worked; emit an event if one is lost."""
-        try:
-            state = checkpoint.load(self.folder / CHECKPOINT)
-            if state is not None:
-                self.training.restore(state)
-                return True
-            if before is not None and before.epoch:
-                self.hooks.emit(CheckpointLost(checkpoint.MISSING))
-        except Unreadable as error:
-            self.hooks.emit(CheckpointLost(str(error)))
-        except UsageError as error:
-            self.training = Training(self.spec, self.dataset)  # the old one is half restored
-            self.hooks.emit(CheckpointLost(f"its checkpoint is not of this run ({error})"))
-        return False
-
-    def _train(self) -> None:
-        training, last_save = self.training, time.monotonic()
-
-        def checkpoint_is_due() -> bool:
-            return time.monotonic() - last_save > self.hooks.checkpoint_seconds
-
-        while not training.done:
-            record = training.advance(lambda: self.hooks.stop() or checkpoint_is_due())
-            if record is not None:
-                self._log(record)
-                self.hooks.emit(EpochDone(record))
-            stop = self.hooks.stop()
-            if stop or checkpoint_is_due():
-                checkpoint.save(self.folder / CHECKPOINT, training.state())
-                self.hooks.emit(CheckpointSaved(training.epoch, training.batch / training.batches))
-                last_save = time.monotonic()
-            if record is not None:
-                self._write(RUNNING)
-            if stop and not training.done:
-                raise Stopped
-
-    def _log(self, record: dict[str, Any]) -> None:
-        path = self.folder / LOG
-        header = "" if path.stat().st_size else _row(record)
-        append(path, header + _row(record.values()))
-
-    def _finish(self) -> None:
-        training = self.training
-        train, test = training.final_scores()
-        with atomic(self.folder / PREDICTIONS) as file:
-            np.savez_compressed(file, predicted=test.predicted, label=training.dataset.test_labels.astype(np.uint8))
-        with atomic(self.folder / PARAMETERS) as file:
-            np.savez(
-                file,
-                **{f"{family}/{l}": a for family, layers in training.best_params.items() for l, a in layers.items()},
-            )
-        self._write(
-            FINISHED,
-            train_error=train.error,
-            test_error=test.error,
-            train_nll=train.nll,
-            test_nll=test.nll,
-            finished=_now(),
-        )
-        (self.folder / CHECKPOINT).unlink(missing_ok=True)
-
-    def _write(self, state: str, **more: Any) -> None:
-        training = getattr(self, "training", None)
-        if training is not None and training.records:
-            seconds = round(sum(row["seconds"] for row in training.records), 3)
-            self.record |= {"epoch": training.epoch, "seconds": seconds}
-            if training.best_epoch:  # none where the first epoch diverged
-                self.record |= {"best_epoch": training.best_epoch, "validation_error": training.best_error}
-        self.record |= {"state": state, **more}
-        # Not durable while running: a run resumes from its checkpoint, whatever a power failure does to this file.
-        write_atomic(self.folder / RUN, to_json(self.record) + "\n", durable=state != RUNNING)
-
-
-def _traceback_entry(error: BaseException) -> dict[str, Any]:
-    lines = traceback_of(error)
-    return {"traceback": lines} if lines else {}
-
-
-def _row(values: Any) -> str:
-    """Return a CSV row, with floats in the shortest form that reads back as the same number."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow([repr(float(v)) if isinstance(v, float) else v for v in values])
-    return buffer.getvalue()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,13 @@ from lrarun.results.read import (
     warn_of,
     warn_of_misplaced,
 )
+from lrarun.results.readable import shown_settings
 from lrarun.results.run_folder import CHECKPOINT, LOCK, LOG, PARAMETERS, PREDICTIONS, RUN, SPEC, refuse_reference
 from lrarun.results.timing import Estimates
 from lrarun.runs import retraining
 from lrarun.runs.lock import Locked, holder, locked
 from lrarun.runs.provenance import cpu_model
+from lrarun.runs.pruning import PRUNED
 from lrarun.runs.staleness import Staleness
 from lrarun.specs.spec import Spec
 
@@ -44,7 +46,7 @@ class Status:
     Attributes:
         run_id: its folder's name.
         state: as in ``run.json``, but ``new`` without one, ``running`` only while a living process
-            trains it, and ``stale`` as :mod:`lrarun.runs.staleness` says.
+            trains it, ``stale`` as :mod:`lrarun.runs.staleness` says, and ``pruned`` if ``lrarun tune`` stopped it.
         epoch, epochs: epochs done, and epochs in all.
         validation_error: percent, of the best epoch so far; None before the first.
         test_error: percent, of a finished run, also while it is trained again.
@@ -53,6 +55,7 @@ class Status:
         where: the process that trains it, in words; empty if none does.
         reason: why it failed, diverged, was interrupted, or is stale; or why nobody can tell whether it is.
         differs: the settings in which it differs from the other runs shown with similar ids.
+        settings: those that its id shows: data set, algorithm, depth, width, optimizer, seed.
     """
 
     run_id: str
@@ -66,6 +69,7 @@ class Status:
     where: str = ""
     reason: str = ""
     differs: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def statuses(specs: Iterable[Spec] | None, results: Path) -> list[Status]:
@@ -86,7 +90,11 @@ def statuses(specs: Iterable[Spec] | None, results: Path) -> list[Status]:
         wanted = {spec.run_id: spec.to_dict() for spec in specs}
     differences = differences_of_similar(wanted)
     rows = [
-        replace(_status(results / run_id, spec, by_id.get(run_id), estimates, staleness), differs=differences[run_id])
+        replace(
+            _status(results / run_id, spec, by_id.get(run_id), estimates, staleness),
+            differs=differences[run_id],
+            settings=shown_settings(spec),
+        )
         for run_id, spec in wanted.items()
     ]
     damages = {folder.name: f"its {RUN} {damage}" for folder, damage in found.damaged.items()}
@@ -128,6 +136,8 @@ def _state_and_reason(result: Result | None, where: str, staleness: Staleness) -
     unsure = staleness.why_unsure(result)
     if result.state == RUNNING:
         return INTERRUPTED, "; ".join(filter(None, ("its process was killed", unsure)))
+    if result.record.get(PRUNED):
+        return PRUNED, result.reason or ""
     return result.state, "; ".join(filter(None, (result.reason, unsure)))
 
 

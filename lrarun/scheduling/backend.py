@@ -14,7 +14,8 @@ from lrarun.results.read import FAILED, INTERRUPTED
 from lrarun.runs.events import Busy, Ended, Event, Hooks
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked
-from lrarun.runs.run import Stopped, run
+from lrarun.runs.pruning import PRUNED, Limits
+from lrarun.runs.run import Pruned, Stopped, run
 from lrarun.scheduling.plan import Job
 from lrarun.specs.spec import Spec
 
@@ -49,7 +50,13 @@ class Backend(ABC):
 
 
 def train(
-    spec: Spec, anew: bool, dataset: Dataset, results: Path, emit: Callable[[Event], None], stop: Callable[[], bool]
+    spec: Spec,
+    anew: bool,
+    dataset: Dataset,
+    results: Path,
+    emit: Callable[[Event], None],
+    stop: Callable[[], bool],
+    limits: Limits = (),
 ) -> Ended | Busy:
     """Train one run in this thread, with one BLAS thread, and return how it ended.
 
@@ -60,16 +67,19 @@ def train(
         results: the folder that holds the runs' folders.
         emit: called with each event but the last, which is returned.
         stop: asked between mini-batches; True makes the run store its state and end.
+        limits: as for :func:`lrarun.runs.run.run`.
     """
     from threadpoolctl import threadpool_limits
 
     try:
         with threadpool_limits(1, "blas"):
-            result = run(spec, dataset, results, Hooks(emit=emit, stop=stop), anew)
+            result = run(spec, dataset, results, Hooks(emit=emit, stop=stop), anew, limits)
     except Locked:
         return Busy()
     except Stopped:
         return STOPPED
+    except Pruned as reason:
+        return Ended(PRUNED, str(reason))
     except (Exception, SystemExit) as error:  # one run must not stop the others, nor the process that trains them
         return Ended(FAILED, reason_of(error, spec.algorithm))
     return Ended(result.state, result.reason or "")

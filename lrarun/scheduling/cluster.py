@@ -101,6 +101,7 @@ class Cluster(Backend):
             results=str(self.results) if self.shared else None,
             marker=str(self._marker),
             topic=self._topic,
+            limits=job.limits,
         )
         future = self._client.submit(
             task.train_order, order, key=f"{job.run_id}-{uuid.uuid4().hex}", priority=-len(self._jobs)

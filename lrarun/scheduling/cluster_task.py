@@ -19,13 +19,14 @@ from lrarun.data.values import check_dtype
 from lrarun.results.read import FAILED
 from lrarun.results.run_folder import LOCK
 from lrarun.runs.events import Busy, Ended, EpochDone, Event
+from lrarun.runs.pruning import Limits
 from lrarun.scheduling.backend import train
 from lrarun.specs.build import make_spec
 
 CANCEL_CHECK_SECONDS = 0.1  # between two checks whether the task was cancelled
 EPOCH_SECONDS = 0.5  # between two epochs that are reported
 
-_loaded: dict[str, Dataset] = {}
+_loaded: dict[tuple[str, bool], Dataset] = {}  # by name, and whether with its test samples
 _loading = threading.Lock()
 
 
@@ -41,6 +42,7 @@ class Order:
         results: the folder to train in, or None to send the files back.
         marker: a file in that folder, which this worker must see.
         topic: Dask's topic for the run's events.
+        limits: as for :func:`lrarun.runs.run.run`.
     """
 
     spec: dict[str, Any]
@@ -50,6 +52,7 @@ class Order:
     results: str | None
     marker: str
     topic: str
+    limits: Limits = ()
 
 
 def sees(marker: str) -> bool:
@@ -74,19 +77,20 @@ def _train(order: Order, results: Path) -> Ended | Busy:
         reason = f"a worker's version of lrarun ({__version__}) gives this run another id; install the same everywhere"
         return Ended(FAILED, reason)
     try:
-        dataset = _load(order.dataset, order.data_dir)
+        dataset = _load(order.dataset, order.data_dir, spec.scores == "test")
         check_dtype(order.dataset, dataset, spec.dtype)
     except Exception as error:
         return Ended(FAILED, f"on its worker: {error}")
-    return train(spec, False, dataset, results, _emitter(order), _cancelled())
+    return train(spec, False, dataset, results, _emitter(order), _cancelled(), order.limits)
 
 
-def _load(name: str, data_dir: str | None) -> Dataset:
+def _load(name: str, data_dir: str | None, test: bool) -> Dataset:
     with _loading:
-        if name not in _loaded:
+        if (name, test) not in _loaded:
             # The submitting machine's folder need not exist here.
-            _loaded[name] = load(name, data_dir if data_dir and os.path.isdir(data_dir) else None)
-        return _loaded[name]
+            folder = data_dir if data_dir and os.path.isdir(data_dir) else None
+            _loaded[name, test] = load(name, folder, test=test)
+        return _loaded[name, test]
 
 
 def _files(folder: Path) -> dict[str, bytes]:

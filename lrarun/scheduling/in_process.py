@@ -36,7 +36,7 @@ class InProcess(Backend):
         if job is None:
             return
         dataset = self.datasets[job.spec.dataset]
-        deliver(job, train(job.spec, job.anew, dataset, self.results, partial(deliver, job), self._stop))
+        deliver(job, train(job.spec, job.anew, dataset, self.results, partial(deliver, job), self._stop, job.limits))
 
     def stop(self, deliver: Deliver) -> None:
         """Do nothing: ``wait`` has returned, so nothing is being trained."""

@@ -27,6 +27,7 @@ from lrarun.runs import checkpoint, retraining
 from lrarun.runs.checkpoint import Unreadable
 from lrarun.runs.lock import existing_part, try_folder
 from lrarun.runs.provenance import cpu_model
+from lrarun.runs.pruning import Limits
 from lrarun.runs.staleness import Staleness, refuse_other_data
 from lrarun.specs.spec import Spec
 
@@ -51,6 +52,7 @@ class Job:
         seconds: estimate of the time left; None if unknown.
         work: the work left, in the unit of :attr:`lrarun.results.timing.Work.cost`.
         differs: the settings in which it differs from other runs of the plan with similar ids.
+        limits: the highest validation error after each epoch with which to go on, percent.
     """
 
     spec: Spec
@@ -61,6 +63,7 @@ class Job:
     seconds: float | None = None
     work: float = 0.0
     differs: str = ""
+    limits: Limits = ()
 
     @property
     def run_id(self) -> str:

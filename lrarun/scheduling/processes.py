@@ -62,7 +62,7 @@ class Processes(Backend):
     def submit(self, job: Job) -> None:
         for idle in [worker for worker in self._workers if worker.job is None]:
             try:
-                idle.connection.send((job.spec, job.anew))
+                idle.connection.send((job.spec, job.anew, job.limits))
             except OSError:  # killed while it was idle
                 self._remove(idle)
                 continue
@@ -71,7 +71,7 @@ class Processes(Backend):
         fresh = self._start()
         fresh.job = job
         with suppress(OSError):  # it has died already; `wait` will notice
-            fresh.connection.send((job.spec, job.anew))
+            fresh.connection.send((job.spec, job.anew, job.limits))
 
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")

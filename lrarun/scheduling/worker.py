@@ -28,11 +28,12 @@ def main(connection: Connection, results: Path, datasets: Mapping[str, SharedDat
     opened: dict[str, Dataset] = {}
     with suppress(EOFError, OSError):
         while (order := connection.recv()) is not None:
-            spec, anew = order
+            spec, anew, limits = order
             if spec.dataset not in opened:
                 opened[spec.dataset] = datasets[spec.dataset].open()
             with worker.training():
-                ended = train(spec, anew, opened[spec.dataset], results, worker.emit, worker.asked_to_stop)
+                dataset = opened[spec.dataset]
+                ended = train(spec, anew, dataset, results, worker.emit, worker.asked_to_stop, limits)
             if worker.terminated and ended == STOPPED:
                 ended = Ended(INTERRUPTED, "its process was asked to end (SIGTERM)")
             worker.emit(ended)

@@ -115,10 +115,19 @@ def build_specs(source: Source, overrides: Sequence[str] = ()) -> SpecFile:
         SpecError: its YAML can't be parsed, or it has too many runs.
     """
     problems = Problems()
+    documents = parse_documents(source, problems)
+    return build_documents(documents, read_overrides(overrides, problems), problems)
+
+
+def build_documents(documents: Sequence[Node], overrides: Sequence[Override], problems: Problems) -> SpecFile:
+    """Turn the documents of a spec file into checked specs: :func:`build_specs` of YAML that is parsed already.
+
+    Raises:
+        SpecError: there are too many runs.
+    """
     specs: dict[Spec, Place] = {}
     uses: dict[DatasetUse, None] = {}
-    documents = _parse_documents(source, problems)
-    for place, written in _expand_runs(documents, read_overrides(overrides, problems), problems):
+    for place, written in _expand_runs(documents, overrides, problems):
         validate.check_keys(written, place, problems)
         given = combinations.with_depth_of_widths(written, problems)
         entries = _fill_defaults(given, place)
@@ -139,7 +148,12 @@ def build_specs(source: Source, overrides: Sequence[str] = ()) -> SpecFile:
 # --- documents and runs
 
 
-def _parse_documents(source: Source, problems: Problems) -> list[Node]:
+def parse_documents(source: Source, problems: Problems) -> list[Node]:
+    """Return the documents of a spec file.
+
+    Raises:
+        SpecError: its YAML can't be parsed, or it holds no spec.
+    """
     documents = parse(source, problems)
     if not documents:
         raise problems.fatal(Place(source, 0), "the file holds no spec; the shortest one is 'algorithm: NAME'")

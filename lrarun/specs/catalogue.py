@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import itertools
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lrarun.algorithms import plugins
 from lrarun.algorithms.base import Algorithm
 from lrarun.algorithms.registry import algorithms
 from lrarun.data.load import load_to_train, where
 from lrarun.data.published import PUBLISHED, TEST_IMAGES, TRAIN_IMAGES, Published
 from lrarun.engine.probes import PROBES, Probe
-from lrarun.errors import SpecError
 from lrarun.nn.activations import ACTIVATIONS
 from lrarun.nn.initializers import INITIALIZERS, Initializer
 from lrarun.nn.optimizers import OPTIMIZERS, Optimizer
-from lrarun.settings import UnknownName, settings_of
+from lrarun.settings import UnknownName, nearest, settings_of
+from lrarun.shipped import named_file, spec_names
+from lrarun.specs import experiments
 from lrarun.specs.build import load_specs
+from lrarun.specs.search import SPACE_HELP, Budget, has_search, search_in
 from lrarun.specs.spec import Spec
+from lrarun.specs.yaml_text import read_source
 
 KINDS = ("algorithms", "optimizers", "init", "activations", "probes", "datasets", "experiments")
 # What messages call one of each.
@@ -62,7 +63,18 @@ FORMULAS = {
     "sigmoid": "1 / (1 + exp(-h))",
     "softsign": "h / (1 + |h|)",
 }
-TYPES = {int: "integer", float: "number", bool: "true or false", str: "text"}
+SEARCH = """A spec with this block is for lrarun tune. The spec's other keys hold for every trial.
+
+  search:
+    trials: 24
+    epochs: 8
+    space:
+      algorithm.beta: {low: 0.01, high: 1, scale: log}
+      algorithm.reduction: [sum, mean]
+      optimizer:
+        sgd: {learning_rate: {low: 0.001, high: 1, scale: log}}
+        adam: {learning_rate: {low: 1e-5, high: 0.01, scale: log}}"""
+TYPES = {tuple[int, ...]: "list of integers", int: "integer", float: "number", bool: "true or false", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Entry:
 
     Attributes:
         kind: one of :data:`KINDS`.
-        name: as written in a spec; for an experiment, the path of its spec file.
+        name: as written in a spec; for an experiment, what to type where a spec file may stand.
         summary: one line.
     """
 
@@ -114,8 +126,12 @@ class Description:
         defaults: for a rule: hidden layers -> the defaults of a spec that chooses it.
         files: for a data set: file -> ``shape``, ``bytes``, ``sha256``.
         sources: for a data set: where it can be downloaded.
-        folder: for a data set: its folder on this machine, if it is here.
+        folder: for a data set: its folder on this machine, if it is here; for an experiment, that of its spec file.
         key: the key of a spec that chooses it.
+        owners: for a setting: whose it is, such as ``algorithm lra-e`` or ``spec`` -> the setting as it is there.
+        others: for a setting: rule -> the default that a spec with this rule has instead.
+        runs: for an experiment: the ids of its runs.
+        varied: for an experiment: the settings in which its runs differ, each with its values.
     """
 
     kind: str
@@ -128,17 +144,22 @@ class Description:
     sources: tuple[str, ...] = ()
     folder: str | None = None
     key: str = ""
+    owners: Mapping[str, Setting] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
+    runs: tuple[str, ...] = ()
+    varied: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def entries(kind: str, folder: Path = Path("experiments")) -> list[Entry]:
+def entries(kind: str, folder: Path | None = None) -> list[Entry]:
     """Return every name of a kind.
 
     Args:
         kind: one of :data:`KINDS`.
-        folder: where to look for experiments.
+        folder: where to look for experiments; None for those that lrarun ships and the files in ``./experiments``.
     """
     if kind == "experiments":
-        return [Entry(kind, str(path), _experiment_summary(path)) for path in sorted(folder.rglob("*.yaml"))]
+        found = experiments.experiments(folder)
+        return [Entry(kind, name, _experiment_summary(path)) for name, path in found.items()]
     return [Entry(kind, name, _summary(thing)) for name, thing in _registry(kind).items()]
 
 
@@ -172,42 +193,106 @@ def _first_sentence(text: str) -> str:
 
 
 def _experiment_summary(path: Path) -> str:
-    """Return the number of a spec file's runs and its first comment, or its first mistake, or the plugin it needs."""
-    rule = path.with_suffix(".py")  # where an experiment keeps a rule of its own
-    try:
-        count = len(load_specs(path))
-        start = f"{count} run{'s' * (count != 1)}"
-    except SpecError as error:
-        if not rule.is_file() or rule.absolute() in plugins.files():
-            return f"not valid: {error.problems[0].message}"
-        start = f"needs --plugin {rule}"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comment = itertools.takewhile(lambda line: line.startswith("#") and line.strip("# "), lines)
-    sentence = _first_sentence("\n".join(line.lstrip("# ").rstrip() for line in comment))
+    """Return the number of a spec's runs, or its first mistake, or the plugin it needs; and its comment's start."""
+    start, comment = experiments.summary(path)
+    sentence = _first_sentence(comment)
     return f"{start}{': ' * bool(sentence)}{sentence}"
+
+
+def _size_of_experiment(path: Path) -> str:
+    source = read_source(path)
+    if has_search(source):
+        return f"for lrarun tune, {search_in(source).budget.trials} trials"
+    count = len(load_specs(path))
+    return f"{count} run{'s' * (count != 1)}"
 
 
 def describe(name: str, data_dir: Path | None = None) -> list[Description]:
     """Return what has a name: usually one thing, sometimes things of two kinds.
 
     Args:
-        name: of an algorithm, optimizer, initial scheme, activation, probe or data set;
-            ``spec`` for the keys of a spec; or the path of a data set of your own.
+        name: of an algorithm, optimizer, initial scheme, activation, probe or data set; of a setting of one of
+            these or a key of a spec, such as ``beta``, ``optimizer.momentum`` or ``epochs``; ``spec`` for all keys
+            of a spec; ``search`` for those of its block of that name; the path of a data set of your own; or a spec, by
+            the path of its file or a shipped one's name.
         data_dir: where to look for data sets first.
 
     Raises:
         UnknownName: nothing has this name.
         DataError: the name is a path, and the data set there is damaged.
+        SpecError: the name is a spec's, and it is not valid.
     """
     if name == "spec":
         return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=_keys_of_a_spec())]
+    if name == "search":
+        return [Description("block of a spec for lrarun tune", name, text=SEARCH, settings=_keys_of_a_search())]
     registries = {kind: _registry(kind) for kind in KINDS if kind != "experiments"}
     found = [_describe(kind, name, table[name], data_dir) for kind, table in registries.items() if name in table]
+    found += describe_setting(name)
+    if not found and experiments.is_spec_file(name):
+        return [_experiment(name)]
     if not found and (name.endswith(".npz") or Path(name).is_dir()):
         return [_own_dataset(name)]
     if not found:
-        raise UnknownName("name", name, ["spec", *(known for table in registries.values() for known in table)])
+        names = ["spec", "search", *(known for table in registries.values() for known in table), *spec_names()]
+        more = [*names, *(key.rpartition(".")[2] for key in set_keys())]
+        raise UnknownName("name", name, more if nearest(name, more) else names)
     return found
+
+
+def describe_setting(name: str) -> list[Description]:
+    """Describe a key of a spec, or a setting of a rule, an optimizer, an initial scheme or a probe.
+
+    Args:
+        name: with or without its block, ``beta`` or ``algorithm.beta``.
+
+    Returns:
+        One description with all that have such a setting; none if nothing has.
+    """
+    block, _, own = name.rpartition(".")
+    of_spec = [each for each in _keys_of_a_spec() if each.name == own and not block]
+    owners = dict(zip(["spec"], of_spec))
+    for kind in ("algorithms", "optimizers", "init", "probes"):
+        if block in ("", KEYS[kind]):
+            for owner, thing in _registry(kind).items():
+                owners |= {f"{SINGULAR[kind]} {owner}": each for each in described_settings(thing) if each.name == own}
+    return [Description("setting", name, owners=owners, others=_defaults_of_rules(own))] if owners else []
+
+
+def _defaults_of_rules(name: str) -> dict[str, Any]:
+    """Return the default of a setting in the specs of each rule that has one of its own; by depth if it differs."""
+    found: dict[str, Any] = {}
+    for rule, thing in algorithms().items():
+        by_depth = {depth: _own_default(thing.defaults(depth), name) for depth in DEPTHS}
+        values = list(by_depth.values())
+        if any(value is not None for value in values):
+            found[rule] = values[0] if all(value == values[0] for value in values) else by_depth
+    return found
+
+
+def _own_default(defaults: Mapping[str, Any], name: str) -> Any:
+    for key, value in defaults.items():
+        if name in (key, key.rpartition(".")[2]):
+            return value
+        if isinstance(value, Mapping) and name in value and name != "name":
+            return value[name]
+    return None
+
+
+def set_keys() -> dict[str, Setting]:
+    """Return every key that ``--set`` takes, dotted for the settings of blocks: the first that has it explains it."""
+    found = {each.name: each for each in _keys_of_a_spec() if each.name != "sweep"}
+    for kind in ("algorithms", "optimizers", "init"):
+        for thing in _registry(kind).values():
+            for each in described_settings(thing):
+                found.setdefault(f"{KEYS[kind]}.{each.name}", each)
+    found["dataset"] = dataclasses.replace(found["dataset"], choices=tuple(_registry("datasets")))
+    found["activation"] = dataclasses.replace(found["activation"], choices=tuple(_registry("activations")))
+    return {name: _with_truth(each) for name, each in found.items()}
+
+
+def _with_truth(each: Setting) -> Setting:
+    return dataclasses.replace(each, choices=("true", "false")) if each.type == TYPES[bool] else each
 
 
 def _describe(kind: str, name: str, thing: Any, data_dir: Path | None) -> Description:
@@ -277,6 +362,11 @@ def _keys_of_a_spec() -> tuple[Setting, ...]:
     return tuple((plain | chosen)[name] for name in [*(each.name for each in dataclasses.fields(Spec)), "sweep"])
 
 
+def _keys_of_a_search() -> tuple[Setting, ...]:
+    """Describe the keys of a search: ``space``, then the budget."""
+    return (Setting("space", "mapping", (), {}, {}, f"{SPACE_HELP}; must be given", ""), *described_settings(Budget))
+
+
 def _choice(kind: str, default: Any, help: str) -> Setting:
     """Describe a key whose value is a name, or a mapping with a name and its settings."""
     written = "NAME, or {name: NAME, SETTING: ...}; lrarun describe NAME shows the settings"
@@ -310,6 +400,13 @@ def allowed(setting: Setting) -> str:
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
     ranges = [f"{signs[name]} {bound:.10g}" for name, bound in setting.bounds.items()]
     return " ".join([setting.type, " and ".join(ranges)]).strip()
+
+
+def _experiment(name: str) -> Description:
+    specs, path = load_specs(name), named_file(name)
+    comment, runs = experiments.first_comment(path), tuple(spec.run_id for spec in specs)
+    varied = experiments.varied(specs)
+    return Description("experiment", name, text=comment, folder=str(path.parent), runs=runs, varied=varied)
 
 
 def _published_dataset(data: Published, data_dir: Path | None) -> Description:

@@ -103,6 +103,9 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._messages)
 
+    def __len__(self) -> int:
+        return len(self._messages)
+
     def add(self, place: Place, message: str) -> None:
         """Add a mistake, unless there is one at that place already."""
         self._messages.setdefault(place, message)

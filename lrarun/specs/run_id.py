@@ -19,9 +19,7 @@ SHAPE_LENGTH = 15
 
 def run_id_of(resolved: Mapping[str, Any]) -> str:
     """Return the run id that this version of the engine gives to a spec's :meth:`lrarun.specs.spec.Spec.to_dict`."""
-    content = {"numbers": NUMBERS_VERSION, "spec": resolved}
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
+    digest = digest_of({"numbers": NUMBERS_VERSION, "spec": resolved})
     names = [_slug(Path(resolved["dataset"]).name), _slug(resolved["algorithm"]["name"])]
     shape = _shape(resolved["depth"], resolved["width"])
     return "-".join([*names, shape, _slug(resolved["optimizer"]["name"]), f"s{resolved['seed']}", digest])
@@ -33,6 +31,12 @@ def _shape(depth: int, width: int | list[int]) -> str:
         return f"{depth}x{width}"
     each = "-".join(map(str, width))
     return each if len(each) <= SHAPE_LENGTH else f"{depth}x{min(width)}-{max(width)}"
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return a short digest of plain values, whatever the order of their keys."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:DIGEST_LENGTH]
 
 
 def _slug(text: str) -> str:

@@ -19,6 +19,7 @@ from lrarun.specs.yaml_text import dump
 # The keys whose values have a name and settings of their own.
 BLOCKS = ("algorithm", "optimizer", "init")
 MAX_DEPTH = 100
+NUMPY, JAX = "numpy", "jax"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,17 @@ class Spec:
     seed: int = setting(0, "seed of every random stream of the run", ge=0, lt=2**32)
     dtype: Literal["float32", "float64"] = setting("float32", "floating-point type of the parameters")
     probes: tuple[Any, ...] = ()
+    engine: Literal["numpy", "jax"] = setting(
+        NUMPY,
+        "what computes: numpy, on the CPU; or jax, which trains many runs at once as a stack, for a GPU",
+        later=True,
+    )
+    scores: Literal["test", "validation"] = setting(
+        "test",
+        "what a finished run is scored on: the test set too, or only what it was trained and validated on;"
+        " then nothing of the test set is read",
+        later=True,
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; ``make_spec`` turns them back. The run id is a digest of them.

@@ -68,7 +68,7 @@ def _read_override(argument: str, rank: int, problems: Problems) -> Override | N
 def split_key(key: str, place: Place, problems: Problems) -> Path | None:
     """Split ``a`` or ``a.b`` into a path; report ``a.b``, and return None, where ``a`` has no settings of its own."""
     head, dot, rest = key.partition(".")
-    if not dot or head in (*BLOCKS, "sweep"):
+    if not dot or head in (*BLOCKS, "sweep", "search"):
         return (head, rest) if dot else (head,)
     problems.add(place, unknown_dotted_key(head, rest))
     return None
@@ -116,6 +116,9 @@ def _override(entries: dict[str, Node], axes: Axes, override: Override, problems
     A nested key only stops its sweep here: :func:`_combine` sets it, once the sweep has chosen its block.
     """
     path, node = override.path, override.node
+    if path[0] == "search":
+        entries.setdefault("search", node)  # refused like one in the file
+        return
     if path[0] == "sweep":
         _override_sweep(entries, axes, override, problems)
         return

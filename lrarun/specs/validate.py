@@ -19,10 +19,13 @@ from lrarun.data.published import PUBLISHED, TRAIN_IMAGES
 from lrarun.nn.initializers import INITIALIZERS
 from lrarun.nn.optimizers import OPTIMIZERS
 from lrarun.settings import FrozenDict, UnknownName, complaint, in_words, model_of, nearest, settings_of, short_repr
-from lrarun.specs.places import Node, Place, Problems
+from lrarun.shipped import SPEC, named_file, shipped_file
+from lrarun.specs.beside import plugin_of
+from lrarun.specs.places import Node, Place, Problems, Source
 from lrarun.specs.spec import BLOCKS, Spec
 
 T = TypeVar("T")
+ANY_PLUGIN = "FILE.py"  # in the message on a rule that is not known
 
 
 # --- keys
@@ -40,6 +43,8 @@ def check_keys(entries: Mapping[str, Node], place: Place, problems: Problems) ->
         head, dot, rest = key.partition(".")
         if dot and head in BLOCKS:
             problems.add(node.where, f"write {head}: {{{rest}: ...}}; dotted keys work only in sweep and --set")
+        elif key == "search":
+            problems.add(node.where, "a spec with a search is for 'lrarun tune'; what that finds is a spec for this")
         elif key not in known or key == "sweep":
             problems.add(node.where, _unknown_spec_key(key, known, entries))
     if "algorithm" not in entries:
@@ -102,8 +107,14 @@ def look_up(get: Callable[[str], T], node: Node, what: str, problems: Problems) 
     try:
         return get(node.value)
     except UnknownName as error:
-        problems.add(node.place, str(error))
+        problems.add(node.place, str(error).replace(ANY_PLUGIN, _plugin_beside(node.place.source) or ANY_PLUGIN))
         return None
+
+
+def _plugin_beside(source: Source) -> str:
+    """Return what to type after ``--plugin`` for the rule that a spec file has beside it; empty without one."""
+    name = source.name
+    return plugin_of(named_file(name)) if name.endswith(SPEC) or shipped_file(name) else ""
 
 
 # --- values

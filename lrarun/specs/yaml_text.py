@@ -26,8 +26,8 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 from lrarun.errors import Problem, SpecError
-from lrarun.files import user_path
 from lrarun.settings import short_repr
+from lrarun.shipped import named_file
 from lrarun.specs.places import Node, Place, Problems, Source
 
 MAX_BYTES = 2**20
@@ -39,14 +39,14 @@ NO_COLON = "could not find expected ':'"
 
 
 def read_source(path: str | Path) -> Source:
-    """Return the text of a file; ``-`` is standard input.
+    """Return the text of a file or of a shipped spec (:mod:`lrarun.shipped`); ``-`` is standard input.
 
     Raises:
         SpecError: the file can't be read, is larger than ``MAX_BYTES`` or is not UTF-8.
     """
     name = "<stdin>" if str(path) == "-" else str(path)
     try:
-        with nullcontext(sys.stdin.buffer) if str(path) == "-" else open(user_path(path), "rb") as file:
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else open(named_file(path), "rb") as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

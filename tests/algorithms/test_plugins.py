@@ -301,7 +301,8 @@ def test_error_weights_that_start_at_the_transpose_stay_there(plugin):
     """The rule behind docs/reproduction.md's words on Figure 1(a), whose E changes with W's transpose."""
     plugin((ROOT / "experiments" / "angle" / "transposed.py").read_text(), "transposed.py")
     changes = ["algorithm.gamma=1.0", "epochs=2", "validation=50"]
-    (spec,) = load_specs(ROOT / "experiments" / "angle" / "transposed.yaml", changes)
+    spec, *_ = load_specs(ROOT / "experiments" / "angle" / "transposed.yaml", changes)
+    assert spec.algorithm.name == "lra-e-transposed"
     training = Training(spec, synthetic_dataset())
     while not training.done:
         training.advance()

@@ -48,7 +48,7 @@ WRONG_SHAPE = with_mistake(WRITE, WRITE.replace("z[l - 1]", "z[l - 1].mT"))
 
 def test_an_error_is_told_with_the_line_of_the_rules_own_file(train):
     done = train(WRONG_SHAPE)
-    place = f"({FILE}, line {line_of(WRONG_SHAPE, '.mT, ')}, in network.py, line "
+    place = f"({FILE}, line {line_of(WRONG_SHAPE, '.mT, ')}, in arrays.py, line "
     assert done.code == 3 and place in done.err and "Traceback" not in done.err
     assert "from the start: no checkpoint was stored" in done.err and re.search(r"lrarun show \S+ -v", done.err)
     assert place in record()["reason"]

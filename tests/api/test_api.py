@@ -232,10 +232,12 @@ def test_the_report_is_the_page_of_the_command(call, tmp_path, monkeypatch):
     # The command names specs that are in this folder only.
     Path("experiments").symlink_to(ROOT / "experiments")
     write_run(tmp_path / "results", spec_of(Key("mnist", "Backprop", 3, "sgd")), test_error=3.0, train_error=1.0)
-    assert lrarun.html_report() == call("report", "--out", "-").out
+    foot = "<code>lrarun.html_report</code>"
+    assert lrarun.html_report().replace(foot, "<code>lrarun report</code>") == call("report", "--out", "-").out
     Path("mine.yaml").write_text('{"algorithm": "backprop"}')
     page = lrarun.html_report("results", "mine.yaml")
-    assert page == call("report", "--spec", "mine.yaml", "--out", "-").out
+    typed = "<code>lrarun report --spec mine.yaml</code>"
+    assert page.replace(foot, typed) == call("report", "--spec", "mine.yaml", "--out", "-").out
     made = lrarun.make_spec({"algorithm": "backprop"})
     assert lrarun.html_report(specs=made) == page.replace("mine.yaml", made.run_id)
     with pytest.raises(UsageError, match="no pictures can be read"):

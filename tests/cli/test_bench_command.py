@@ -84,3 +84,15 @@ def test_without_pytorch_it_says_how_to_get_it(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     code, printed = lrarun(capsys, *QUICK, "--vs", "torch")
     assert code == 2 and "pip install -e '.[bench]'" in printed.err
+
+
+def test_stacks_of_the_engine_jax(capsys):
+    pytest.importorskip("jax")
+    code, printed = lrarun(
+        capsys, *QUICK, "--optimizer", "sgd", "--engine", "jax", "--stack", "1", "--stack", "3", "--json"
+    )
+    rows = json.loads(printed.out)
+    assert code == 0 and [row["networks"] for row in rows] == [1, 3] and printed.err.startswith("JAX ")
+    for row in rows:
+        assert row["step_us"] > 0 and row["products_us"] > 0 and row["ratio"] > 0
+        assert row["network_us"] == pytest.approx(row["step_us"] / row["networks"], abs=0.1)

@@ -19,6 +19,7 @@ from lrarun.cli import COMMANDS, cli
 from lrarun.cli.completion import ALL_COMMAS
 from lrarun.nn.optimizers import OPTIMIZERS
 from lrarun.paper import Key
+from lrarun.shipped import spec_names
 from lrarun.specs.catalogue import entries
 from tests.support.fabricate import spec_for, write_run
 
@@ -27,9 +28,10 @@ ROOT = Path(__file__).parent.parent.parent
 REAL = [
     ([""], list(COMMANDS)),
     (["va"], ["validate"]),
-    (["train", "exp"], ["experiments/table1.yaml"]),
+    (["train", "experi"], ["experiments/table1.yaml"]),
     (["bench", "--algorithm", "dtp"], ["dtp", "dtp-sigma"]),
     (["show", "mnist-r"], ["mnist-rfa-2"]),
+    (["train", "--set", "algorithm.be"], ["algorithm.beta="]),
 ]
 
 
@@ -83,8 +85,9 @@ def test_options_but_not_the_hidden_ones(offered):
 
 @pytest.mark.parametrize("words", [["train"], ["validate", "a.yaml"], ["table", "--spec"], ["status"], ["clean"]])
 def test_specs_here_and_one_folder_down(offered, words):
-    assert plain(offered(*words, "")) == ["mine.yaml", "experiments/table1.yaml"]
-    assert plain(offered(*words, "exp")) == ["experiments/table1.yaml"]
+    assert plain(offered(*words, "")) == ["mine.yaml", "experiments/table1.yaml", *spec_names()]
+    assert plain(offered(*words, "exp")) == ["experiments/table1.yaml", "explanations"]
+    assert plain(offered(*words, "tab")) == ["table1", "table2", "table3"]
     assert plain(offered(*words, "experiments/")) == ["experiments/table1.yaml", "experiments/deep/far.yaml"]
     assert offered(*words, "no") == [("file", "no")], "no spec begins so: any file"
 
@@ -115,6 +118,60 @@ def test_names(offered):
     assert {"spec", "mnist", "adam", *algorithms()} <= set(plain(offered("describe", "")))
     assert plain(offered("table", "")) == ["1", "2", "3"]
     assert plain(offered("completion", "")) == ["bash", "zsh", "fish"]
+
+
+def test_after_set_keys_and_then_values(offered):
+    keys = plain(offered("train", "--set", ""))
+    assert {"epochs=", "algorithm=", "algorithm.beta=", "optimizer.momentum=", "init.std="} <= set(keys)
+    assert "sweep=" not in keys and all(key.endswith("=") for key in keys)
+    assert plain(offered("table", "--set", "algorithm.be")) == ["algorithm.beta="]
+    assert plain(offered("export", "--set", "algorithm=d")) == ["algorithm=dfa", "algorithm=dtp", "algorithm=dtp-sigma"]
+    assert plain(offered("train", "--set", "dtype=")) == ["dtype=float32", "dtype=float64"]
+    assert plain(offered("train", "--set", "optimizer=")) == [f"optimizer={name}" for name in OPTIMIZERS]
+    assert plain(offered("train", "--set", "epochs=")) == plain(offered("train", "--set", "nonsense=")) == []
+
+
+@pytest.mark.parametrize(
+    "words, values",
+    [
+        (["algorithm", "=", ""], list(algorithms())),
+        (["algorithm", "="], list(algorithms())),
+        (["algorithm", "=", "dtp-"], ["dtp-sigma"]),
+        (["epochs", "=", "5", "exp"], ["experiments/table1.yaml"]),
+    ],
+)
+def test_bash_which_cuts_words_at_equals_signs_is_offered_what_stands_after(folder, words, values):
+    """As bash hands the words over: one a line, an equals sign a word of its own."""
+    given = ["lrarun", "train", "--set", *words]
+    asked = {"COMP_WORDS": "\n".join(given), "COMP_CWORD": str(len(given) - 1), "_LRARUN_COMPLETE": "bash_complete"}
+    told = run([sys.executable, "-m", "lrarun"], os.environ | {"PYTHONPATH": str(ROOT)} | asked, "")
+    assert told.split() == [f"plain,{value}" for value in values]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+def test_bash_puts_no_blank_after_a_key(environment):
+    script = """
+        eval "$(lrarun completion bash)"
+        compopt() { echo "compopt" "$@"; }
+        COMP_WORDS=(lrarun train --set algorithm.be); COMP_CWORD=3
+        _lrarun_completion lrarun algorithm.be --set; echo "${COMPREPLY[@]}"
+        COMPREPLY=(); COMP_WORDS=(lrarun va); COMP_CWORD=1
+        _lrarun_completion lrarun va lrarun; echo "${COMPREPLY[@]}"
+    """
+    told = run(["bash", "--norc"], environment, script).splitlines()
+    assert told == ["compopt -o nospace", "algorithm.beta=", "validate"]
+
+
+def test_a_digest_is_completed_where_no_id_begins_so(offered, folder):
+    made = write_run(folder / "results", spec_for(Key("mnist", "DFA", 3, "sgd")))
+    made.rename(made.with_name("mnist-dfa-3x256-sgd-s0-c81132569a"))
+    assert plain(offered("show", "c8")) == plain(offered("diff", "c8")) == ["c81132569a"]
+    assert plain(offered("show", "mnist-d")) == ["mnist-dfa-3x256-sgd-s0-c81132569a"]
+    assert plain(offered("show", "x")) == []
+
+
+def test_settings_are_among_the_names_to_describe_once_a_letter_is_typed(offered):
+    assert "beta" in plain(offered("describe", "be")) and "epochs" in plain(offered("describe", "ep"))
 
 
 def test_what_goes_wrong_is_not_the_shells_business(offered, monkeypatch):
@@ -236,7 +293,7 @@ def test_zsh_completes_at_its_prompt(environment):
         start = 'autoload -Uz compinit; compinit -D -u; eval "$(lrarun completion zsh)"; print RE""ADY'
         os.write(ours, f"{start}\n".encode())
         assert "READY" in shown_until(ours, "READY")
-        os.write(ours, b"lrarun train exp\t")
+        os.write(ours, b"lrarun train experi\t")
         assert "experiments/table1.yaml" in shown_until(ours, "experiments/table1.yaml")
     finally:
         zsh.kill()

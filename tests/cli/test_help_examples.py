@@ -66,11 +66,14 @@ def test_what_cannot_be_parsed_is_found(words):
 # Not run here, each for a reason.
 NOT_RUN = {
     "lrarun COMMAND --help": "stands for each command",
-    "lrarun train experiments/example.yaml": "trains",
+    "lrarun train example": "trains",
     "lrarun train my.yaml --set epochs=5 --set algorithm.beta=0.2": "trains",
-    "lrarun train experiments/table*.yaml --jobs 8": "trains",
-    "lrarun train experiments/figure1.yaml && lrarun figure 1a": "trains; test_figures draws it",
+    "lrarun train table1 table2 table3 --jobs 8": "trains",
+    "lrarun train figure1 && lrarun figure 1a": "trains; test_figures draws it",
     "lrarun figure 2 --samples 10000 --out figure2.svg": "needs weights, which reference results don't ship",
+    "lrarun tune experiments/tune.yaml --out w.yaml && lrarun train w.yaml": "trains: test_tune",
+    "lrarun tune experiments/tune.yaml --set search.trials=48 --plot t.png": "trains: test_tune",
+    "lrarun summary mine.yaml --compare backprop lra-e": "needs a sweep: test_summary",
     "lrarun data fetch": "downloads: test_cli_data",
     "lrarun bench --depth 3 --no-epochs": "minutes: test_cli_bench runs it on little",
     "lrarun bench --algorithm backprop --vs torch": "minutes, and PyTorch",
@@ -78,7 +81,7 @@ NOT_RUN = {
 }
 NEEDS = {"figure": "matplotlib", "--plot": "matplotlib", "parquet": "pyarrow"}
 # Beside 0: what says of the results, not of the command, that cells are missing or higher, or a claim does not hold.
-OF_RESULTS = {"table": {4, 5}, "claims": {4, 5}, "report": {4}, "figure": {4}}
+OF_RESULTS = {"fair": {4}, "summary": {4}, "table": {4, 5}, "claims": {4, 5}, "report": {4}, "figure": {4}}
 
 
 def test_what_is_not_run_is_shown():

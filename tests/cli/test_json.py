@@ -14,7 +14,8 @@ import lrarun
 from lrarun.files import to_json
 from tests.cli.test_behaviour import EVERY
 from tests.support.fabricate import spec_for, write_log, write_run
-from tests.support.small_runs import spec, write_dataset, write_spec
+from tests.support.small_runs import ROOT, spec, write_dataset, write_spec
+from tests.support.small_search import write_search
 
 
 def strict(text):
@@ -34,6 +35,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setattr("lrarun.data.locate.cache_folder", lambda: tmp_path / "cache")
     data = write_dataset(tmp_path / "d.npz")
     write_spec(tmp_path / "s.yaml", data, runs=1)
+    write_search(tmp_path / "search.yaml", data, budget={"trials": 1, "epochs": 1})
     lrarun.train(spec(data, epochs=1))
     with np.errstate(all="ignore"):
         diverged = lrarun.train(
@@ -47,6 +49,7 @@ COMMANDS = {
     "lrarun show": ["{}", "--json"],
     "lrarun diff": ["{}", "d.npz-lra-e", "--json"],
     "lrarun status": ["--json"],
+    "lrarun summary": ["--json"],
     "lrarun validate": ["s.yaml", "--json"],
     "lrarun list": ["--json"],
     "lrarun describe": ["lra-e", "--json"],
@@ -63,8 +66,17 @@ COMMANDS = {
         "--no-epochs",
         "--json",
     ],
-    "lrarun table": ["--format", "json"],
-    "lrarun claims": ["--format", "json"],
+    "lrarun table": ["--json"],
+    "lrarun claims": ["--json"],
+    "lrarun export": ["--json"],
+    "lrarun train": ["s.yaml", "--dry-run", "--json"],
+    "lrarun clean": ["--json"],
+    "lrarun figure": ["3", "--spec", "s.yaml", "--json"],
+    "lrarun report": ["--json"],
+    "lrarun data list": ["--json"],
+    "lrarun data fetch": ["--json"],
+    "lrarun tune": ["search.yaml", "--json"],
+    "lrarun fair": ["--specs", str(ROOT / "experiments" / "fair"), "--json"],
 }
 
 
@@ -79,9 +91,12 @@ def test_no_command_with_json_goes_unseen():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_a_command_prints_as_json_is_json(call, here, command):
+def test_what_a_command_prints_as_json_is_json(call, here, command, monkeypatch):
+    if command == "lrarun figure":
+        pytest.importorskip("matplotlib")
+    monkeypatch.setattr("lrarun.data.load.fetch", lambda name, *_: name)
     arguments = [word.format(here) for word in COMMANDS[command]]
-    assert strict(call(command.split()[1], *arguments).out)
+    assert strict(call(*command.split()[1:], *arguments).out) or command == "lrarun clean"
     if command == "lrarun table":
         assert strict(call("table", "--compare", *arguments).out)
 

@@ -9,6 +9,7 @@ import pytest
 
 from lrarun.algorithms.registry import algorithms
 from lrarun.cli.listing import HEADINGS
+from lrarun.settings import settings_of
 from lrarun.specs.catalogue import KINDS
 from tests.support.tiny_data import contents, write
 
@@ -17,10 +18,10 @@ def test_a_list_with_long_names_is_no_narrow_column(call, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(Path(__file__).parent.parent.parent)
     out = call("list", "experiments").out
-    assert "needs --plugin experiments/angle/transposed.py" in out
+    assert "needs --plugin angle/transposed.py" in out
     lines = out.splitlines()[1:]
     assert max(map(len, lines)) <= 80
-    assert len(lines) <= 3 * sum(line.strip().endswith(".yaml") for line in lines)
+    assert len(lines) <= 4 * sum(line[2:3] != " " for line in lines)
 
 
 def test_the_list_has_every_kind_and_its_json_the_same_names(call):
@@ -46,6 +47,49 @@ def test_a_rule_is_described_with_its_equations_and_every_setting(call, name):
     assert all(f"  {setting['name']}  " in out for setting in told["settings"])
     assert max(map(len, out.splitlines())) <= 100
     assert "``" not in out and ":mod:" not in out
+
+
+def test_a_setting_is_described_for_each_that_has_it(call):
+    owners = {name: rule for name, rule in algorithms().items() if "beta" in [each.name for each in settings_of(rule)]}
+    told = json.loads(call("describe", "beta", "--json").out)
+    code, out, err = call("describe", "beta")
+    assert (code, err) == (0, "") and len(owners) > 1
+    assert set(told["owners"]) == {f"algorithm {name}" for name in owners}
+    words = " ".join(out.split())
+    for name, rule in owners.items():
+        (each,) = [each for each in settings_of(rule) if each.name == "beta"]
+        assert f"algorithm {name}" in words and each.metadata["help"] in words and each.metadata["paper"] in words
+        assert f"default {each.default:g}" in words and "number > 0" in words
+
+
+def test_a_key_of_a_spec_is_described_with_its_range_default_and_the_paper(call):
+    words = " ".join(call("describe", "epochs").out.split())
+    for part in ("key of a spec", "integer >= 1", "default 100", "passes over the training samples", "paper: 100"):
+        assert part in words
+
+
+def test_a_setting_with_another_default_in_some_rules_says_so(call):
+    told = json.loads(call("describe", "optimizer.learning_rate", "--json").out)
+    assert set(told["owners"]) == {"optimizer sgd", "optimizer rmsprop", "optimizer adam"}
+    for rule, value in told["others"].items():
+        own = {str(depth): algorithms()[rule].defaults(depth)["optimizer"]["learning_rate"] for depth in (3, 5, 8)}
+        assert value == (own if isinstance(value, dict) else own["3"])
+    assert {
+        rule for rule, kind in algorithms().items() if "learning_rate" in kind.defaults(3).get("optimizer", {})
+    } == set(told["others"])
+    assert "4 at 3 hidden layers" in call("describe", "learning_rate").out
+
+
+def test_a_name_that_is_two_things_is_described_as_both(call, monkeypatch):
+    from lrarun.nn.activations import ACTIVATIONS
+
+    monkeypatch.setitem(ACTIVATIONS, "beta", ACTIVATIONS["tanh"])
+    assert [each["kind"] for each in json.loads(call("describe", "beta", "--json").out)] == ["activation", "setting"]
+
+
+def test_a_mistyped_setting_is_met_with_the_nearest(call):
+    code, out, err = call("describe", "epoch")
+    assert (code, out) == (2, "") and "'epochs'" in err
 
 
 def test_nothing_by_that_name_exits_2_with_the_nearest(call):

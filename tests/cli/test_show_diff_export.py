@@ -93,6 +93,24 @@ def test_show_has_spec_scores_provenance_and_curve(call, results):
     assert "\x1b" not in out
 
 
+def test_show_has_the_last_epoch_beside_the_best(call, results):
+    assert "at epoch 2 " not in call("show", "mnist-lra").out.split("Spec")[0].partition("lowest")[2]
+    record = json.loads((results / IDS[2] / "run.json").read_text()) | {"best_epoch": 1}
+    (results / IDS[2] / "run.json").write_text(json.dumps(record))
+    scores = call("show", "mnist-lra").out.split("Spec")[0]
+    assert "Scores at epoch 1," in scores and "validation error at epoch 2  7.50 %" in scores
+
+
+def test_show_sums_up_the_angles_that_a_probe_measured(call, results):
+    log = "epoch,validation_error,angle_mean,angle_max,angle_1_mean,angle_2_mean\n1,9,20,50,40,0\n2,8,10,30,30,0.5\n"
+    (results / IDS[2] / "log.csv").write_text(log)
+    shown = call("show", "mnist-lra").out
+    assert "Angle to backprop's update in epochs 1 to 2, degrees" in shown
+    assert "whole    mean 15.0, from 20.0 to 10.0; largest of a mini-batch 50.0" in shown
+    assert "layer 2  mean 0.2, from 0.0 to 0.5" in shown
+    assert "Angle" not in call("show", "mnist-backprop-3x256-sgd-s0").out
+
+
 def test_show_as_json_is_the_record_and_the_log(call, results):
     told = json.loads(call("show", "mnist-lra", "--json").out)
     assert told["run_id"] == IDS[2] and told["test_error"] == 2.25

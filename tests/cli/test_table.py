@@ -114,7 +114,7 @@ def test_no_results_are_all_missing_and_exit_4(lrarun, tmp_path):
     code, out, err = lrarun("table", "1", "--results", tmp_path / "none")
     assert code == 4
     assert out.count("missing") == 21
-    assert err.startswith("lrarun: 21 of 21 cells") and "lrarun train experiments/table1.yaml" in err
+    assert err.startswith("lrarun: 21 of 21 cells") and "lrarun train table1" in err
     assert len(err.splitlines()) == 1
 
 

@@ -52,9 +52,11 @@ def outputs_on(page):
 
 
 def without_numbers(text):
-    """The text with every number and every run of spaces or dashes the same: small data has other scores."""
+    """The text with every score, time and run of spaces or dashes the same: small data has others."""
+    score = r"\b\d+(\.\d+)?(?= %)|\b\d+\.\d\d(±\d+\.\d\d)?(?!\S)"
+    epoch_and_time = r" \d+(\.\d)? +(<?\d+ (s|min))$"
     return [
-        re.sub(r" +", " ", re.sub(r"--+", "--", re.sub(r"\b\d+(\.\d+)?(?= %)", "N", line)))
+        re.sub(r" +", " ", re.sub(r"--+", "--", re.sub(epoch_and_time, " E T", re.sub(score, "N", line))))
         for line in text.splitlines()
     ]
 
@@ -74,16 +76,19 @@ def test_the_readmes_own_rule_is_a_row_of_table_1(done):
     assert re.search(r"\d±\d", row), "two seeds"
 
 
-TABLES = "lrarun train experiments/table1.yaml experiments/table2.yaml experiments/table3.yaml"
+TABLES = "lrarun train table1 table2 table3"
 # Shown without being run here, each for a reason.
 NOT_RUN = {
-    "lrarun --help": "stands under pip install, which a test does not do",
+    "lrarun table --reference": "stands under pip install, which test_wheel does",
+    "lrarun train quick": "minutes of training: test_wheel trains a part of it",
+    "lrarun table 1 --spec quick": "stands after it",
     "lrarun train experiments/peers/lee-2015.yaml": "100 epochs; test_passes trains such runs",
-    "lrarun train experiments/figure1.yaml": "20 epochs with a probe: its own tests train such runs",
+    "lrarun train figure1": "20 epochs with a probe: its own tests train such runs",
     "lrarun train experiments/angle/transposed.yaml --plugin experiments/angle/transposed.py": (
         "20 epochs with a probe: test_plugins trains two"
     ),
-    "lrarun train experiments/explanations.yaml": "20 minutes of training",
+    "lrarun show mnist-lra-e-transposed-2x256-sgd-s0-dc077f21e4": "needs the run of the command above it",
+    "lrarun train experiments/explanations.yaml": "two hours of training",
     "lrarun figure 1a": "needs matplotlib, an extra",
     "lrarun bench": "minutes: test_cli_bench runs it on little",
     "lrarun bench --depth 3 --depth 8 --no-epochs --vs torch": "minutes, and PyTorch",
@@ -92,10 +97,11 @@ NOT_RUN = {
     "lrarun table --results results/reference --compare": "exits with 5, as long as a cell is higher: test_cli_table",
     TABLES: "hours of training: test_cli_table holds the files to be the paper's runs",
     f"{TABLES} --dry-run": "test_planning",
-    "lrarun status experiments/table1.yaml": "test_cli_status_clean",
+    "lrarun status table1": "test_cli_status_clean",
+    "lrarun fair --results results/fair": "exits with 4, as long as cells are missing: test_fair",
     "lrarun clean": "test_cli_status_clean",
     "lrarun clean --yes": "test_cli_status_clean",
-    "lrarun train experiments/table1.yaml --scheduler tcp://10.0.0.1:8786": "needs a cluster: test_cluster makes one",
+    "lrarun train table1 --scheduler tcp://10.0.0.1:8786": "needs a cluster: test_cluster makes one",
     "lrarun train mine.yaml --scheduler tcp://127.0.0.1:8786": "needs a cluster: test_cluster makes one",
 }
 
@@ -135,18 +141,49 @@ def test_the_eighth_rule_is_a_row_of_table_1(done):
     assert "'scale'" in output(commands, "lrarun train mine.yaml --set algorithm=sign-symmetry")
 
 
+RULES = ["backprop", "lra-e", "sign-symmetry"]
+MEAN = r"\d+\.\d\d±\d+\.\d\d"
+
+
+def rows_of_table(printed):
+    """The rows of the first table in a text, below its line of dashes."""
+    _, _, table = printed.partition("---\n")
+    return table.split("\n\n")[0].splitlines()
+
+
+def test_the_readmes_first_spec_ends_in_a_table_of_its_four_settings(done):
+    _, commands = done("README")
+    for start in ("lrarun train mine.yaml", "lrarun summary mine.yaml"):
+        rows = rows_of_table(output(commands, start))
+        assert [row.split()[:2] for row in rows[1:]] == [["lra-e", "0.05"], ["lra-e", "0.1"], ["lra-e", "0.2"]]
+        assert rows[0].startswith("backprop") and all(len(re.findall(MEAN, row)) == 3 for row in rows)
+
+
+def test_ones_own_data_and_rule_end_in_a_table_of_settings(done):
+    _, commands = done("extending")
+    for start in ("lrarun train patterns.yaml", "lrarun summary patterns.yaml --sort"):
+        rows = rows_of_table(output(commands, start))
+        assert sorted(row.split()[0] for row in rows) == RULES
+        assert all(row.split()[1] == "2" and len(re.findall(MEAN, row)) == 3 for row in rows)
+    tests = [float(re.findall(MEAN, row)[1].partition("±")[0]) for row in rows]
+    assert tests == sorted(tests)
+    compared = output(commands, "lrarun summary patterns.yaml --compare")
+    assert "A: algorithm lra-e\n" in compared and "B: algorithm sign-symmetry\n" in compared
+    assert len(re.findall(r"^(validation|test|train) .* 2  ", compared, re.MULTILINE)) == 3
+
+
 def test_runs_on_ones_own_data_have_scores(done):
     folder, commands = done("extending")
     with open(folder / "runs.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["dataset"] == "patterns.npz"]
-    assert sorted(row["algorithm"] for row in rows) == ["backprop", "lra-e", "sign-symmetry"]
+    assert sorted(row["algorithm"] for row in rows) == [name for name in RULES for _ in range(2)]
     assert all(row["state"] == "finished" and float(row["test_error"]) < 75 for row in rows), "better than chance"
 
 
 def test_both_forms_of_a_data_set_train_to_the_same_bits(done):
     folder, _ = done("extending")
     logs = {
-        name: next((folder / "results").glob(f"{name}-lra-e-*/log.csv")).read_text().splitlines()
+        name: next((folder / "results").glob(f"{name}-lra-e-*-s0-*/log.csv")).read_text().splitlines()
         for name in ("patterns", "patterns.npz")
     }
     without_seconds = [[line.rpartition(",")[0] for line in log] for log in logs.values()]

@@ -17,6 +17,7 @@ from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import rules_in
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.nn.network import empty_like, init_forward
+from lrarun.report.cells import settings
 from tests.support.own_rule import RULE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,8 +50,9 @@ def test_the_readmes_spec_is_valid_and_gives_the_runs_it_says(tmp_path):
     (source,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     (tmp_path / "mine.yaml").write_text(source, encoding="utf-8")
     specs = load_specs(tmp_path / "mine.yaml")
-    assert "four runs" in source
-    assert len({spec.run_id for spec in specs}) == 4
+    assert "four settings with two seeds each" in source
+    assert len({spec.run_id for spec in specs}) == 8
+    assert len({settings(spec.to_dict()) for spec in specs}) == 4
 
 
 def test_the_defaults_on_the_page_on_specs_are_those_of_a_spec():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 
@@ -220,6 +221,20 @@ def test_breakdown_and_its_absence_are_two_sides_of_one_test(tmp_path, shallow, 
         assert found.comparisons[0].paper_agrees == happens
 
 
+def test_a_breakdown_notes_how_the_deep_network_ends(tmp_path):
+    for depth, error, best, last in ((3, 2.8, 60, 3.0), (8, 10.1, 1, 14.5)):
+        spec = spec_for(Key("mnist", "DTP", depth, "rmsprop"))
+        folder = write_run(tmp_path, spec, test_error=error, validation_error=9.0, best_epoch=best)
+        write_predictions(folder, first_wrong(error))
+        write_log(folder, validation_error=[9.0] * 99 + [last])
+    found = verdict(tmp_path, claim("breakdown", model="DTP", depths=[3, 8], points=2))
+    said = "8 layers, MNIST: best at epoch 1 of 100: validation error 9.00, at the last 14.50"
+    assert [part.note for part in found.comparisons] == [said]
+    assert said in render_claims([found], "text")
+    (folder / "log.csv").unlink()
+    assert verdict(tmp_path, claim("breakdown", model="DTP", depths=[3, 8], points=2)).comparisons[0].note == ""
+
+
 @pytest.mark.parametrize(
     "sigma, others, expected",
     [((2.2, 2.2, 2.2), (2.0, 2.1, 2.0), HOLDS), ((4.0, 4.1, 4.0), (2.0, 2.1, 2.0), FAILS),
@@ -272,6 +287,22 @@ def test_a_claim_of_dependence_can_fail(tmp_path):
     found = verdict(tmp_path, claim("spread", **SPREAD))
     assert verdicts(found) == [FAILS]
     assert found.comparisons[0].against == MARGINS["mnist"]
+
+
+def test_a_range_is_over_the_seeds_that_all_schemes_have(tmp_path):
+    """Seeds 0 and 1 differ by 6 points, as their validation images do, and the schemes by 0.1; one has a third seed."""
+    for seed, level in enumerate((4.0, 10.0, 90.0)):
+        for init, off in {"a": 0.0, "b": 0.1, "c": 0.05}.items():
+            if seed < 2 or init == "a":
+                write_curves(tmp_path, "DTP", {init: level + off}, seed=seed)
+    part = verdict(tmp_path, claim("spread", **SPREAD)).comparisons[0]
+    assert part.effect == pytest.approx(0.1) and part.high == pytest.approx(0.1) and part.verdict == FAILS
+
+
+def test_one_shared_seed_is_no_reason_to_drop_the_others(tmp_path):
+    write_curves(tmp_path, "DTP", {"a": 4.0, "b": 4.0, "c": 4.0})
+    write_curves(tmp_path, "DTP", {"a": 8.0}, seed=1)
+    assert verdict(tmp_path, claim("spread", **SPREAD)).comparisons[0].effect == pytest.approx(2.0)
 
 
 def test_spread_compares_over_epochs_that_all_curves_have(tmp_path):
@@ -379,30 +410,54 @@ def test_the_shipped_claims_are_well_formed():
     assert {one.kind for one in claims} == set(KINDS)
 
 
-def test_every_shipped_claim_can_be_checked(tmp_path):
-    """Runs that bear every claim out, with the real protocol's specs: nothing is left missing."""
+def write_world(results, error_of, apart_of, angle):
+    """Three seeds of all that the shipped claims need, with the real protocol's specs.
+
+    error_of: experiment -> test error; apart_of: model -> points between one initial scheme and the next.
+    """
+    seeds = range(3)
     for key in {cell.key for cell in printed_cells()}:
+        for seed in seeds:
+            folder = write_run(results, paper_spec(key, {}) | {"seed": seed}, test_error=error_of(key))
+            write_predictions(folder, first_wrong(error_of(key)))
+    (spread,) = {tuple(map(str, one.settings)): one for one in load_claims() if one.kind == "spread"}.values()
+    for model, apart in apart_of.items():
+        for number, changed in enumerate(spread.settings):
+            for dataset, depth, seed in itertools.product(spread.datasets, spread.depths, seeds):
+                spec = paper_spec(Key(dataset, model, depth, "rmsprop"), changed) | {"epochs": 20, "seed": seed}
+                write_log(write_run(results, spec), validation_error=[3.0 + seed + apart * number] * 20)
+    angles = write_run(results, paper_spec(LRAE._replace(depth=2), {}) | {"probes": [{"name": "angle", "every": 1}]})
+    write_log(angles, angle_mean=[5.0] * 20, angle_max=[angle] * 20)
+    return Evidence(read_results(results), paper_spec)
+
+
+def test_every_shipped_claim_can_hold(tmp_path):
+    """Runs that bear every claim out: nothing is left missing."""
+
+    def error_of(key):
         error = {"LRA-E": 1.0, "DTP-sigma": 1.3}.get(key.model, 5.0)
         error = 40.0 if key.depth == 8 and key.model in ("DTP", "Equil-Prop") else error
-        error /= 2 if key.optimizer == "adam" else 1
-        for seed in range(3):
-            folder = write_run(tmp_path, paper_spec(key, {}) | {"seed": seed}, test_error=error)
-            write_predictions(folder, first_wrong(error))
-    for one in load_claims():
-        for model in (one.model, *one.than) if one.kind == "spread" else ():
-            for number, changed in enumerate(one.settings):
-                for dataset in one.datasets:
-                    for depth in one.depths:
-                        spec = paper_spec(Key(dataset, model, depth, "rmsprop"), changed)
-                        final = 3.0 + (10.0 if model == "DTP" else 0.1) * number
-                        write_log(write_run(tmp_path, spec | {"epochs": 20}), validation_error=[final] * 20)
-    angles = write_run(tmp_path, paper_spec(LRAE._replace(depth=2), {}) | {"probes": [{"name": "angle", "every": 1}]})
-    write_log(angles, angle_mean=[5.0] * 20, angle_max=[10.0] * 20)
-    evidence = Evidence(read_results(tmp_path), paper_spec)
+        return error / 2 if key.optimizer == "adam" else error
+
+    evidence = write_world(tmp_path, error_of, {"DTP": 10.0, "DTP-sigma": 0.1}, 10.0)
     checked = check(load_claims(), evidence, lambda model, depth: 1 if model == "LRA-E" else 2)
     assert {one.claim.id: one.verdict for one in checked} == {one.id: HOLDS for one in load_claims()}
     without = check(load_claims(), evidence)
     assert [one.claim.id for one in without if one.verdict != HOLDS] == ["lra-e-needs-fewer-products"]
+
+
+def test_every_shipped_claim_can_fail(tmp_path):
+    """A world in which each claim is false: LRA-E is worst, DTP-sigma breaks down and depends on its weights."""
+
+    def error_of(key):
+        error = {"LRA-E": 9.0, "DTP-sigma": 11.0}.get(key.model, 5.0)
+        return error + (20.0 if key.depth == 8 and key.model == "DTP-sigma" else 3.0 if key.optimizer == "adam" else 0)
+
+    evidence = write_world(tmp_path, error_of, {"DTP": 0.01, "DTP-sigma": 10.0}, 95.0)
+    checked = check(load_claims(), evidence, lambda model, depth: 2 if model == "LRA-E" else 1)
+    assert {one.claim.id: one.verdict for one in checked} == {one.id: FAILS for one in load_claims()}
+    # Each of its parts, but for what another part of the same world contradicts.
+    assert {part.verdict for one in checked for part in one.comparisons if "DTP-sigma" not in part.what} == {FAILS}
 
 
 def test_text_and_json_say_the_same(tmp_path):

@@ -164,6 +164,19 @@ def test_a_range_at_the_margin_is_rarely_called_above_or_below(seeds, centres):
     assert at_most(wrong, draws), wrong / draws
 
 
+@pytest.mark.parametrize("spread, found", [(0.1, FAILS), (2.0, HOLDS)])
+def test_a_range_below_the_margin_and_one_above_it_are_found(spread, found):
+    """Else a claim of dependence that can neither hold nor fail would pass: ten seeds, a margin of half a point."""
+    rng, verdicts, draws = np.random.default_rng(9), [], 300
+    for _ in range(draws):
+        shared = rng.normal(0, 0.5, 10)
+        errors = [dict(enumerate(5 + spread * place + shared + rng.normal(0, 0.25, 10))) for place in (0, 0.5, 1)]
+        pairs = pairs_apart(errors, 2_000)
+        part = Comparison("", favour=max(pair.effect for pair in pairs) - 0.5, p=p_of_range(pairs, 0.5))
+        verdicts.append(decided([part])[0].verdict)
+    assert verdicts.count(found) > 0.8 * draws, verdicts.count(found)
+
+
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_five_times_the_noise_is_rarely_taken_for_more_dependence(seeds):
     """A rule whose runs scatter more has the wider range of means by luck alone."""

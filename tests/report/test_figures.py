@@ -105,30 +105,74 @@ def test_runs_that_the_tables_have_too_are_trained_once():
     assert len(glorot) == 12 and glorot < tables
 
 
-def test_figure_3_shows_every_run_s_accuracy_in_its_panel(figure3):
+def every_line(axes):
+    """Legend text -> values of a panel's lines, those that are in no legend under ``_`` and their text."""
+    return {line.get_label(): line.get_xydata().T for line in axes.get_lines()}
+
+
+def mean_around(values, reach):
+    """Each value's mean with those up to ``reach`` before and after it."""
+    return [np.mean(values[max(0, at - reach) : at + reach + 1]) for at in range(len(values))]
+
+
+def test_figure_3_shows_every_run_s_accuracy_in_its_panel_faintly_and_smoothed(figure3):
     found = draw("3", figure3)
     assert found.lacking == ()
-    panels = {axes.get_title(): drawn_lines(axes) for axes in found.figure.axes}
-    assert len(panels) == 6
+    panels = {axes.get_title(): every_line(axes) for axes in found.figure.axes}
+    assert len(panels) == 12
     for spec in figure_specs("3"):
         dataset = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}[spec["dataset"]]
-        name = f"{TITLES[spec['algorithm']['name']]}, {INITS[spec['init']['name']]}"
-        epochs, accuracy = panels[f"{dataset}, {spec['depth']} layers"][name]
-        np.testing.assert_array_equal(epochs, np.arange(1, 101))
-        np.testing.assert_allclose(accuracy, 100 - np.array(curve(spec)))
+        panel = panels[f"{TITLES[spec['algorithm']['name']]}, {dataset}, {spec['depth']} layers"]
+        name, accuracy = INITS[spec["init"]["name"]], 100 - np.array(curve(spec))
+        assert set(panel) == {text for init in INITS.values() for text in (init, f"_{init}")}
+        for label, values in ((f"_{name}", accuracy), (name, mean_around(accuracy, 5))):
+            np.testing.assert_array_equal(panel[label][0], np.arange(1, 101))
+            np.testing.assert_allclose(panel[label][1], values)
+    texts = [text.get_text() for text in found.figure.legends[0].get_texts()]
+    assert texts == [*INITS.values(), "each epoch", "mean over 11 epochs"]
 
 
-def test_what_tells_lines_apart_is_the_same_in_all_panels_and_not_colour_alone(figure3):
+def test_the_smoothed_line_lies_over_the_faint_one(figure3):
+    for axes in draw("3", figure3).figure.axes:
+        by_name = {line.get_label(): line for line in axes.get_lines()}
+        for name in INITS.values():
+            smooth, faint = by_name[name], by_name[f"_{name}"]
+            assert smooth.get_color() == faint.get_color() and smooth.get_zorder() > faint.get_zorder()
+            assert smooth.get_linewidth() >= 2 * faint.get_linewidth() and (faint.get_alpha() or 1) <= 0.5
+
+
+def test_each_kind_of_initial_weights_has_one_look_in_every_panel_and_not_colour_alone(figure3):
     seen = {}
     for axes in draw("3", figure3).figure.axes:
         for line in axes.get_lines():
-            look = line.get_color(), line.get_marker(), str(line.get_linestyle()), str(line._dash_pattern)
-            assert seen.setdefault(line.get_label(), look) == look
-    assert len(seen) == 6
-    assert len({look[1:] for look in seen.values()}) == 6, "also without colour"
-    for name, (colour, marker, *_) in seen.items():
-        rule = "dtp-sigma" if "σ" in name else "dtp"
-        assert (colour, marker) == style.look(rule)
+            if line.get_label()[0] != "_":
+                look = line.get_color(), line.get_marker()
+                assert seen.setdefault(line.get_label(), look) == look
+    assert (
+        len(seen) == len({colour for colour, _ in seen.values()}) == len({marker for _, marker in seen.values()}) == 3
+    )
+
+
+# What an eye sees of a colour, in linear RGB; of dichromats by Viénot, Brettel and Mollon (1999).
+DICHROMATS = {
+    "protanope": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "deuteranope": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+    "grey": [[0.2126, 0.7152, 0.0722]] * 3,
+    "usual": np.eye(3).tolist(),
+}
+
+
+@pytest.mark.parametrize("eye", DICHROMATS)
+def test_the_three_colours_stay_apart_to_every_eye(eye):
+    from matplotlib.colors import to_rgb
+
+    def lightness(linear):
+        return np.cbrt(np.clip(linear, 0, 1))
+
+    colours = [np.array(to_rgb(look.colour)) for look in style.INIT_LOOKS.values()]
+    seen = [lightness(np.array(DICHROMATS[eye]) @ colour**2.2) for colour in colours]
+    pairs = [(a, b) for at, a in enumerate(seen) for b in seen[at + 1 :]]
+    assert min(np.linalg.norm(a - b) for a, b in pairs) > 0.15
 
 
 def test_figure_1_shows_the_probes_columns(tmp_path):
@@ -186,7 +230,8 @@ def test_a_run_that_diverged_ends_with_a_cross_and_lacks_nothing(tmp_path):
     found = draw("3", tmp_path)
     assert found.lacking == ()
     lines = drawn_lines(found.figure.axes[0])
-    np.testing.assert_array_equal(lines["DTP-σ, Glorot"], [[1, 2], [90, 80]])
+    np.testing.assert_array_equal(every_line(found.figure.axes[0])["_Glorot"], [[1, 2], [90, 80]])
+    np.testing.assert_array_equal(lines["Glorot"][0], [1, 2])
     np.testing.assert_array_equal(lines["diverged"], [[2], [80]])
 
 
@@ -373,7 +418,7 @@ def test_what_is_missing_is_named_and_the_rest_drawn(tmp_path, lrarun):
     first, second, last = err.splitlines()
     assert first == "DTP-sigma, 3 layers, MNIST, Glorot: missing"
     assert second == "DTP, 3 layers, MNIST, Glorot: interrupted 34/100"
-    assert last.startswith("lrarun: 2 runs") and "lrarun train experiments/figure3.yaml" in last
+    assert last.startswith("lrarun: 2 runs") and "lrarun train figure3" in last
 
 
 def test_with_nothing_to_draw_nothing_is_written(tmp_path, lrarun):
@@ -544,6 +589,22 @@ def test_figure_2_colours_and_numbers_points_by_class(networks, monkeypatch):
     assert len(set(colours)) == 4
 
 
+def test_figure_2_says_each_panel_before_it_is_computed_and_then_how_long_the_rest_takes(networks, monkeypatch):
+    results, specs = networks
+    clock, said = [0.0], []
+
+    def embed(values):
+        said.append("computed")
+        clock[0] += 40.0
+        return values[:, :2]
+
+    monkeypatch.setattr(embedding, "embed", embed)
+    monkeypatch.setattr(embedding.time, "monotonic", lambda: clock[0])
+    draw("2", results, specs, load=lambda name: DATA, samples=30, begun=said.append)
+    first, second = "Figure 2: t-SNE of DFA, 1 of 2", "Figure 2: t-SNE of Equil-Prop, 2 of 2, about 40 s left"
+    assert said == [first, "computed", second, "computed"]
+
+
 def test_figure_2_of_two_data_sets_is_refused(networks):
     results, specs = networks
     with pytest.raises(figures.UsageError, match="one data set"):
@@ -555,7 +616,7 @@ def test_reference_results_without_weights_are_said_to_be(tmp_path, lrarun):
         write_run(tmp_path, spec, validation_error=[1.0])
     code, out, err = lrarun("2", "--results", tmp_path, "--out", tmp_path / "out")
     assert (code, out) == (4, "")
-    assert err.count("without weights") == 4 and "lrarun train experiments/figure2.yaml" in err
+    assert err.count("without weights") == 4 and "lrarun train figure2" in err
 
 
 def test_fewer_images_are_among_more():

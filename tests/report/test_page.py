@@ -6,7 +6,9 @@ import base64
 import json
 import math
 import re
+import shlex
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrarun import __version__ as version
 from lrarun.cli import main
 from lrarun.paper import MODELS, TABLES, Key, printed_cells
 from lrarun.report.cells import Wanted, fill, settings, well_formed
 from lrarun.report.claims.claim import CheckedClaim, Claim, Comparison
+from lrarun.report.summary.render import columns_of
+from lrarun.report.summary.rows import summarize
 from lrarun.report.verdicts import add_verdicts
 from lrarun.report.web.charts import POINTS, Scale, chart, entries
 from lrarun.report.web.colours import DARK, LIGHT, line_colours
@@ -26,6 +31,7 @@ from lrarun.report.web.markup import Html, tag
 from lrarun.report.web.page import Contents, render_page
 from lrarun.report.web.pictures import LARGEST, read_pictures
 from lrarun.report.web.runs_section import RUNS
+from lrarun.report.web.settings_section import ROWS
 from lrarun.results.read import Result, read_results
 from tests.cli.test_table import lrarun, spec_of  # noqa: F401
 from tests.support.fabricate import protocol, spec_for, write_all, write_log, write_predictions, write_run
@@ -117,7 +123,7 @@ def test_every_number_of_the_tables_is_the_frames_and_the_papers(mixed):
             assert train.one("b").text == f"{cell.train_error:.2f}"
             assert train.one("span", class_="printed").text == f"paper {cell.paper_train}"
             assert test.one("b").text.startswith(f"{cell.test_error:.2f}±{cell.test_error_std:.2f} [{cell.runs}]")
-            assert test.one("span", class_="printed").text == f"paper {cell.paper_test}"
+            assert test.one("span", class_="printed").text.rstrip("‡") == f"paper {cell.paper_test}"
             assert test.one("span", class_="badge").text == cell.verdict
 
 
@@ -239,7 +245,7 @@ def test_a_missing_and_an_unfinished_cell_show_their_state(tmp_path):
     tables = parse(render_page(contents(read_results(tmp_path)))).all("table", class_="paper")
     tests = [td.text for td in tables[0].one("tbody").all("tr")[0].all("td")][1::2]
     assert tests == [
-        "running 34/100 paper 3.02 inconclusive", "diverged at 12 paper 2.98 higher", "– paper 3.02 missing",
+        "running 34/100 paper 3.02‡ inconclusive", "diverged at 12 paper 2.98 higher", "– paper 3.02‡ missing",
     ]  # fmt: skip
 
 
@@ -454,6 +460,15 @@ def test_a_run_is_told_down_to_its_machine(tmp_path):
     assert facts["Machine"] == "A CPU, Linux x86_64" and "f" * 64 in facts["Data"]
 
 
+def test_a_run_and_its_cell_tell_the_last_epoch_beside_the_best(tmp_path):
+    folder = write_run(tmp_path, spec_for(BACKPROP), test_error=7.6, train_error=7, validation_error=8.0, best_epoch=1)
+    write_log(folder, validation_error=[8.0] + [11.0] * 98 + [12.5])
+    tree = parse(render_page(contents(read_results(tmp_path))))
+    facts = {row.one("th").text: row.one("td").text for row in tree.one("details", class_="run").all("tr")}
+    assert facts["Errors"].endswith("validation 8.00 %, at epoch 1; validation 12.50 % after the last epoch, 100")
+    assert "best at epoch 1 of 100: validation error 8.00, at the last 12.50" in tree.all("table")[1].text
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -521,10 +536,103 @@ def test_a_page_of_a_spec_is_of_its_runs_alone(lrarun, tmp_path):
     assert "1 run, finished" in tree.one("section", id="runs").text and "my.yaml" in tree.one("header").text
     assert len(tree.one("section", id="curves").all("figure")) == 1
     parts = [section.attributes["id"] for section in tree.all("section")]
-    assert parts == ["tables", "curves", "runs"], "there are no claims about it, and no figures"
+    assert parts == ["tables", "settings", "curves", "runs"], "there are no claims about it, and no figures"
     assert [link.attributes["href"] for link in tree.one("nav").all("a")] == [f"#{part}" for part in parts]
     assert lrarun("report", "--results", tmp_path / "results", "--out", out)[0] == 0
     assert len(parse(out.read_text()).all("details", class_="run")) == 49
+
+
+OWN = Key("letters", "RFA", 2, "sgd")
+
+
+@pytest.mark.parametrize("spec", [True, False])
+@pytest.mark.parametrize("key", [OWN, BACKPROP], ids=["own data", "swept"])
+def test_runs_that_the_papers_tables_have_no_place_for_make_a_page_without_them(lrarun, tmp_path, spec, key):
+    results = tmp_path / "results"
+    for epochs in (1, 2):
+        for seed in (0, 1):
+            run = write_run(results, spec_of(BACKPROP, seed=seed, epochs=epochs) | {"dataset": key.dataset},
+                            test_error=8.0 + epochs + seed, train_error=9.0, validation_error=7.0)  # fmt: skip
+            write_log(run, validation_error=[9.0])
+    (tmp_path / "my.yaml").write_text(
+        f"{{algorithm: backprop, dataset: {key.dataset}, sweep: {{epochs: [1, 2], seed: [0, 1]}}}}"
+    )
+    out = tmp_path / "report.html"
+    command = ["report", "--results", results, "--out", out]
+    assert lrarun(*command, *(["--spec", tmp_path / "my.yaml"] if spec else []))[0] == 0
+    tree = parse(out.read_text())
+    assert [section.attributes["id"] for section in tree.all("section")] == ["settings", "curves", "runs"]
+    assert not tree.all("table", class_="paper") and "Ororbia" not in out.read_text()
+    section = tree.one("section", id="settings")
+    assert "algorithm backprop" in section.all("p")[0].text and "epochs" not in section.all("p")[0].text
+    rows = [[cell.text for cell in row.children] for row in section.one("tbody").all("tr")]
+    assert [(row[0], row[1], row[3]) for row in rows] == [("1", "2", "9.50±0.71"), ("2", "2", "10.50±0.71")]
+    assert len(tree.one("section", id="curves").all("figure")) == 1
+
+
+def test_the_settings_of_a_page_are_the_rows_of_the_summary(mixed):
+    made = contents(read_results(mixed))
+    summary = summarize(made.runs)
+    tree = parse(render_page(replace(made, settings=summary)))
+    section = tree.one("section", id="settings")
+    heads = [head.text for head in section.one("thead").all("th")]
+    shown = {column.head: column.cells for column in columns_of(summary)}
+    rows = [[cell.text for cell in row.children] for row in section.one("tbody").all("tr")]
+    assert heads == list(shown) and len(rows) == len(summary.rows) > 40
+    assert rows == [[" ".join(text.split()) for text in row] for row in zip(*shown.values())]
+    assert section.all("details"), "folded, as it is long and the paper's tables stand above it"
+
+
+def test_ten_thousand_settings_are_not_all_listed():
+    runs = [in_memory(spec_for(BACKPROP, batch_size=number), number) for number in range(10_000)]
+    page = render_page(replace(contents(runs), settings=summarize(runs)))
+    assert len(page.encode()) < 4_000_000 and f"{10_000 - ROWS:,} more settings not shown" in page
+
+
+def test_the_foot_says_when_from_what_and_how_the_page_was_made(lrarun, tmp_path):
+    write_run(tmp_path / "r", spec_of(BACKPROP, epochs=1), test_error=8.0, train_error=9.0)
+    spec, out = tmp_path / "my.yaml", tmp_path / "report.html"
+    spec.write_text("{algorithm: backprop, epochs: 1}")
+    assert lrarun("report", "--results", tmp_path / "r", "--spec", spec, "--out", out)[0] == 0
+    foot = parse(out.read_text()).one("footer")
+    assert date.today().isoformat() in foot.text and f"lrarun {version}" in foot.text
+    command = shlex.split(foot.all("code")[-1].text)
+    assert command == ["lrarun", "report", "--spec", str(spec), "--results", str(tmp_path / "r")]
+    before = out.read_text()
+    assert lrarun(*command[1:], "--out", out)[0] == 0
+    assert out.read_text() == before, "the command makes the page again"
+
+
+def test_nothing_on_the_page_sends_a_reader_to_a_file_of_the_project(lrarun, tmp_path):
+    write_all(tmp_path / "results", seeds=(0, 1), spec_of=spec_of)
+    out = tmp_path / "report.html"
+    lrarun("report", "--results", tmp_path / "results", "--out", out)
+    assert not re.findall(r"docs/\w+|\w+\.md\b", out.read_text())
+
+
+def test_a_chart_has_the_names_of_its_curves_beside_it(page):
+    for figure in parse(page).one("section", id="curves").all("figure"):
+        beside = [item.text for item in figure.one("ul", class_="names").all("li")]
+        drawn = [group for group in figure.all("g", class_="line") if group.all("path", class_="mean")]
+        assert sorted(beside) == sorted(group.children[0].text.partition(":")[0] for group in drawn)
+
+
+@given(st.floats(0.01, 90), st.floats(1.02, 1000))
+def test_a_few_round_errors_are_named_on_every_axis(low, factor):
+    scale = Scale.around([Point(1, *[low] * 3), Point(2, *[low * factor] * 3)])
+    ticks = scale.errors()
+    assert 2 <= len(ticks) <= 6 and all(scale.low <= tick <= scale.high for tick in ticks)
+    digits = [f"{tick:.6e}".partition("e")[0].rstrip("0").replace(".", "") for tick in ticks]
+    if factor > 1.5:
+        assert all(len(own) <= 2 for own in digits), ticks
+
+
+def test_curves_of_one_rule_have_colours_of_their_own(tmp_path):
+    for beta in (0.1, 0.2, 0.3):
+        spec = spec_for(OWN, algorithm={"beta": beta})
+        write_log(write_run(tmp_path, spec, test_error=2.0), validation_error=[3, 2])
+    shown = entries(panels(read_results(tmp_path), {}, {}))
+    assert len({key.colour for key in shown.values()}) == 3
 
 
 def test_claims_that_a_specs_runs_speak_of_are_on_its_page(lrarun, tmp_path):

@@ -233,10 +233,10 @@ def test_a_forced_training_that_diverges_or_fails_does_not_replace_the_result(tm
 
         raise Diverged({"epoch": 1, "train_nll": float("nan"), "seconds": 0.1})
 
-    from lrarun.runs.run import _Session
+    from lrarun.runs.session import Session
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Session, "_train", diverge)
+        patch.setattr(Session, "_train", diverge)
         result = run(spec, dataset, tmp_path, force=True)
     assert result.state == "diverged" and result.reason.endswith("the earlier result stays")
     assert content(folder) == whole
@@ -245,7 +245,7 @@ def test_a_forced_training_that_diverges_or_fails_does_not_replace_the_result(tm
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Session, "_train", fail)
+        patch.setattr(Session, "_train", fail)
         with pytest.raises(MemoryError):
             run(spec, dataset, tmp_path, force=True)
     assert scores(tmp_path)[0] == ["finished"]

@@ -18,6 +18,7 @@ from lrarun.scheduling.plan import plan
 from lrarun.scheduling.train_all import train_all
 from lrarun.scheduling.watcher import Watcher
 from tests.support.small_runs import ROOT, contents, holding, lrarun, spec, until, write_dataset, write_spec
+from tests.support.small_search import history, study_of, trained, write_search
 
 
 class Recorder(Watcher):
@@ -62,6 +63,19 @@ def test_a_cluster_gives_the_bytes_of_this_process(address, dataset, tmp_path, m
     assert recorder.begins == {one.run_id: [0] for one in specs}
     assert contents(tmp_path / "here") == contents(tmp_path / "there")
     assert not [path for path in (tmp_path / "there").iterdir() if path.is_file()], "no marker is left"
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_search_on_a_cluster_tries_and_prunes_the_same(address, dataset, tmp_path, monkeypatch, shared):
+    pytest.importorskip("optuna")
+    file = write_search(tmp_path / "s.yaml", dataset, budget={"trials": 8, "epochs": 3})
+    here, there = (study_of(file, tmp_path / name) for name in ("here", "there"))
+    expected = trained(here)
+    assert "pruned" in {trial.state for trial in expected}
+    if not shared:
+        monkeypatch.setattr(cluster.Cluster, "_is_shared", lambda *_: False)
+    found = there.run(lambda jobs: train_all(jobs, there.results, scheduler=address))
+    assert history(there, found) == history(here, expected)
 
 
 @pytest.mark.slow  # it has to last until there is a checkpoint; what it then gives is compared in stress.py

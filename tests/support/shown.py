@@ -71,32 +71,36 @@ def small_mnist(folder: Path) -> dict[str, str]:
     return digests
 
 
-def prepare(folder: Path) -> dict[str, str]:
-    """A folder to follow a page in, with the project's experiments and reference; returns the environment."""
+def prepare(folder: Path, installed: Path | None = None) -> dict[str, str]:
+    """A folder to follow a page in, as in a checkout; returns the environment.
+
+    With the Python of an environment in which lrarun is installed, the folder is empty.
+    """
     tools = folder.with_name(f"{folder.name}-tools")
     tools.mkdir(parents=True)
     folder.mkdir(exist_ok=True)
     digests = small_mnist(tools / "data")
     (tools / "sitecustomize.py").write_text(PATCH.format(digests=digests))
     for name, module in (("lrarun", "-m lrarun"), ("python", "")):
-        (tools / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {module} "$@"\n')
+        (tools / name).write_text(f'#!/bin/sh\nexec {shlex.quote(str(installed or sys.executable))} {module} "$@"\n')
         (tools / name).chmod(0o755)
-    shutil.copytree(ROOT / "experiments", folder / "experiments")
-    (folder / "results").mkdir()
-    (folder / "results" / "reference").symlink_to(ROOT / "results" / "reference")
+    if installed is None:
+        shutil.copytree(ROOT / "experiments", folder / "experiments")
+        (folder / "results").mkdir()
+        (folder / "results" / "reference").symlink_to(ROOT / "results" / "reference")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("LRARUN_")}
     return clean | {
         "PATH": f"{tools}:{os.environ['PATH']}",
-        "PYTHONPATH": f"{tools}:{ROOT}",
+        "PYTHONPATH": str(tools) if installed else f"{tools}:{ROOT}",
         "LRARUN_DATA_DIR": str(tools / "data"),
         "XDG_CACHE_HOME": str(tools / "cache"),
         "OPENBLAS_NUM_THREADS": "1",
     }
 
 
-def follow(page: str, folder: Path, timeout: float = 300) -> list[Command]:
+def follow(page: str, folder: Path, timeout: float = 300, installed: Path | None = None) -> list[Command]:
     """Does what a page says in a folder, in one shell; returns its commands with what became of them."""
-    environment, commands, script = prepare(folder), [], []
+    environment, commands, script = prepare(folder, installed), [], []
     for name, text in files_and_commands(page):
         if name is not None:
             script.append(f"mkdir -p {shlex.quote(os.path.dirname(name) or '.')}")

@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lrarun.files import user_path
+from lrarun.shipped import spec_names
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 MOST = 500  # offers; nobody reads more
@@ -35,10 +36,10 @@ def silent(completer: Completer) -> Completer:
 
 @silent
 def spec_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer YAML files in the folder being typed and in its subfolders; else any file."""
+    """Offer YAML files in the folder being typed and in its subfolders, and shipped specs; else any file."""
     folder = incomplete.rpartition("/")[0] or ("/" if incomplete.startswith("/") else "")
     names = sorted(_yaml_files(Path(folder)), key=lambda name: (name.count("/"), name))
-    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    found = [CompletionItem(name) for name in [*names, *spec_names()] if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
 
 
@@ -55,8 +56,26 @@ def run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     if "/" in incomplete:
         return [CompletionItem(incomplete, type="dir")]
     results = ctx.params.get("results") or os.environ.get("LRARUN_RESULTS") or "results"
-    found = sorted(path.parent.name for path in user_path(results).glob(f"{incomplete}*/run.json"))
-    return [CompletionItem(name) for name in found]
+    folder = user_path(results)
+    found = sorted(path.parent.name for path in folder.glob(f"{incomplete}*/run.json"))
+    if found or not incomplete:
+        return [CompletionItem(name) for name in found]
+    # A digest names its run; what stands before it is the explanation.
+    whole = sorted(path.parent.name.rpartition("-") for path in folder.glob(f"*-{incomplete}*/run.json"))
+    return [CompletionItem(digest, help=rest) for rest, _, digest in whole if digest.startswith(incomplete)]
+
+
+@silent
+def overrides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the keys that ``--set`` takes, each with ``=``; after that, the values where there is a list of them."""
+    from lrarun.specs.catalogue import set_keys
+
+    key, equals, _ = incomplete.partition("=")
+    known = set_keys()
+    if not equals:
+        return [CompletionItem(f"{name}=", help=about.help) for name, about in known.items() if name.startswith(key)]
+    values = [f"{key}={value}" for value in known[key].choices] if key in known else []
+    return [CompletionItem(value) for value in values if value.startswith(incomplete)]
 
 
 @silent
@@ -74,11 +93,17 @@ def optimizer_names(ctx: click.Context, param: click.Parameter, incomplete: str)
 @silent
 def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer all names that ``lrarun describe`` knows; else files, since it describes data sets by path."""
-    from lrarun.specs.catalogue import KINDS
+    from lrarun.specs.catalogue import KINDS, set_keys
 
     found = _named([kind for kind in KINDS if kind != "experiments"], incomplete)
-    if "spec".startswith(incomplete):
-        found.append(CompletionItem("spec", help="the keys of a spec"))
+    found += [CompletionItem(name, help="experiment") for name in spec_names() if name.startswith(incomplete)]
+    pages = {"spec": "the keys of a spec", "search": "a search for lrarun tune"}
+    found += [CompletionItem(name, help=words) for name, words in pages.items() if name.startswith(incomplete)]
+    if incomplete:  # else there would be too many to read
+        settings = {name.rpartition(".")[2]: about for name, about in reversed(set_keys().items())}
+        found += [
+            CompletionItem(name, help=about.help) for name, about in settings.items() if name.startswith(incomplete)
+        ]
     return found or [CompletionItem(incomplete, type="file")]
 
 

@@ -1,4 +1,4 @@
-"""The progress of downloads: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
+"""The progress of downloads and of Figure 2: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ def download_progress(quiet: bool = False) -> Progress:
 
 
 class Lines(Progress):
-    """One line on stderr per note."""
+    """One line on stderr per note and step."""
 
     def note(self, text: str) -> None:
         click.echo(text, err=True)
 
+    def step(self, text: str) -> None:
+        self.note(text)
+
 
 class Bar(Lines):
-    """Notes, and a bar for the current transfer."""
+    """Notes, and a bar for the current transfer or step."""
 
     def __init__(self) -> None:
         self._bar: Any = None  # rich's, imported only when there is something to show
@@ -37,11 +40,13 @@ class Bar(Lines):
 
         self.stop()
         size = [] if total is None else [DownloadColumn(), TimeRemainingColumn()]
-        self._bar = Rich(
-            TextColumn("{task.description}"), BarColumn(), *size, console=Console(stderr=True), transient=True
-        )
+        bar = BarColumn(20 if total is None else 40)  # beside a step's words, within 80 columns
+        self._bar = Rich(TextColumn("{task.description}"), bar, *size, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(label, total=total)
         self._bar.start()
+
+    def step(self, text: str) -> None:
+        self.start(text, None)
 
     def advance(self, count: int) -> None:
         if self._bar is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +19,8 @@ from typing import Any, TextIO
 import click
 
 from lrarun.cli.support.paths import UserPath
-from lrarun.files import user_path
 from lrarun.settings import nearest
+from lrarun.shipped import RULE, named_file
 
 PLUGINS = "LRARUN_PLUGINS"  # as in lrarun.algorithms.plugins, which is not imported here
 QUIET, VERBOSE = "lrarun.quiet", "lrarun.verbose"
@@ -59,7 +61,7 @@ def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, .
     """Register plugin files for this process and its children, after those registered already."""
     if value:
         before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part.strip()]
-        files = [os.path.abspath(user_path(path)) for path in (*before, *map(str, value))]
+        files = [os.path.abspath(named_file(path, RULE)) for path in (*before, *map(str, value))]
         os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(files))
 
 
@@ -77,7 +79,36 @@ def is_verbose() -> bool:
 def say(text: str) -> None:
     """Print a message that is not data to stderr, unless --quiet."""
     if not is_quiet():
-        click.echo(text, err=True)
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """Print a message to stderr; on a terminal, its lines are broken between words."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        text = "\n".join(_fitted(line, shutil.get_terminal_size().columns) for line in text.splitlines())
+    click.echo(text, err=True)
+
+
+def _fitted(line: str, width: int) -> str:
+    """Break a line of a message between words, within a command as a shell reads on; indented lines stay whole."""
+    if len(line) <= width or line.startswith("    "):
+        return line
+    broken, column = "", 0
+    for word, in_command in _words(line):
+        end = " \\" if in_command else ""  # before this word, if it goes onto the next line
+        if column and column + 1 + len(word) + 2 * in_command > width:
+            broken, column = f"{broken}{end}\n    ", 4
+        elif column:
+            broken, column = f"{broken} ", column + 1
+        broken, column = broken + word, column + len(word)
+    return broken
+
+
+def _words(line: str) -> Iterator[tuple[str, bool]]:
+    """Yield a message's words, each with whether it goes on with a command, as in ``train with: lrarun train ...``."""
+    commands = [match.span() for match in re.finditer(r"(?<=: )lrarun [^;()]+", line)]
+    for match in re.finditer(r"\S+", line):
+        yield match.group(), any(start < match.start() < end for start, end in commands)
 
 
 class ToStderr(logging.Handler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from lrarun.report.wording import plural
 from lrarun.scheduling.watcher import Watcher
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
     from lrarun.scheduling.outcome import Outcome
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LINE_SECONDS = 30.0  # between two lines of a run, at most
 MILESTONE_SECONDS = 10.0  # and at least, where each tenth of the epochs is a milestone
 WAITING_SHOWN = 8  # runs not begun that the live view lists
+# Columns of a terminal from which on bars are BAR columns wide, or half that; below, there are none.
+WIDE, NARROW, BAR = 100, 72, 20
+BESIDE_THE_NAME = 40  # columns for the epoch, the error and the time left, and between
 
 
 @dataclass
@@ -149,6 +152,35 @@ class Lines(View):
             self.say(f"{name(job)}: {course}, {left(course)}")
 
 
+class Names:
+    """What a plan's runs are called in a table: their ids or, where these are too long, what tells them apart.
+
+    Attributes:
+        common: the settings that all of them have, in words.
+        short: run id -> the settings that it does not share with all of them, in words.
+    """
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        from lrarun.results.readable import in_common, in_words, shown_settings
+
+        self._longest = max((len(name(job, short=True)) for job in jobs), default=0)
+        settings = {job.run_id: shown_settings(job.spec.to_dict()) for job in jobs}
+        common = in_common(list(settings.values())) if len(jobs) > 1 else {}
+        self.common = in_words(common)
+        self.short = {
+            job.run_id: ", ".join(filter(None, (in_words(_without(settings[job.run_id], common)), job.differs)))
+            for job in jobs
+        }
+
+    def fit(self, width: int) -> bool:
+        """Return whether every id fits into a width."""
+        return self._longest <= width
+
+
+def _without(settings: Mapping[str, str], keys: Container[str]) -> dict[str, str]:
+    return {key: value for key, value in settings.items() if key not in keys}
+
+
 class Live(View):
     """A table of the runs in training at the bottom of the terminal; messages scroll by above it."""
 
@@ -156,7 +188,7 @@ class Live(View):
         from rich.live import Live as RichLive
 
         super().__init__()
-        self.console = console
+        self.console, self._names = console, Names([])
         self._live = RichLive(
             get_renderable=self._table, console=console, refresh_per_second=2, transient=True, redirect_stdout=False
         )
@@ -174,28 +206,57 @@ class Live(View):
         with suppress(OSError):
             self.console.print(text, markup=False, highlight=False)
 
-    def _table(self) -> Table:
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
+    def planned(self, jobs: Sequence[Job], workers: int | None) -> None:
+        super().planned(jobs, workers)
+        self._names = Names(list(self.to_come.values()))
 
-        table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        for justify in ("left", "right", "right", "right"):
-            table.add_column(no_wrap=True, justify=justify)  # type: ignore[arg-type]
+    def _table(self) -> RenderableType:
+        """Return the runs in training and to come, below what they have in common, above how many are done."""
+        from rich.console import Group
+        from rich.text import Text
+
         # Copies, because another thread draws the table.
         courses, to_come = list(self.courses.values()), list(self.to_come.values())
-        for course in courses:
-            bar = ProgressBar(course.epochs, course.epoch + course.part, width=20)
-            error = "" if course.error is None else f"{course.error:.2f} %"
-            table.add_row(name(course.job, short=True), bar, f"{course.epoch}/{course.epochs}", error, left(course))
-        shown = max(0, min(WAITING_SHOWN, self.console.height - len(courses) - 3))
-        for job in to_come[:shown]:
-            table.add_row(name(job, short=True), "", f"{job.epoch}/{job.spec.epochs}", "", "to come", style="dim")
+        shown = max(0, min(WAITING_SHOWN, self.console.height - len(courses) - 6))
+        rows: list[Course | Job] = [*courses, *to_come[:shown]]
+        whole = self._names.fit(self.console.width - BESIDE_THE_NAME - BAR)
+        table = self._heads("run" if whole else "what tells it apart")
+        for row in rows:
+            self._add(table, row, whole)
         rest = f" ({len(to_come) - shown} more to come)" if len(to_come) > shown else ""
-        table.add_row(
-            f"{self.done} of {plural(self.total, 'run')} done{rest}", "", "", "", self._left(courses, to_come)
-        )
+        left = self._left(courses, to_come)
+        done = f"{self.done} of {plural(self.total, 'run')} done{rest}{', ' * bool(left)}{left}"
+        above = [] if whole or not self._names.common else [Text(f"In common: {self._names.common}", style="dim")]
+        return Group(*above, *([table] if rows else []), Text(done))
+
+    @property
+    def _bar(self) -> int:
+        """Return the width of bars; 0 for none."""
+        return BAR if self.console.width >= WIDE else BAR // 2 if self.console.width >= NARROW else 0
+
+    def _heads(self, first: str) -> Table:
+        from rich.table import Table
+
+        table = Table(box=None, padding=(0, 1, 0, 0), expand=True, pad_edge=False, header_style="dim")
+        table.add_column(first, ratio=1)
+        if self._bar:
+            table.add_column("progress", width=self._bar)
+        for head in ("epoch", "validation\nerror", "time left"):
+            table.add_column(head, no_wrap=True, justify="right")
         return table
+
+    def _add(self, table: Table, row: Course | Job, whole: bool) -> None:
+        from rich.progress_bar import ProgressBar
+
+        job = row.job if isinstance(row, Course) else row
+        text = name(job, short=True) if whole else self._names.short[job.run_id]
+        if not isinstance(row, Course):
+            bar: list[Any] = [""] if self._bar else []
+            table.add_row(text, *bar, f"{job.epoch}/{job.spec.epochs}", "", "to come", style="dim")
+            return
+        bar = [ProgressBar(row.epochs, row.epoch + row.part, width=self._bar)] if self._bar else []
+        error = "" if row.error is None else f"{row.error:.2f} %"
+        table.add_row(text, *bar, f"{row.epoch}/{row.epochs}", error, left(row).removesuffix(" left"))
 
     def _left(self, courses: list[Course], to_come: list[Job]) -> str:
         from lrarun.results.timing import duration, makespan
@@ -256,10 +317,13 @@ def ending(outcome: Outcome, name: str) -> str:
     """Return one line on how a run ended."""
     if outcome.state == "interrupted":
         return f"{name}: interrupted {epochs_done(outcome)}"
+    if outcome.state == "pruned":
+        return f"{name}: {outcome.reason}"
     if outcome.state != "finished" or outcome.result is None:
         return f"{name}: {outcome.state}: {outcome.reason}"
     result = outcome.result
+    which, error = ("validation", result.validation_error) if result.test_error is None else ("test", result.test_error)
     return (
-        f"{name}: finished, test error {result.test_error:.2f} %,"
-        f" train error {result.train_error:.2f} % (epoch {result.best_epoch})"
+        f"{name}: finished, {which} error {error:.2f} %, train error {result.train_error:.2f} %"
+        f" (epoch {result.best_epoch})"
     )

@@ -13,35 +13,31 @@ import click
 from click.core import ParameterSource
 
 from lrarun.cli.support.global_options import PLUGINS
+from lrarun.cli.support.options import is_of_reference
+from lrarun.shipped import shipped_file, typed_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lrarun.report.claims.claim import CheckedClaim
+    from lrarun.report.summary.rows import Summary
     from lrarun.results.read import Result
 
-EXPERIMENTS = "experiments"  # the folder of the specs that come with the repository
 TRAIN = "lrarun train "  # how a claim that needs runs says so
+WRITING = ("train", "clean")  # commands that write into the results folder, so not into the reference results
 WITH_DATA = ("train", "status", "clean", "figure")  # commands that take --data-dir
 
 
 def train_command(files: Iterable[Path | str], overrides: Sequence[str] = (), results: Path | None = None) -> str:
-    """Return ``train with: lrarun train ...`` for specs, or where they are to be had if they are not here.
+    """Return ``train with: lrarun train ...`` for specs; empty for one from a pipe, which nobody can type.
 
     Args:
-        files: spec files.
+        files: spec files, or names of shipped ones.
         overrides: what was given with ``--set``.
         results: the folder in question.
     """
     known = [str(path) for path in files]
-    absent = _absent(known)
-    parts = []
-    if len(absent) < len(known) and "-" not in known:  # nobody can type what came from a pipe
-        here = [path for path in known if path not in absent]
-        parts.append(f"train with: {command('train', here, overrides, results)}{_remark(results)}")
-    if absent:
-        parts.append(_where_from(absent))
-    return "; ".join(parts)
+    return "" if "-" in known else f"train with: {command('train', known, overrides, results)}{remark(results)}"
 
 
 def command(
@@ -58,7 +54,9 @@ def command(
     words = ["lrarun", name, *map(str, files), *more]
     words += [word for override in overrides for word in ("--set", override)]
     ctx = click.get_current_context()
-    if results is not None and _was_given(ctx, "results") and not (name == "train" and _is_reference(results)):
+    if name not in WRITING and is_of_reference(ctx):
+        words += ["--reference"]
+    elif results is not None and _was_given(ctx, "results") and not (name == "train" and _is_reference(results)):
         words += ["--results", str(results)]
     if name in WITH_DATA and _was_given(ctx, "data_dir"):
         words += ["--data-dir", str(ctx.params["data_dir"])]
@@ -68,48 +66,67 @@ def command(
     return shlex.join(words)
 
 
-def missing_specs(files: Iterable[Path | str], results: Path) -> str:
-    """Return, in parentheses, why what is missing may not be trained as one expects; empty if it can."""
-    absent = _absent([str(path) for path in files])
-    return f" ({_where_from(absent)})" if absent else _remark(results)
+def shipped_spec(name: str) -> str:
+    """Return what to type for a shipped spec here: its name, unless a file in this folder has it."""
+    path = shipped_file(name)
+    return name if path is None else typed_name(path)
 
 
-def _absent(files: Sequence[str]) -> list[str]:
-    return [path for path in files if Path(path).parts[:1] == (EXPERIMENTS,) and not Path(path).exists()]
+def words_for(results: Path) -> str:
+    """Return what messages call the folder of the runs: its path, or that it is the reference."""
+    return "the reference results" if is_of_reference() else str(results)
 
 
-def _where_from(absent: Sequence[str]) -> str:
-    names, verb = ", ".join(absent), "is" if len(absent) == 1 else "are"
-    return f"{names} ({verb} in lrarun's repository, not in this folder)"
+def see_reference(results: Path, name: str, *more: str) -> str:
+    """Return a line with the command that shows the same of the results that lrarun ships; empty if these are they.
+
+    Args:
+        results: the folder in question.
+        name: the command.
+        more: its arguments.
+    """
+    if _is_reference(results):
+        return ""
+    words = shlex.join(["lrarun", name, *more, "--reference"])
+    return f"\nlrarun ships results of the paper's runs; to see them: {words}"
 
 
-def _remark(results: Path | None) -> str:
-    if results is not None and _is_reference(results):
-        return f" (no run is trained into {results}, which holds reference results)"
-    return ""
+def remark(results: Path | None) -> str:
+    """Return, in parentheses, that what is missing is not trained into a folder of reference results; else nothing."""
+    if results is None or not _is_reference(results):
+        return ""
+    which = words_for(results)
+    return f" (no run is trained into {which}{'' if is_of_reference() else ', which holds reference results'})"
 
 
 def with_commands(checked: Iterable[CheckedClaim], results: Path) -> list[CheckedClaim]:
-    """Return checked claims whose ``needs`` is a command that works here, or says where its specs are to be had."""
+    """Return checked claims whose ``needs`` is a command that works as it stands."""
     return [
-        replace(one, claim=replace(one.claim, needs=_needs(files, results))) if (files := training_files(one)) else one
+        replace(one, claim=replace(one.claim, needs=command("train", files, (), results)))
+        if (files := training_files(one))
+        else one
         for one in checked
     ]
-
-
-def _needs(files: Sequence[str], results: Path) -> str:
-    absent = _absent(files)
-    return f"the runs of {_where_from(absent)}" if absent else command("train", files, (), results)
 
 
 def training_files(one: CheckedClaim) -> list[str]:
     """Return the spec files that provide a claim's results; none if it needs something else."""
     needs = one.claim.needs
-    return needs.removeprefix(TRAIN).split() if needs.startswith(TRAIN) else []
+    return list(map(shipped_spec, needs.removeprefix(TRAIN).split())) if needs.startswith(TRAIN) else []
 
 
-def check_cells(cells: pd.DataFrame, results: Path, files: Sequence[Path], overrides: Sequence[str]) -> None:
-    """Raise ``Incomplete``, with the command that helps, if a table's cell that was asked for lacks a run."""
+def check_cells(
+    cells: pd.DataFrame, results: Path, files: Sequence[Path], overrides: Sequence[str], shown: Sequence[str]
+) -> None:
+    """Raise ``Incomplete``, with the command that helps, if a table's cell that was asked for lacks a run.
+
+    Args:
+        cells: of the tables.
+        results: the folder that they were filled from.
+        files: the specs that were asked for; none for the paper's.
+        overrides: what was given with ``--set``.
+        shown: this command and its arguments, for one that shows the reference results where there are few runs.
+    """
     from lrarun.errors import Incomplete
     from lrarun.report.wording import plural
     from lrarun.results.read import DIVERGED
@@ -117,14 +134,36 @@ def check_cells(cells: pd.DataFrame, results: Path, files: Sequence[Path], overr
     lacking = cells[cells["expected"] & (cells["outstanding"] > 0)]
     if lacking.empty:
         return
-    where = f"{results}" if results.is_dir() else f"{results}, which does not exist"
+    where = words_for(results) if results.is_dir() else f"{results}, which does not exist"
     what = f"{len(lacking)} of {plural(cells['expected'].sum(), 'cell')} missing or unfinished in {where}"
     # The state is one that can still change, if any of a cell's runs has such a one.
     trainable = lacking[~lacking["state"].str.startswith(DIVERGED)]
     if trainable.empty:
         raise Incomplete(f"{what}; all that is outstanding diverged, and would again")
-    tables = [f"{EXPERIMENTS}/table{number}.yaml" for number in trainable["table"].unique()]
-    raise Incomplete("; ".join(filter(None, (what, train_command(files or tables, overrides, results)))))
+    tables = [shipped_spec(f"table{number}") for number in trainable["table"].unique()]
+    told = "; ".join(filter(None, (what, train_command(files or tables, overrides, results))))
+    empty = (cells["expected"] & cells["test_error"].isna()).sum()
+    few = not files and 2 * empty > cells["expected"].sum()
+    raise Incomplete(told + (see_reference(results, *shown) if few else ""))
+
+
+def check_finished(found: Summary, results: Path, files: Sequence[Path], overrides: Sequence[str]) -> None:
+    """Raise ``Incomplete``, with the command that helps, if runs of the specs have no score."""
+    from lrarun.errors import Incomplete
+    from lrarun.report.summary.rows import UNSCORED
+    from lrarun.report.wording import plural
+    from lrarun.results.read import DIVERGED
+
+    counts = {state: sum(row.count(state) for row in found.rows) for state in UNSCORED}
+    outstanding = sum(counts.values())
+    if not outstanding:
+        return
+    known = outstanding + sum(len(row.runs) for row in found.rows)
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    what = f"{outstanding} of {plural(known, 'run')} without a score in {results}: {states}"
+    if outstanding == counts[DIVERGED]:
+        raise Incomplete(f"{what}, and would diverge again")
+    raise Incomplete("; ".join(filter(None, (what, train_command(files, overrides, results)))))
 
 
 def table_of(run: Result, number: str | None, results: Path) -> str:
@@ -157,9 +196,8 @@ def anew_command(
     own = [run.folder / SPEC for run in runs]
     if len(own) <= most and all(path.is_file() for path in own):
         return f"train anew with: {command('train', own, (), results, ['--force'])}"
-    absent = _absent([str(path) for path in files])
-    if absent or "-" in map(str, files):
-        return _where_from(absent) if absent else ""
+    if "-" in map(str, files):
+        return ""
     return f"train anew with: {command('train', files, overrides, results, ['--force'])}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from lrarun.cli.support.completers import overrides as override_words
 from lrarun.cli.support.completers import run_ids, spec_files
 from lrarun.cli.support.global_options import set_quiet
 from lrarun.cli.support.paths import UserPath, check_folder
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
     from lrarun.specs.spec import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
+MORE_SPECS = "lrarun.more_specs"
+REFERENCE = "lrarun.reference"  # whether --reference was given
+
+
+def is_of_reference(ctx: click.Context | None = None) -> bool:
+    """Return whether this command is about the reference results."""
+    ctx = ctx or click.get_current_context(silent=True)
+    return bool(ctx and ctx.meta.get(REFERENCE))
 
 
 class WholeNumber(click.IntRange):
@@ -26,16 +36,55 @@ class WholeNumber(click.IntRange):
     name = "whole number"
 
 
-results_option = click.option(
-    "--results",
-    type=UserPath(file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    envvar="LRARUN_RESULTS",
-    show_envvar=True,
-    metavar="DIR",
-    help="Folder that holds the runs' folders.",
-)
+def make_results_option(**more: Any) -> Callable[[F], F]:
+    """Return the option for the folder of runs."""
+    return click.option(
+        "--results",
+        type=UserPath(file_okay=False),
+        default=Path("results"),
+        show_default=True,
+        envvar="LRARUN_RESULTS",
+        show_envvar=True,
+        metavar="DIR",
+        help="Folder that holds the runs' folders.",
+        **more,
+    )
+
+
+def choose_results(ctx: click.Context, param: click.Parameter, path: Path) -> Path:
+    """Return the folder to read runs from: the one named, or with --reference, that of the reference results."""
+    if ctx.resilient_parsing and not is_of_reference(ctx):
+        return path
+    from lrarun.shipped import reference, results_folder
+
+    if not is_of_reference(ctx):
+        return results_folder(path)
+    if param.name and ctx.get_parameter_source(param.name) == ParameterSource.COMMANDLINE:
+        raise click.UsageError("--reference and --results each name a folder of runs; leave one out.")
+    return reference()
+
+
+def set_reference(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Record --reference for :func:`choose_results`, which comes later."""
+    if value:
+        ctx.meta[REFERENCE] = True
+
+
+def results_option(function: F) -> F:
+    """Add the options for the runs that a command reads: a folder, or the reference results."""
+    reference = click.option(
+        "--reference",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=set_reference,
+        help="Take the results that lrarun ships.",
+    )
+    return make_results_option(callback=choose_results)(reference(function))
+
+
+# For commands that write into the folder, where the reference results have no place.
+own_results_option = make_results_option()
 
 
 def check_data_dir(path: Path | None) -> Path | None:
@@ -72,35 +121,73 @@ quiet_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+
+def layout_of(layout: str | None, as_json: bool) -> str | None:
+    """Return what ``--format`` says, or ``json`` with ``--json``.
+
+    Raises:
+        UsageError: both are given, and ``--format`` is another than ``json``.
+    """
+    if not as_json or layout == "json":
+        return layout
+    if click.get_current_context().get_parameter_source("layout") == ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--json and --format {layout} exclude each other; leave out one of the two.")
+    return "json"
+
+
+def _with_more_specs(
+    ctx: click.Context, param: click.Parameter, given: tuple[Path, ...], required: bool = False
+) -> tuple[Path, ...]:
+    """Return the spec files of the argument and those of ``--spec``, which is read before it."""
+    files = (*given, *ctx.meta.pop(MORE_SPECS, ()))
+    if required and not files and not ctx.resilient_parsing:
+        raise click.MissingParameter(ctx=ctx, param=param)
+    return files
+
+
+def _keep_more_specs(ctx: click.Context, param: click.Parameter, given: tuple[Path, ...]) -> None:
+    ctx.meta[MORE_SPECS] = given
+
+
+def _specs_argument(required: bool) -> Callable[[F], F]:
+    """Return the argument for spec files, which ``--spec`` can name too, as where there is no such argument."""
+    argument = click.argument(
+        "specs",
+        nargs=-1,
+        metavar="SPEC..." if required else "[SPEC...]",
+        type=UserPath(),
+        callback=functools.partial(_with_more_specs, required=required),
+        shell_complete=spec_files,
+    )
+    option = click.option(
+        "--spec",
+        "more_specs",
+        **SPEC_OPTION | {"help": "The same as SPEC, as other commands have it."},
+        callback=_keep_more_specs,
+        is_eager=True,
+        expose_value=False,
+    )
+    return lambda command: argument(option(command))
+
+
+SPEC_OPTION: dict[str, Any] = {
+    "type": UserPath(),
+    "metavar": "SPEC",
+    "multiple": True,
+    "shell_complete": spec_files,
+    "help": "Take the runs of this spec file, or shipped spec, and no others. Can be given several times.",
+}
 # ``-`` is standard input, see lrarun.specs.yaml_text.read_source.
-specs_argument = click.argument(
-    "specs",
-    nargs=-1,
-    required=True,
-    metavar="SPEC.yaml...",
-    type=UserPath(),
-    shell_complete=spec_files,
-)
-
-optional_specs_argument = click.argument(
-    "specs", nargs=-1, metavar="[SPEC.yaml...]", type=UserPath(), shell_complete=spec_files
-)
-
-spec_option = click.option(
-    "--spec",
-    "files",
-    type=UserPath(),
-    metavar="SPEC.yaml",
-    multiple=True,
-    shell_complete=spec_files,
-    help="Show the runs of this spec file in place of the paper's. Can be given several times.",
-)
+specs_argument = _specs_argument(required=True)
+optional_specs_argument = _specs_argument(required=False)
+spec_option = click.option("--spec", "files", **SPEC_OPTION)
 
 set_option = click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=override_words,
     help="Set a key of every spec; dots reach nested keys. Can be given several times.",
 )
 
@@ -135,10 +222,11 @@ def specs_in(files: tuple[Path, ...], overrides: tuple[str, ...]) -> list[Spec] 
             raise click.UsageError("--set changes the runs of a spec file; name one.")
         return None
     from lrarun.errors import UsageError
+    from lrarun.shipped import shipped_file
     from lrarun.specs.build import load_specs
 
     for path in files:
-        if path.is_dir():
+        if path.is_dir() and shipped_file(path) is None:
             raise UsageError(f"{path} is a folder; expected a spec file. For the runs in it: --results {path}")
     return [spec for path in files for spec in load_specs(path, overrides)]
 

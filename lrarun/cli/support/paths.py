@@ -10,6 +10,7 @@ import click
 
 from lrarun.files import is_special, user_path
 
+OF_REFERENCE = "reference-figures"  # where figures of the reference results go: nothing is written among these
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
@@ -39,6 +40,14 @@ def check_folder(ctx: click.Context, param: click.Parameter, path: Path | None) 
     if path is not None and str(path) != "-" and not path.parent.is_dir():
         raise click.BadParameter(f"there is no folder {path.parent}; create it, or name another place.")
     return path
+
+
+def folder_of_pictures(results: Path) -> Path:
+    """Return the folder that ``figure`` writes pictures of a results folder into, for ``report`` to show."""
+    from lrarun.cli.support.options import is_of_reference
+    from lrarun.report.web.pictures import FIGURES
+
+    return Path(OF_REFERENCE) if is_of_reference() else results / FIGURES
 
 
 def suffix_of(path: Path) -> str:

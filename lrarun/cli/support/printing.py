@@ -24,6 +24,14 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def hanging(text: str) -> str:
+    """Return a line of output as it is or, on a terminal that is too narrow for it, broken between words."""
+    from lrarun.report.columns import broken
+
+    most = terminal_width()
+    return text if most is None or len(text) <= most else broken(text, most, "    ")
+
+
 def heading(text: str) -> str:
     """Return a line to stand above a block."""
     return click.style(text, bold=True)

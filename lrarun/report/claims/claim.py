@@ -34,6 +34,7 @@ class Claim:
         epochs: how many a log must have; ``angle`` looks at these alone.
         points, happens: the bound of ``breakdown`` in points of percent, and whether it is exceeded.
         at_most: the bound of ``angle`` in degrees.
+        note: what is to be known beside the verdict.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Claim:
     points: float = 0.0
     happens: bool = True
     at_most: float = math.inf
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Comparison:
         lacking: what is missing.
         paper: the paper's own numbers, if it prints them.
         paper_agrees: whether they are on the claim's side.
+        note: what is to be known beside the numbers.
     """
 
     what: str
@@ -86,6 +89,7 @@ class Comparison:
     lacking: str = ""
     paper: str = ""
     paper_agrees: bool | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

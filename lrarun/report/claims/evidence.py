@@ -46,11 +46,15 @@ class Evidence:
         Raises:
             MissingEvidence: there is none.
         """
+        return mistakes_of(self.ended(key))
+
+    def ended(self, key: Key) -> list[Result]:
+        """Return the finished and diverged runs of the paper's protocol, one per seed; raises ``MissingEvidence``."""
         runs = one_per_seed(self.runs.get(settings(self.spec(key, {})), ())).values()
         ended = [run for run in runs if run.finished or run.state == DIVERGED]
         if not ended:
             raise MissingEvidence(f"a finished run of {key}")
-        return mistakes_of(ended)
+        return ended
 
     def curves(
         self, key: Key, changed: Mapping[str, Any], columns: Sequence[str], epochs: int

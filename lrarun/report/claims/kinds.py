@@ -12,6 +12,7 @@ from lrarun.paper import DATASETS, MARGINS, Key, printed_cells
 from lrarun.report.claims.claim import Claim, Comparison
 from lrarun.report.claims.evidence import Evidence, Row
 from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, seeds_apart
+from lrarun.report.scored_epoch import best_and_last
 from lrarun.report.statistics import Estimate
 from lrarun.results.read import DIVERGED, Result
 
@@ -33,7 +34,10 @@ def lower(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comp
 
 
 def breakdown(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comparison]:
-    """Compare shallow with deep networks; the claim is that the test error rises by more than a bound, or by less."""
+    """Compare shallow with deep networks; the claim is that the test error rises by more than a bound, or by less.
+
+    Test errors are those of the best epochs. The deep network's last epoch is noted beside it.
+    """
     shallow, deep = claim.depths
     sign = 1 if claim.happens else -1
     for dataset in claim.datasets:
@@ -41,7 +45,9 @@ def breakdown(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[
         rise = f"{'more' if claim.happens else 'less'} than {claim.points:g} points"
         part = Comparison(f"{claim.model} {rise} from {shallow} to {deep} layers, {DATASETS[dataset]}")
         part = beside_paper(part, first, second, lambda ours, theirs: sign * (ours - theirs - claim.points) > 0)
-        yield attempt(paired, part, evidence, first, second, claim.points, sign)
+        part = attempt(paired, part, evidence, first, second, claim.points, sign)
+        ends = best_and_last(evidence.ended(first)) if part.favour is not None else ""
+        yield replace(part, note=f"{deep} layers, {DATASETS[dataset]}: {ends}" if ends else "")
 
 
 def as_good(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Comparison]:
@@ -91,7 +97,9 @@ def varied(part: Comparison, claim: Claim, evidence: Evidence, keys: Sequence[Ke
     curves = itertools.chain(*itertools.chain(*logs))
     last = min((len(rows) for run, rows in curves if run.state != DIVERGED), default=claim.epochs)
     images = logs[0][0][0][0].spec["validation"]
-    pairs = [pairs_apart([late_errors(curves, last) for curves in of_model], images) for of_model in logs]
+    pairs = [
+        pairs_apart(of_shared_seeds([late_errors(curves, last) for curves in of_model]), images) for of_model in logs
+    ]
     widest = [max(of_model, key=lambda pair: pair.effect) for of_model in pairs]
     sizes = " vs ".join(f"{pair.effect:.2f}" for pair in widest)
     part = replace(part, numbers=f"{sizes} points over epochs {max(last - TAIL, 0) + 1} to {last}")
@@ -121,6 +129,17 @@ def pairs_apart(errors: Sequence[Mapping[int, float]], images: int) -> list[Esti
         Estimate(abs(means[a] - means[b]), seeds_apart(errors[a], errors[b], images))
         for a, b in itertools.combinations(range(len(errors)), 2)
     ]
+
+
+def of_shared_seeds(errors: Sequence[Mapping[int, float]]) -> list[Mapping[int, float]]:
+    """Return the errors of the seeds that all settings have, if those are two or more, else all.
+
+    Runs with equal seeds share the validation images, which their differences are then free of.
+    """
+    shared = set.intersection(*(set(of_seeds) for of_seeds in errors))
+    if len(shared) < 2:
+        return list(errors)
+    return [{seed: of_seeds[seed] for seed in of_seeds if seed in shared} for of_seeds in errors]
 
 
 def p_of_range(pairs: Sequence[Estimate], margin: float) -> float:

@@ -13,14 +13,22 @@ from tabulate import tabulate
 from lrarun.files import to_json
 from lrarun.report.cells import MISSING
 from lrarun.report.claims.claim import FAILS, HOLDS, VERDICTS, CheckedClaim, Comparison
+from lrarun.report.claims.narrow import narrow_rows
+from lrarun.report.columns import broken, width_of
 from lrarun.report.statistics import CONFIDENCE
 
 WIDTH = 118
 
 
-def render_claims(checked: Sequence[CheckedClaim], format: str) -> str:
-    """Return claims with their verdicts, from :func:`lrarun.report.claims.check.check`, as ``text`` or ``json``."""
-    return as_json(checked) if format == "json" else as_text(checked)
+def render_claims(checked: Sequence[CheckedClaim], format: str, width: int | None = None) -> str:
+    """Return claims with their verdicts, from :func:`lrarun.report.claims.check.check`, as ``text`` or ``json``.
+
+    ``text`` that would be wider than ``width`` characters has two lines per comparison.
+    """
+    if format == "json":
+        return as_json(checked)
+    text = as_text(checked)
+    return text if width is None or width_of(text) <= width else as_text(checked, width)
 
 
 def comparisons_made(checked: Sequence[CheckedClaim]) -> int:
@@ -29,13 +37,14 @@ def comparisons_made(checked: Sequence[CheckedClaim]) -> int:
 
 
 def as_json(checked: Sequence[CheckedClaim]) -> str:
-    """Return ``{level, comparisons, claims: [{id, says, where, verdict, comparisons: [...]}]}``."""
+    """Return ``{level, comparisons, claims: [{id, says, where, verdict, note, comparisons: [...]}]}``."""
     claims = [
         {
             "id": one.claim.id,
             "says": one.claim.says,
             "where": one.claim.where,
             "verdict": one.verdict,
+            "note": one.claim.note or None,
             "comparisons": [dataclasses.asdict(part) for part in one.comparisons],
         }
         for one in checked
@@ -52,19 +61,21 @@ def tally(verdicts: Sequence[str]) -> str:
     return ", ".join(f"{counts[name]} {names[name]}" for name in VERDICTS if counts[name])
 
 
-def as_text(checked: Sequence[CheckedClaim]) -> str:
-    """Return every claim with its comparisons, then how many hold."""
+def as_text(checked: Sequence[CheckedClaim], narrow: int | None = None) -> str:
+    """Return every claim with its comparisons, then how many hold; within ``narrow`` characters if it is given."""
     parts = [f"{len(checked)} claims: {tally([one.verdict for one in checked])}."]
     if any(part.verdict != MISSING for one in checked for part in one.comparisons):
         seeds = ", [n] over n seeds" if over_seeds(checked) else ""
-        parts.append(f"Test errors in percent, ours vs ours{seeds}; the paper's in parentheses.")
+        where = "in parentheses" if narrow is None else "beside them"
+        parts.append(f"Test errors in percent, ours vs ours{seeds}; the paper's {where}.")
     if comparisons_made(checked):
         parts.append(
             "Then the difference in points with its 95 % interval;"
             " p two-sided, Holm-corrected over the comparisons of its claim."
         )
-    parts.append("The rules are in docs/verdicts.md.")
-    return "\n\n".join([*map(claim_text, checked), textwrap.fill(" ".join(parts), WIDTH)]) + "\n"
+    claims = [claim_text(one, narrow) for one in checked]
+    words = textwrap.fill(" ".join(parts), min(narrow or WIDTH, WIDTH))
+    return "\n\n".join([*claims, f"{words}\nThe rules: lrarun docs verdicts"]) + "\n"
 
 
 def over_seeds(checked: Sequence[CheckedClaim]) -> bool:
@@ -72,16 +83,25 @@ def over_seeds(checked: Sequence[CheckedClaim]) -> bool:
     return any(re.search(r"\[\d+\]", part.numbers) for one in checked for part in one.comparisons)
 
 
-def claim_text(one: CheckedClaim) -> str:
-    """Return one claim: verdict, statement, tally, and a line per comparison that has results."""
-    claim = one.claim
-    head = textwrap.fill(f"{one.verdict.upper():<13} {claim.says} ({claim.where})", WIDTH, subsequent_indent=" " * 14)
+def claim_text(one: CheckedClaim, narrow: int | None = None) -> str:
+    """Return one claim: verdict, statement, tally, and each comparison that has results."""
+    claim, indent, width = one.claim, " " * 14, min(narrow or WIDTH, WIDTH)
+    head = textwrap.fill(f"{one.verdict.upper():<13} {claim.says} ({claim.where})", width, subsequent_indent=indent)
     lines = [f"{claim.id}: {tally([part.verdict for part in one.comparisons])}{of_paper(one.comparisons)}"]
+    if narrow is not None:
+        below = [broken(f"{indent}{line}", narrow, indent) for line in (*lines, *lacking(one))]
+        return "\n".join([head, *below, *narrow_rows(one.comparisons, narrow)])
     rows = [comparison_row(part) for part in one.comparisons if part.verdict != MISSING]
     if rows:
         lines += tabulate(rows, tablefmt="plain", disable_numparse=True).splitlines()
+    lines += [line for note in notes(one) for line in textwrap.wrap(note, WIDTH - 14)]
     lines += lacking(one)
-    return "\n".join([head, *(" " * 14 + line.rstrip() for line in lines)])
+    return "\n".join([head, *(indent + line.rstrip() for line in lines)])
+
+
+def notes(one: CheckedClaim) -> list[str]:
+    """Return what is to be known beside a claim's verdict and numbers, a sentence or more each."""
+    return [note for note in (*(part.note for part in one.comparisons), one.claim.note) if note]
 
 
 def of_paper(parts: Sequence[Comparison]) -> str:

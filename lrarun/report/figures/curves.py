@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lrarun.report.figures.layout import legend_below, over_epochs, panels, reference, unique
-from lrarun.report.figures.series import PANEL, Line, column_of, legend_names, over_seeds, shared, subject, variants
-from lrarun.report.figures.style import GREY, dataset_title, distinct, line_style
+from lrarun.report.figures.series import (
+    PANEL,
+    Line,
+    column_of,
+    legend_names,
+    over_seeds,
+    shared,
+    smoothed,
+    smoothing_window,
+    subject,
+    variants,
+)
+from lrarun.report.figures.style import GREY, dataset_title, distinct, line_style, looks_of_kinds, title_of
 from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, Result
 
@@ -21,6 +32,10 @@ if TYPE_CHECKING:
 Titles = Mapping[str, str]
 PAPERS_ANGLE = 11
 MEAN, LARGEST = ", mean over the mini-batches", ", largest of the epoch"
+# Figure 3: the accuracy at each epoch, and the smoothed line over it.
+FAINT: Mapping[str, Any] = {"linewidth": 0.7, "alpha": 0.4}
+THICK = 1.8
+ONE_KIND = "accuracy"  # in the legend, where a rule's runs differ in nothing
 # The look of what is drawn beside a mean of the same colour.
 THIN: Mapping[str, Any] = {"linewidth": 0.8, "markersize": 3.5, "markerfacecolor": "white", "markeredgewidth": 0.8}
 
@@ -99,33 +114,69 @@ def draw_layers(axes: Axes, line: Line) -> None:
 
 
 def draw_initial_weights(lines: Sequence[Line], titles: Titles) -> Figure:
-    """Draw Figure 3: validation accuracy in percent, a row per data set and a column per depth."""
-    rows = list(dict.fromkeys(line.spec["dataset"] for line in lines))
+    """Draw Figure 3: validation accuracy in percent, a row per data set and rule, a column per depth.
+
+    A faint line is the accuracy at each epoch, the line over it the mean over some epochs around each.
+    """
+    rows = list(itertools.product(*({key(line.spec): None for line in lines} for key in (dataset_of, rule_of))))
     columns = sorted({line.spec["depth"] for line in lines})
-    size = (1.2 + 2.7 * len(columns), 0.8 + 2.4 * len(rows))
+    size = (1.2 + 2.7 * len(columns), 0.8 + 2.0 * len(rows))
     figure, axes = panels(len(rows), len(columns), size, sharex=True, sharey="row")
     places = dict(zip(itertools.product(rows, columns), axes))
-    drawn = set()
-    for line, (text, keywords) in zip(lines, looks(lines, titles, PANEL)):
-        place = line.spec["dataset"], line.spec["depth"]
-        if plot(places[place], line, "validation_error", text, to_accuracy=True, **keywords):
-            drawn.add(place)
+    drawn = draw_kinds(lines, places)
     for (row, column), panel in places.items():
-        panel.set_title(f"{dataset_title(row)}, {plural(column, 'layer')}")
+        dataset, rule = row
+        panel.set_title(f"{title_of(rule, titles)}, {dataset_title(dataset)}, {plural(column, 'layer')}", fontsize=9)
         if (row, column) not in drawn:
             panel.text(0.5, 0.5, "no runs", transform=panel.transAxes, ha="center", color=GREY)
         if column == columns[0]:
-            panel.set_ylabel("validation accuracy (%)")
+            panel.set_ylabel("validation\naccuracy (%)")
         if row == rows[-1]:
             over_epochs(panel, last_epoch(lines))
     if seeds_note(lines):
         figure.suptitle(seeds_note(lines), wrap=True)
-    found = unique(axes)
-    # The settings in their order, then what else there is: a panel may lack some.
-    names = [text for text, _ in looks(lines, titles, PANEL)]
-    texts = [*(name for name in dict.fromkeys(names) if name in found), *(text for text in found if text not in names)]
-    legend_below(figure, [found[text] for text in texts], texts)
+    legend_below(figure, *kinds_legend(lines, unique(axes)))
     return figure
+
+
+def dataset_of(spec: Mapping[str, Any]) -> str:
+    """Return a spec's data set."""
+    return spec["dataset"]
+
+
+def rule_of(spec: Mapping[str, Any]) -> str:
+    """Return the name of a spec's rule."""
+    return spec["algorithm"]["name"]
+
+
+def draw_kinds(lines: Sequence[Line], places: Mapping[Any, Axes]) -> set[Any]:
+    """Draw each line into the panel of its rule, data set and depth; return the places with something in them."""
+    kinds, inits, drawn = variants(specs_of(lines), PANEL), dict[str, set[str]](), set()
+    for line, kind in zip(lines, kinds):
+        inits.setdefault(kind, set()).add(line.spec["init"]["name"])
+    found, ranks = looks_of_kinds(inits), {kind: rank for rank, kind in enumerate(inits)}
+    for line, kind in zip(lines, kinds):
+        place = (dataset_of(line.spec), rule_of(line.spec)), line.spec["depth"]
+        how: dict[str, Any] = {"rank": ranks[kind], "color": found[kind].colour, "marker": found[kind].marker}
+        window = smoothing_window(line.spec["epochs"])
+        if plot(places[place], line, "validation_error", kind or ONE_KIND, to_accuracy=True, window=window, **how):
+            drawn.add(place)
+    return drawn
+
+
+def kinds_legend(lines: Sequence[Line], found: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
+    """Return handles and texts: the kinds in their order, what else there is, and a key to faint and thick lines."""
+    from matplotlib.lines import Line2D
+
+    names = [text or ONE_KIND for text in dict.fromkeys(variants(specs_of(lines), PANEL))]
+    texts = [*(name for name in names if name in found), *(text for text in found if text not in names)]
+    windows = {smoothing_window(line.spec["epochs"]) for line in lines} - {1}
+    keys = {}
+    if windows:
+        number = " to ".join(map(str, sorted({min(windows), max(windows)})))
+        keys = {"each epoch": Line2D([], [], color=GREY, **FAINT)}
+        keys[f"mean over {number} epochs"] = Line2D([], [], color=GREY, linewidth=THICK)
+    return [*(found[text] for text in texts), *keys.values()], [*texts, *keys]
 
 
 def looks(lines: Sequence[Line], titles: Titles, apart: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
@@ -149,7 +200,16 @@ def specs_of(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
     return [line.spec for line in lines]
 
 
-def plot(axes: Axes, line: Line, column: str, text: str, rank: int, to_accuracy: bool = False, **keywords: Any) -> bool:
+def plot(
+    axes: Axes,
+    line: Line,
+    column: str,
+    text: str,
+    rank: int,
+    to_accuracy: bool = False,
+    window: int = 1,
+    **keywords: Any,
+) -> bool:
     """Draw one line's mean, a band where seeds differ, and each diverged run to the cross where it ended.
 
     Args:
@@ -159,6 +219,7 @@ def plot(axes: Axes, line: Line, column: str, text: str, rank: int, to_accuracy:
         text: the name in the legend.
         rank: among the kinds of runs, for the places of the markers.
         to_accuracy: draw 100 minus the column.
+        window: over how many epochs the line is smoothed; above 1, the mean at each epoch is a faint line below it.
         keywords: for matplotlib's ``plot``.
 
     Returns:
@@ -170,7 +231,11 @@ def plot(axes: Axes, line: Line, column: str, text: str, rank: int, to_accuracy:
         return 100 - found if to_accuracy else found
 
     curve = values(line.averaged)
-    if not curve.empty:
+    if not curve.empty and window > 1:
+        axes.plot(curve["mean"], label=f"_{text}", color=keywords["color"], **FAINT)
+        smooth = smoothed(curve["mean"], window).to_frame()
+        draw_mean(axes, line, smooth, text, rank, **keywords | {"linewidth": THICK, "zorder": 3})
+    elif not curve.empty:
         draw_mean(axes, line, curve, text, rank, **keywords)
     if len(line.averaged) > 1:
         axes.fill_between(curve.index, curve["low"], curve["high"], color=keywords["color"], alpha=0.15, linewidth=0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from lrarun.report.figures.layout import legend_below, panels
 from lrarun.report.figures.style import CLASS_COLOURS, GREY
+from lrarun.results.timing import duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +68,13 @@ def class_names(dataset: str) -> tuple[str, ...]:
     return CLASSES.get(dataset, ())
 
 
-def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str], title: str) -> Figure:
+def draw_clouds(
+    clouds: Sequence[Cloud],
+    labels: np.ndarray,
+    names: Sequence[str],
+    title: str,
+    begun: Callable[[str], None] = lambda text: None,
+) -> Figure:
     """Draw Figure 2: one panel per network, a colour per class, each number where its class is densest.
 
     Args:
@@ -74,6 +82,7 @@ def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str
         labels: the images' classes, shape ``(n,)``.
         names: the classes' names, or none.
         title: which networks and which images.
+        begun: is told each panel, which takes seconds to minutes, before it is computed.
     """
     columns = 2 if len(clouds) > 1 else 1
     rows = -(-len(clouds) // columns)
@@ -81,6 +90,7 @@ def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str
     figure.suptitle(title, wrap=True)
     for panel in axes[len(clouds) :]:
         panel.set_visible(False)
+    steps = Steps(sum(cloud.values is not None for cloud in clouds))
     for panel, cloud in zip(axes, clouds):
         # The plane of a t-SNE has no axes to read: only what is near what means something.
         panel.set(xticks=[], yticks=[], title=cloud.title)
@@ -88,9 +98,26 @@ def draw_clouds(clouds: Sequence[Cloud], labels: np.ndarray, names: Sequence[str
         if cloud.values is None:
             panel.text(0.5, 0.5, "no trained network", transform=panel.transAxes, ha="center", color=GREY)
         else:
+            begun(steps.next(cloud.title))
             draw_points(panel, embed(cloud.values), labels)
     legend(figure, np.unique(labels).tolist(), names)
     return figure
+
+
+class Steps:
+    """What is said before each of ``count`` steps: which it is, and from the second on, about how long it all takes."""
+
+    def __init__(self, count: int):
+        self.count, self.begun, self.start = count, 0, time.monotonic()
+
+    def next(self, title: str) -> str:
+        """Return the words for the next step, which begins now."""
+        text = f"Figure 2: t-SNE of {title}, {self.begun + 1} of {self.count}"
+        if self.begun:
+            each = (time.monotonic() - self.start) / self.begun
+            text += f", about {duration(each * (self.count - self.begun))} left"
+        self.begun += 1
+        return text
 
 
 def draw_points(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:

@@ -95,6 +95,16 @@ def over_seeds(runs: Sequence[Result], column: str) -> pd.DataFrame:
     return pd.DataFrame({"mean": table.mean(axis=1), "low": table.min(axis=1), "high": table.max(axis=1)})
 
 
+def smoothing_window(epochs: int) -> int:
+    """Return over how many epochs a smoothed curve averages: an odd number, about a tenth of the run."""
+    return 2 * (epochs // 20) + 1
+
+
+def smoothed(curve: pd.Series, window: int) -> pd.Series:
+    """Return the mean of each epoch with the ``window // 2`` before and after it, or as many as there are."""
+    return curve.rolling(window, center=True, min_periods=1).mean()
+
+
 def log_lacks(run: Result, columns: Sequence[str]) -> str:
     """Return what a run's log lacks of its epochs, as ``its log has 3 of 20 epochs``; empty if nothing.
 

@@ -1,8 +1,10 @@
 """How figures look: one colour and marker per learning rule, the same everywhere.
 
-The colours are Okabe and Ito's, which stay apart in the common colour blindnesses. No
-figure relies on colour alone: rules differ by marker too, and runs of one rule by line
-style, so that a grey print can be read.
+The colours are Okabe and Ito's, which stay apart in the common colour blindnesses. Where
+a panel has one rule, its runs have colours of their own: those of initial schemes are
+Paul Tol's high-contrast ones, which stay apart in grey too. No figure relies on colour
+alone: rules differ by marker too, and runs of one rule by line style or marker, so that a
+grey print can be read.
 """
 
 from __future__ import annotations
@@ -38,6 +40,12 @@ LOOKS = {
     "dtp": Look("#56b4e9", "s"),
     "dtp-sigma": Look("#0072b2", "o"),
     "lra-e": Look("#d55e00", "P"),
+}
+# For runs of one rule from different initial weights, in a panel of their own.
+INIT_LOOKS = {
+    "glorot": Look("#004488", "o"),
+    "orthogonal": Look("#ddaa33", "s"),
+    "gaussian": Look("#bb5566", "^"),
 }
 # For rules that the paper does not have.
 FURTHER_COLOURS = ("#332288", "#882255", "#117733", "#999933", "#7f7f7f", "#a0522d", "#aa4499")
@@ -117,6 +125,20 @@ def _free_look(kind: tuple[str, int], taken: dict[LineLook, tuple[str, int]]) ->
         if taken.setdefault(found, kind) == kind:
             break
     return found
+
+
+def looks_of_kinds(inits: Mapping[str, set[str]]) -> dict[str, Look]:
+    """Return the look of each kind of runs where a panel has one rule.
+
+    Args:
+        inits: kind -> the initial schemes of its runs. Where each kind has one of its own, it has that one's look.
+    """
+    names = [name for each in inits.values() for name in each]
+    if len(set(names)) == len(names) == len(inits) and set(names) <= INIT_LOOKS.keys():
+        return {kind: INIT_LOOKS[name] for kind, (name,) in inits.items()}
+    colours = [*(look.colour for look in INIT_LOOKS.values()), *FURTHER_COLOURS]
+    markers = [*(look.marker for look in INIT_LOOKS.values()), "D", "v", "P", "*"]
+    return {kind: Look(colours[rank % len(colours)], markers[rank % len(markers)]) for rank, kind in enumerate(inits)}
 
 
 def line_style(rank: int) -> Any:

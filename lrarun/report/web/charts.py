@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lrarun.report.figures.style import distinct
+from lrarun.report.figures.style import LOOKS, distinct
 from lrarun.report.web.curves import Curve, Panel, Point
 from lrarun.report.web.markup import Html, join, tag
 
@@ -16,12 +16,13 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 14, 8, 36
 # A line has no more points than a screen can show.
 POINTS = 200
 MARKERS = 4
-# Errors named on the axis, in percent; the finer ones where the coarse ones are too few.
-COARSE, FINE = (1, 2, 5), (1, 1.5, 2, 3, 5, 7)
+# Errors named on the axis begin with these digits; where too few are in sight, they are evenly spaced instead.
+ROUND = (1, 2, 5)
+FEWEST_TICKS = 3
 ROOM = 1.08
 # Percent. A smaller error is none: no data set has a hundred billion images.
 LEAST = 1e-9
-MOST_TICKS = 8
+MOST_TICKS = 6
 # Where an error is zero, which a logarithmic scale does not have, it stands below a break of this height.
 BREAK = 18
 DASHES = ("", "6 3", "2 2.5", "8 3 2 3", "4 2 1.5 2 1.5 2")
@@ -95,14 +96,24 @@ class Scale:
         return sorted({1, *range(step, self.last + 1, step)} - ({1} if step == 2 else set()))
 
     def errors(self) -> list[float]:
-        """Return the ticks of the errors above zero; none where a range is narrower than any two."""
+        """Return a few round errors to name on the axis, above zero."""
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        coarse, fine, decades = (
+        found, decades = (
             [tick for power in powers for digit in digits if self.low <= (tick := digit * 10.0**power) <= self.high]
-            for digits in (COARSE, FINE, (1,))
+            for digits in (ROUND, (1,))
         )
-        found = fine if len(coarse) <= 3 else coarse if len(coarse) <= MOST_TICKS else decades
+        if len(found) < FEWEST_TICKS:
+            return evenly(self.low, self.high)
+        found = found if len(found) <= MOST_TICKS else decades
         return found[:: math.ceil(len(found) / MOST_TICKS) or 1]
+
+
+def evenly(low: float, high: float) -> list[float]:
+    """Return the multiples of a round number between two others, as many as an axis has room for."""
+    power = math.floor(math.log10(high - low)) - 1
+    steps = (digit * 10.0**exponent for exponent in (power, power + 1, power + 2) for digit in ROUND)
+    step = next(step for step in steps if (high - low) / step < MOST_TICKS - 1)
+    return [round(step * count, 15 - power) for count in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 class Entry(NamedTuple):
@@ -113,12 +124,14 @@ class Entry(NamedTuple):
         rule: its rule's name in a spec.
         dash: of its line; empty if that is solid.
         marker: in matplotlib's notation.
+        colour: as #rrggbb: the rule's, or one of its own where all curves are of one rule.
     """
 
     name: str
     rule: str
     dash: str
     marker: str
+    colour: str
 
 
 def chart(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Html:
@@ -242,8 +255,11 @@ def entries(panels: Iterable[Panel]) -> dict[str, Entry]:
     for label, rule in rules.items():
         labels.setdefault(rule, []).append(label)
     looks = distinct([(rule, labels[rule].index(label)) for label, rule in rules.items()])
+    if len(labels) == 1:  # then the rules' colours tell nothing apart
+        palette = [own.colour for own in LOOKS.values()]
+        looks = [own._replace(colour=palette[at % len(palette)]) for at, own in enumerate(looks)]
     return {
-        label: Entry(f"k{at}", rule, DASHES[own.dash], own.marker)
+        label: Entry(f"k{at}", rule, DASHES[own.dash], own.marker, own.colour)
         for at, ((label, rule), own) in enumerate(zip(rules.items(), looks))
     }
 

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from lrarun.report.cells import MISSING
 from lrarun.report.claims.claim import CheckedClaim, Comparison
-from lrarun.report.claims.render import comparisons_made, effect_text, p_text, tally
+from lrarun.report.claims.render import comparisons_made, effect_text, notes, p_text, tally
 from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
 from lrarun.report.wording import plural
 
+RULE = (
+    "Tests are over seeds, paired where both sides have the same ones, with the variance of the differences between"
+    " test images added; with one seed the spread is taken as twice what the images alone would make. A comparison"
+    " holds or fails if its corrected p is below 0.05. A claim fails if one of its comparisons does, and holds if all"
+    " do. A diverged run counts as wrong on every image."
+)
 HEADS = ("Comparison", "Verdict", "Ours", "Paper", "Effect (95 % interval)", "p")
 
 
@@ -19,9 +25,10 @@ def claims_section(checked: Sequence[CheckedClaim]) -> Html:
     corrected = "; p values are two-sided and Holm-corrected over the comparisons of their claim" if made else ""
     intro = (
         f"{plural(len(checked), 'claim')}: {tally([one.verdict for one in checked])}. Each is a set of comparisons,"
-        f" tested on our own runs{corrected}. The rules are in docs/verdicts.md."
+        f" tested on our own runs{corrected}."
     )
-    return tag("div", tag("p", intro), *(claim_details(one, f"claim-{at}") for at, one in enumerate(checked)))
+    details = (claim_details(one, f"claim-{at}") for at, one in enumerate(checked))
+    return tag("div", tag("p", intro), *details, tag("p", RULE, class_="rule"))
 
 
 def claim_details(one: CheckedClaim, id: str) -> Html:
@@ -29,7 +36,8 @@ def claim_details(one: CheckedClaim, id: str) -> Html:
     claim = one.claim
     summary = tag("summary", badge(one.verdict), " ", claim.says, " ", tag("small", f"({claim.where})"))
     parts = [part for part in one.comparisons if part.verdict != MISSING]
-    return tag("details", summary, comparisons(parts, id) if parts else "", lacking(one), class_="claim print")
+    said = [tag("p", note) for note in notes(one)]
+    return tag("details", summary, comparisons(parts, id) if parts else "", *said, lacking(one), class_="claim print")
 
 
 def comparisons(parts: Sequence[Comparison], id: str) -> Html:

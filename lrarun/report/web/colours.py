@@ -38,8 +38,12 @@ def legible(colour: str, background: str) -> str:
 
 
 def line_colours(rule: str) -> tuple[str, str]:
-    """Return a rule's colour on a light page and on a dark one, where greys swap light and dark."""
-    colour = look(rule).colour
+    """Return a rule's colour on a light page and on a dark one."""
+    return on_screen(look(rule).colour)
+
+
+def on_screen(colour: str) -> tuple[str, str]:
+    """Return a colour as it is on a light page and on a dark one, where greys swap light and dark."""
     red, green, blue = channels(colour)
     turned = f"#{255 - red:02x}{255 - green:02x}{255 - blue:02x}" if red == green == blue else colour
     return legible(colour, LIGHT), legible(turned, DARK)

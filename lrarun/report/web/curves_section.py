@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from lrarun.report.figures.style import dataset_title
 from lrarun.report.web.charts import POINTS, Entry, Scale, chart, entries, sample, states_text
-from lrarun.report.web.colours import line_colours
+from lrarun.report.web.colours import on_screen
 from lrarun.report.web.curves import CURVES, PANELS, SEEDS, Curve, Panel
 from lrarun.report.web.markup import Html, caption, heads, scrolled, tag
 from lrarun.report.wording import plural
@@ -37,8 +38,8 @@ def curves_section(panels: Sequence[Panel]) -> Html:
 def curves_style(panels: Sequence[Panel]) -> str:
     """Return the CSS of the curves' colours, and of isolating a curve by its switch or the pointer."""
     light, dark, isolate = [], [], []
-    for name, rule, *_ in entries(panels[:PANELS]).values():
-        colours = line_colours(rule)
+    for key in entries(panels[:PANELS]).values():
+        name, colours = key.name, on_screen(key.colour)
         light.append(f".{name}{{--line:{colours[0]}}}")
         dark.append(f".{name}{{--line:{colours[1]}}}")
         chosen = f".curves:has(#only-{name}:checked,#only-{name}:focus-visible,.key .{name}:hover)"
@@ -67,10 +68,20 @@ def figure(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Ht
     return tag(
         "figure",
         tag("figcaption", tag("h3", panel.title + more)),
-        chart(panel, scale, keys, id),
+        tag("div", chart(panel, scale, keys, id), beside(panel, keys), class_="chart"),
         tag("details", tag("summary", "Numbers", tag("span", f" of {panel.title}", class_="sr-only")),
             numbers(panel, scale, keys, id)),
     )  # fmt: skip
+
+
+def beside(panel: Panel, keys: Mapping[str, Entry]) -> Html:
+    """Return the names of a chart's curves, the one with the lowest error first."""
+    ranked = sorted(panel.curves, key=lambda curve: curve.best.error if curve.best else math.inf)
+    items = [
+        tag("li", sample(keys[curve.label]), tag("span", curve.label), class_=keys[curve.label].name)
+        for curve in ranked if curve.all_points
+    ]  # fmt: skip
+    return tag("ul", *items, class_="names", aria_hidden="true")
 
 
 def numbers(panel: Panel, scale: Scale, keys: Mapping[str, Entry], id: str) -> Html:

@@ -12,7 +12,7 @@ from lrarun.report.cells import Wanted, left_out, settings
 from lrarun.report.web.curves import place_name, place_order
 from lrarun.report.web.markup import Html, caption, hidden, tag
 from lrarun.report.wording import plural, shortened
-from lrarun.results.read import STATES, Result
+from lrarun.results.read import STATES, Result, last_validation_error
 from lrarun.results.settings import flatten
 
 # More would make the page too large for a phone.
@@ -122,8 +122,11 @@ def errors(run: Result) -> str:
         "validation": percent(run.validation_error),
     }
     parts = [f"{name} {value}" for name, value in known.items() if value]
-    best = f", at epoch {run.best_epoch}" if parts and run.best_epoch else ""
-    return ", ".join(parts) + best
+    if not parts or not run.best_epoch:
+        return ", ".join(parts)
+    last = percent(last_validation_error(run)) if run.best_epoch != run.epoch else ""
+    after = f"; validation {last} after the last epoch, {run.epoch}" if last else ""
+    return f"{', '.join(parts)}, at epoch {run.best_epoch}{after}"
 
 
 def is_number(value: Any) -> bool:

@@ -58,7 +58,8 @@ def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
 
 def note(cells: pd.DataFrame) -> str:
     """Return the legend of a table's numbers."""
-    return legend(cells).replace("Ours, with the paper's in parentheses.", "Ours, and below each the paper's.", 1)
+    words = legend(cells).replace("Ours, with the paper's in parentheses.", "Ours, and below each the paper's.", 1)
+    return words + comparison.chosen_note(cells)
 
 
 def head(number: int, groups: list[str]) -> Html:
@@ -82,7 +83,7 @@ def cell_parts(cell: pd.Series | None) -> list[Html]:
     train = NOTHING if math.isnan(cell.train_error) else fixed(cell.train_error)
     return [
         number_cell(tag("b", train), cell.paper_train),
-        number_cell(test_error(cell), cell.paper_test, badge(cell.verdict)),
+        number_cell(test_error(cell), cell.paper_test and comparison.printed_number(cell), badge(cell.verdict)),
     ]
 
 
@@ -114,7 +115,7 @@ def details(number: int, cells: pd.DataFrame) -> Html:
         for row in comparison.rows(number, wanted)
     ]  # fmt: skip
     id = f"comparison-{number}"
-    table = tag("table", caption(comparison.legend(wanted), id), heads(names), tag("tbody", *body))
+    table = tag("table", caption(comparison.legend(wanted, ""), id), heads(names), tag("tbody", *body))
     summary = tag("summary", f"Table {number}: each difference, its intervals and verdict")
     return tag("details", summary, scrolled(table, id), class_="print")
 

@@ -1,0 +1,91 @@
+"""``lrarun fair``: every rule after the same search."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lrarun.cli.support.options import json_option, layout_of, results_option
+from lrarun.cli.support.paths import UserPath
+from lrarun.cli.support.printing import terminal_width
+
+if TYPE_CHECKING:
+    from lrarun.tuning.fair import Entry
+
+LAYOUTS = ("text", "markdown", "csv", "json")
+SPECS = Path("experiments/fair")
+REFERENCE = Path("results/reference")
+
+
+@click.command()
+@results_option
+@click.option(
+    "--faithful",
+    type=UserPath(file_okay=False),
+    metavar="DIR",
+    help=f"Folder of runs with the rules' own defaults.  [default: {REFERENCE}, or the results folder]",
+)
+@click.option(
+    "--specs",
+    "folder",
+    type=UserPath(exists=True, file_okay=False),
+    default=SPECS,
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the searches, one spec file per rule.",
+)
+@click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
+@json_option
+@click.option("--todo", is_flag=True, help="Print the commands that are left, in their order, for a shell to run.")
+def fair(results: Path, faithful: Path | None, folder: Path, layout: str | None, as_json: bool, todo: bool) -> None:
+    """Compare the rules, each tuned alike.
+
+    Each rule has the same search and the same budget, and its winner is trained with seeds
+    that the search has not seen. docs/fair-table.md has the protocol,
+    and `make fair` trains what is left. A cell says what it lacks. Exits with 4
+    if something is missing.
+
+    \b
+    Examples:
+      lrarun fair --results results/fair
+      lrarun fair --results results/fair --format csv > fair.csv
+      lrarun fair --results results/fair --todo
+    """
+    layout = layout_of(layout, as_json) or "text"
+    from lrarun.errors import Incomplete
+    from lrarun.report.wording import plural
+    from lrarun.tuning import fair as library
+    from lrarun.tuning.fair_table import render
+
+    entries = library.read(folder, results, faithful or (REFERENCE if REFERENCE.is_dir() else results))
+    if todo:
+        for words in left(entries, folder):
+            click.echo(shlex.join(words))
+        return
+    click.echo(render(library.table(entries), layout, terminal_width()), nl=False)
+    lacking = [entry for entry in entries if entry.state]
+    if lacking:
+        raise Incomplete(f"{len(lacking)} of {plural(len(entries), 'cell')} missing or unfinished in {results}")
+
+
+def left(entries: Sequence[Entry], folder: Path) -> list[list[str]]:
+    """Return the commands that complete the table: the searches of a data set and depth, then their winners' runs."""
+    from itertools import groupby
+
+    from lrarun.tuning.winner import WINNER
+
+    commands = []
+    for _, group in groupby(entries, key=lambda entry: entry.cell[:2]):
+        unfinished = [entry for entry in group if entry.state.startswith("missing")]
+        for entry in unfinished:
+            cell, where = entry.cell, ["--results", str(entry.study.results)]
+            own = ["--set", f"dataset={cell.dataset}", "--set", f"depth={cell.depth}"]
+            commands.append(["lrarun", "tune", str(folder / f"{cell.rule}.yaml"), *own, *where])
+        if unfinished:
+            winners = [str(entry.study.folder / WINNER) for entry in unfinished]
+            commands.append(["lrarun", "train", *winners, "--results", str(unfinished[0].study.results)])
+    return commands

@@ -1,0 +1,205 @@
+"""``lrarun tune``: search for settings by validation error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lrarun.cli import INTERRUPTED
+from lrarun.cli.support.completers import spec_files
+from lrarun.cli.support.options import (
+    WholeNumber,
+    check_data_dir,
+    json_option,
+    layout_of,
+    make_data_dir_option,
+    out_option,
+    quiet_option,
+    results_option,
+    set_option,
+)
+from lrarun.cli.support.paths import UserPath, check_folder
+
+if TYPE_CHECKING:
+    from lrarun.specs.search import Search
+    from lrarun.tuning.study import Study
+    from lrarun.tuning.trials import Trial
+
+LAYOUTS = ("text", "markdown", "latex", "csv", "json")
+
+
+@click.command()
+@click.argument("spec", metavar="SPEC.yaml", type=UserPath(), shell_complete=spec_files)
+@results_option
+@make_data_dir_option("Folder to search first for data sets.")
+@set_option
+@click.option(
+    "--jobs",
+    "-j",
+    "workers",
+    type=WholeNumber(min=1),
+    metavar="N",
+    envvar="LRARUN_JOBS",
+    show_envvar=True,
+    help="Number of processes; 1 trains in this one.  [default: number of cores]",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    envvar="LRARUN_SCHEDULER",
+    show_envvar=True,
+    help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what the search is and how far it is; train and write nothing.")
+@click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
+@json_option
+@out_option("Spec file to write for the winner.  [default: winner.yaml in the study's folder]")
+@click.option(
+    "--plot",
+    type=UserPath(dir_okay=False),
+    metavar="FILE",
+    callback=check_folder,
+    help="Also draw validation error over each key (.png, .pdf, .svg); needs matplotlib.",
+)
+@quiet_option
+def tune(
+    spec: Path,
+    results: Path,
+    data_dir: Path | None,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
+    dry_run: bool,
+    layout: str | None,
+    as_json: bool,
+    out: Path | None,
+    plot: Path | None,
+    quiet: bool,
+) -> None:
+    """Search for settings by validation error.
+
+    The spec has a block `search`: what to choose, and the budget (lrarun describe search). Each trial is a run in the
+    results folder that reads nothing of the test set. Prints the trials, the best first, and writes a spec of the
+    winner for lrarun train, with seeds that the search has not seen. The same command goes on after a stop; neither
+    stops nor the number of processes change what is tried. Exits with 3 if a run failed.
+
+    \b
+    Examples:
+      lrarun tune experiments/tune.yaml --dry-run
+      lrarun tune experiments/tune.yaml --out w.yaml && lrarun train w.yaml
+      lrarun tune experiments/tune.yaml --set search.trials=48 --plot t.png
+    """
+    layout = layout_of(layout, as_json) or "text"
+    if scheduler and workers:
+        raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
+    if not scheduler:  # a cluster's workers may have a folder that this machine lacks
+        check_data_dir(data_dir)
+    from lrarun.results.run_folder import refuse_reference
+    from lrarun.specs.dataset_check import check_datasets
+    from lrarun.specs.search import read_search
+    from lrarun.tuning.propose import library
+    from lrarun.tuning.study import Study
+
+    search = read_search(spec, overrides)
+    if not scheduler:
+        check_datasets(search.file)
+    study = Study(search, results)
+    if dry_run:
+        show_search(study, layout)
+        return
+    refuse_reference(results)
+    library()  # its absence is said before anything is trained
+    if plot:
+        from lrarun.report.figures.files import check_libraries
+
+        check_libraries()
+    trials = trained(study, data_dir, workers, scheduler, quiet)
+    show_trials(search, trials, layout)
+    write_winner(study, trials, out)
+    if plot:
+        from lrarun.tuning.picture import save_picture
+
+        save_picture(search, trials, plot)
+
+
+def trained(
+    study: Study, data_dir: Path | None, workers: int | None, scheduler: str | None, quiet: bool
+) -> list[Trial]:
+    """Train what is left of a study, and exit if it is interrupted."""
+    from lrarun.cli.support.downloads import download_progress
+    from lrarun.cli.support.global_options import say
+    from lrarun.cli.support.live import view
+    from lrarun.scheduling.outcome import Outcome
+    from lrarun.scheduling.plan import Job, refuse_unwritable
+    from lrarun.scheduling.train_all import train_all
+
+    budget = study.search.budget
+
+    def train(jobs: Sequence[Job]) -> list[Outcome]:
+        refuse_unwritable(jobs, study.results)
+        with view(quiet) as watcher:
+            return train_all(
+                jobs,
+                study.results,
+                workers=workers,
+                scheduler=scheduler,
+                data_dir=data_dir,
+                watcher=watcher,
+                progress=download_progress(quiet),
+            )
+
+    def told(trials: Sequence[Trial]) -> None:
+        if not quiet:
+            last = min(len(trials) + budget.round, budget.trials)
+            say(f"trials {len(trials)} to {last - 1} of {budget.trials}")
+
+    try:
+        return study.run(train, told)
+    except KeyboardInterrupt:
+        with suppress(OSError):  # the terminal may be gone
+            click.echo("lrarun: interrupted; progress is stored, and the same command goes on from there.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def show_search(study: Study, layout: str) -> None:
+    """Print what a search is, and the trials that there are."""
+    search, budget = study.search, study.search.budget
+    trials = study.trials()
+    ended = sum(trial.ended for trial in trials)
+    runs = len(budget.seeds)
+    left = (budget.trials - ended) * budget.epochs * runs
+    if trials:
+        show_trials(search, trials, layout)
+    click.echo(
+        f"{search.study_id} chooses {', '.join(dict.fromkeys(each.key for each in search.dimensions))};"
+        f" {ended} of {budget.trials} trials have ended; at most {left} epochs left",
+        err=bool(trials) and layout != "text",  # a table for programs stands alone
+    )
+
+
+def show_trials(search: Search, trials: Sequence[Trial], layout: str) -> None:
+    """Print the table of trials."""
+    from lrarun.tuning.table import render
+
+    click.echo(render(search, trials, layout), nl=False)
+
+
+def write_winner(study: Study, trials: Sequence[Trial], out: Path | None) -> None:
+    """Write the winner's spec, and say how to train it."""
+    from lrarun.cli.support.global_options import say
+    from lrarun.cli.support.next_commands import command
+    from lrarun.cli.support.printing import is_stdout, write
+    from lrarun.tuning.study import best
+    from lrarun.tuning.winner import WINNER, winner_spec
+
+    winner = best(trials)
+    path = out or study.folder / WINNER
+    write(winner_spec(study.search, winner, len(trials)), path)
+    if not (out and is_stdout(out)):
+        how = command("train", [path], (), study.results)
+        say(f"trial {winner.number} has the lowest validation error, {winner.validation_error:.2f} %; train it: {how}")

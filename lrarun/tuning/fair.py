@@ -1,0 +1,225 @@
+"""The fair table: every rule after the same search, from what the studies and their winners' runs left on disk.
+
+docs/fair-table.md has the protocol. Nothing here trains or writes; what is not there yet is ``missing``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from lrarun.paper import MODELS
+from lrarun.report.cells import by_settings, one_per_seed, settings
+from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, mistakes_of
+from lrarun.report.statistics import CONFIDENCE, holm
+from lrarun.results.read import DIVERGED, Result, contents_of, load_result
+from lrarun.runs.pruning import PRUNED
+from lrarun.specs.build import make_spec
+from lrarun.specs.search import Search, read_search
+from lrarun.tuning.study import Study
+from lrarun.tuning.trials import FINISHED, Trial, rank
+from lrarun.tuning.winner import fresh_seeds
+
+# In the order in which they are trained, so that a part of the table is of use. Eight layers of equilibrium
+# propagation cost as much as all other rules together, and come last.
+RULES = ("backprop", "rfa", "dfa", "lra-e", "dtp-sigma", "dtp", "equilibrium-propagation")
+DATASETS = ("mnist", "fashion-mnist")
+DEPTHS = (3, 8)
+NEAR = 1.0  # points of validation error, for the sensitivity
+MISSING = "missing"
+COLUMNS = (
+    "dataset", "depth", "model", "trials", "pruned", "diverged", "validation_error", "near_best", "runs", "test_error",
+    "test_error_std", "faithful_runs", "faithful_test_error", "gain", "gain_half_width", "rank", "rank_low",
+    "rank_high", "state",
+)  # fmt: skip
+
+
+class Cell(NamedTuple):
+    """One search of the table."""
+
+    dataset: str
+    depth: int
+    rule: str
+
+
+def cells() -> list[Cell]:
+    """Return the searches of the table, in the order in which they are trained."""
+    every = [Cell(*cell) for cell in itertools.product(DATASETS, DEPTHS, RULES)]
+    return sorted(every, key=lambda cell: (cell.depth, cell.rule) == (8, "equilibrium-propagation"))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One search, as far as it has come.
+
+    Attributes:
+        cell: which.
+        study: the search in the results folder.
+        trials: those proposed so far.
+        runs: the winner's finished and diverged runs, one per seed; none while the search goes on.
+        faithful: the finished runs of the rule's own defaults.
+    """
+
+    cell: Cell
+    study: Study
+    trials: Sequence[Trial]
+    runs: Sequence[Result] = field(default=())
+    faithful: Sequence[Result] = field(default=())
+
+    @property
+    def search(self) -> Search:
+        """What the study searches."""
+        return self.study.search
+
+    @property
+    def searched(self) -> bool:
+        """Whether the search has come to its end, so that its winner is fixed."""
+        return sum(trial.ended for trial in self.trials) == self.search.budget.trials
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the winner's runs have come to their end."""
+        return len(self.runs) == self.search.budget.winner_seeds
+
+    @property
+    def state(self) -> str:
+        """What is missing, in words; empty if nothing is."""
+        ended, budget = sum(trial.ended for trial in self.trials), self.search.budget
+        if not self.searched:
+            return f"{MISSING}: {ended} of {budget.trials} trials" if ended else MISSING
+        if not rank(self.trials):
+            return "no trial finished"
+        return "" if self.complete else f"{MISSING}: {len(self.runs)} of {budget.winner_seeds} seeds"
+
+
+def read(folder: Path, results: Path, faithful: Path | None = None) -> list[Entry]:
+    """Return every search of the table.
+
+    Args:
+        folder: holds a spec file per rule, named as the rule.
+        results: holds the studies and the runs.
+        faithful: holds the runs of the rules' defaults; None for none.
+
+    Raises:
+        SpecError: a spec file is missing or not valid.
+    """
+    runs = by_settings(contents_of(faithful).results) if faithful else {}
+    return [_entry(cell, folder, results, runs) for cell in cells()]
+
+
+def _entry(cell: Cell, folder: Path, results: Path, faithful: Mapping[Any, Sequence[Result]]) -> Entry:
+    search = read_search(folder / f"{cell.rule}.yaml", [f"dataset={cell.dataset}", f"depth={cell.depth}"])
+    study = Study(search, results)
+    default = make_spec({"dataset": cell.dataset, "depth": cell.depth, "algorithm": cell.rule}).to_dict()
+    usual = one_per_seed(faithful.get(settings(default), ())).values()
+    entry = Entry(cell, study, study.trials(), (), [run for run in usual if run.finished])
+    if not entry.searched or not rank(entry.trials):
+        return entry
+    return Entry(cell, study, entry.trials, list(_winners_runs(entry)), entry.faithful)
+
+
+def _winners_runs(entry: Entry) -> Iterable[Result]:
+    own = entry.search.winner(rank(entry.trials)[0].proposal).to_dict()
+    for seed in fresh_seeds(entry.search):
+        result = load_result(entry.study.results / make_spec(own | {"seed": seed}).run_id)
+        if result is not None and result.state in (FINISHED, DIVERGED):
+            yield result
+
+
+# --- the numbers
+
+
+def table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Return one row per search, in the paper's order of rules; the columns are :data:`COLUMNS`.
+
+    ``near_best`` is the share of trials whose validation error is within :data:`NEAR` points of the best one's; one
+    that was pruned or diverged is not. ``gain`` is the tuned test error less the faithful one, points, with half of
+    its 95 % interval. ``rank`` counts from the lowest test error of the rules whose winners are complete; ``rank_low``
+    and ``rank_high`` are the ranks that no comparison rules out (Holm over the pairs of a data set and depth).
+    """
+    groups: dict[tuple[str, int], list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: _place(entry.cell)):
+        groups.setdefault(entry.cell[:2], []).append(entry)
+    rows = []
+    for group in groups.values():
+        ranks = _ranks([entry for entry in group if entry.complete])
+        rows += [_row(entry) | ranks.get(entry.cell, {}) for entry in group]
+    whole = dict.fromkeys(("trials", "pruned", "diverged", "runs", "faithful_runs", "rank_low", "rank_high"), "Int64")
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
+
+
+def _place(cell: Cell) -> tuple[int, int, int]:
+    return DATASETS.index(cell.dataset), DEPTHS.index(cell.depth), list(MODELS).index(cell.rule)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    states = [trial.state for trial in entry.trials]
+    ranked = rank(entry.trials)
+    best = ranked[0].validation_error if ranked and entry.searched else None
+    errors, usual = _errors(entry.runs), _errors(entry.faithful)
+    row = {
+        "dataset": entry.cell.dataset,
+        "depth": entry.cell.depth,
+        "model": MODELS[entry.cell.rule],
+        "trials": sum(trial.ended for trial in entry.trials),
+        "pruned": states.count(PRUNED),
+        "diverged": states.count(DIVERGED),
+        "validation_error": best,
+        "near_best": _near_best(entry.trials) if best is not None else None,
+        "runs": len(errors),
+        "test_error": fmean(errors) if errors else None,
+        "test_error_std": stdev(errors) if len(errors) > 1 else None,
+        "faithful_runs": len(usual),
+        "faithful_test_error": fmean(usual) if usual else None,
+        "state": entry.state,
+    }
+    return row | (_gain(entry) if errors and usual and entry.complete else {})
+
+
+def _errors(runs: Iterable[Result]) -> list[float]:
+    return [run.test_error for run in runs if run.finished and run.test_error is not None]
+
+
+def _near_best(trials: Sequence[Trial]) -> float:
+    errors = [float(trial.validation_error or 0.0) for trial in rank(trials)]
+    return sum(error <= errors[0] + NEAR for error in errors) / len(trials)
+
+
+def _gain(entry: Entry) -> dict[str, float]:
+    """Return tuned less faithful with half of its interval; without stored predictions, the difference alone."""
+    try:
+        difference = compare(mistakes_of(entry.runs), mistakes_of(entry.faithful))
+        return {"gain": difference.effect, "gain_half_width": difference.half_width(CONFIDENCE)}
+    except MissingEvidence:
+        return {"gain": fmean(_errors(entry.runs)) - fmean(_errors(entry.faithful))}
+
+
+def _ranks(entries: Sequence[Entry]) -> dict[Cell, dict[str, float]]:
+    """Return each rule's rank among those given, and the lowest and the highest that the comparisons leave."""
+    try:
+        sides = {entry.cell: mistakes_of(entry.runs) for entry in entries}
+    except MissingEvidence:
+        return {}
+    pairs = list(itertools.combinations(sides, 2))
+    differences = [compare(sides[one], sides[other]) for one, other in pairs]
+    sure = [p < 1 - CONFIDENCE for p in holm([difference.p() for difference in differences])]
+    better: dict[Cell, set[Cell]] = {cell: set() for cell in sides}  # cell -> those that are better beyond doubt
+    for (one, other), difference, certain in zip(pairs, differences, sure):
+        if certain:
+            better[other if difference.effect < 0 else one].add(one if difference.effect < 0 else other)
+    return {cell: _rank_of(cell, sides, better) for cell in sides}
+
+
+def _rank_of(cell: Cell, sides: Mapping[Cell, Mistakes], better: Mapping[Cell, set[Cell]]) -> dict[str, float]:
+    own = sides[cell].error
+    below = sum(side.error < own for side in sides.values())
+    equal = sum(side.error == own for side in sides.values())
+    worse = sum(cell in those for those in better.values())
+    low, high = 1 + len(better[cell]), len(sides) - worse
+    return {"rank": below + (1 + equal) / 2, "rank_low": low, "rank_high": high}

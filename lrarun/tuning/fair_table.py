@@ -1,0 +1,67 @@
+"""The fair table laid out: text, Markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from lrarun.files import to_json
+from lrarun.paper import DATASETS
+from lrarun.report.tables import escape_markdown, records, wrapped
+
+FORMATS = ("text", "markdown", "csv", "json")
+NOTHING = "-"
+LEGEND = (
+    "Test error in percent, mean ± sample standard deviation over [n] seeds that the search has not seen. Faithful: the"
+    " rule's own defaults, [n] seeds. Gain: tuned less faithful, points, ± half of a 95 % interval. Near best: share of"
+    " the trials within one point of the best one's validation error. Rank: among the rules whose runs are complete,"
+    " and in parentheses the ranks that no comparison rules out."
+)
+
+
+def render(table: pd.DataFrame, format: str, width: int | None = None) -> str:
+    """Return the table of :func:`lrarun.tuning.fair.table` in one of :data:`FORMATS`; ``width`` is that of the legend.
+
+    Raises:
+        KeyError: for another format.
+    """
+    if format == "csv":
+        return table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    if format == "json":
+        return to_json(records(table)) + "\n"
+    style = {"text": "simple", "markdown": "github"}[format]
+    escape = escape_markdown if format == "markdown" else str
+    parts = [escape(LEGEND) if format == "markdown" else wrapped(LEGEND, width)]
+    for (dataset, depth), rows in table.groupby(["dataset", "depth"], sort=False):
+        title = f"{DATASETS[dataset]}, {depth} hidden layers"
+        lines = [{name: escape(text) for name, text in _line(row).items()} for row in rows.itertuples()]
+        body = tabulate(lines, "keys", style, disable_numparse=True, colalign=("left", *["right"] * 7))
+        parts.append(f"{f'**{title}**' if format == 'markdown' else title}\n\n{body}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _line(row: Any) -> dict[str, str]:
+    return {
+        "Model": row.model,
+        "Trials": f"{row.trials} ({row.pruned} pruned, {row.diverged} diverged)" if row.trials else NOTHING,
+        "Validation": _number(row.validation_error),
+        "Near best": NOTHING if pd.isna(row.near_best) else f"{100 * row.near_best:.0f} %",
+        "Test": _with_count(row.test_error, row.test_error_std, row.runs) if not row.state else row.state,
+        "Faithful": _with_count(row.faithful_test_error, None, row.faithful_runs),
+        "Gain": NOTHING if pd.isna(row.gain) else f"{row.gain:+.2f}{_spread(row.gain_half_width)}",
+        "Rank": NOTHING if pd.isna(row.rank) else f"{row.rank:g} ({row.rank_low} to {row.rank_high})",
+    }
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if pd.isna(value) else f"{value:.2f}"
+
+
+def _spread(value: float | None) -> str:
+    return "" if value is None or pd.isna(value) else f"±{value:.2f}"
+
+
+def _with_count(value: float | None, spread: float | None, count: int) -> str:
+    return NOTHING if pd.isna(value) else f"{_number(value)}{_spread(spread)} [{count}]"

@@ -1,0 +1,89 @@
+"""The trials of a study as a table: text, Markdown, LaTeX, CSV or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from lrarun.files import to_json
+from lrarun.report.tables import finish_latex, records
+from lrarun.specs.search import Search
+from lrarun.tuning.trials import Trial, rank
+
+FORMATS = ("text", "markdown", "latex", "csv", "json")
+STYLES = {"text": "simple", "markdown": "github", "latex": "latex_booktabs"}
+
+
+def frame(search: Search, trials: Sequence[Trial]) -> pd.DataFrame:
+    """Return one row per trial, the best first, then those that did not finish.
+
+    Columns: ``rank`` (of the finished ones), ``trial`` (its number), ``state``, ``epoch`` (done), ``validation_error``
+    (percent; mean over the seeds of the lowest by then), each key that the search chooses, ``reason`` and ``runs``.
+    """
+    ranked = rank(trials)
+    rest = sorted((trial for trial in trials if trial not in ranked), key=lambda trial: (-trial.epoch, trial.number))
+    keys = list(dict.fromkeys(dimension.key for dimension in search.dimensions))
+    rows = []
+    for place, trial in enumerate([*ranked, *rest], 1):
+        chosen = by_key(search, trial)
+        rows.append(
+            {
+                "rank": place if place <= len(ranked) else None,
+                "trial": trial.number,
+                "state": trial.state,
+                "epoch": trial.epoch,
+                "validation_error": trial.validation_error,
+                **{key: chosen.get(key) for key in keys},
+                "reason": trial.reason,
+                "runs": " ".join(run.spec.run_id for run in trial.runs),
+            }
+        )
+    columns = ["rank", "trial", "state", "epoch", "validation_error", *keys, "reason", "runs"]
+    return pd.DataFrame(rows, columns=columns).astype({"rank": "Int64"})
+
+
+def by_key(search: Search, trial: Trial) -> Mapping[str, Any]:
+    """Return a trial's choices by the keys that they set: ``optimizer.learning_rate`` whatever the optimizer."""
+    return {each.key: trial.proposal[each.label] for each in search.dimensions if each.label in trial.proposal}
+
+
+def render(search: Search, trials: Sequence[Trial], format: str) -> str:
+    """Return the table of the trials in one of :data:`FORMATS`; text, Markdown and LaTeX leave reasons and runs out.
+
+    Raises:
+        KeyError: for another format.
+    """
+    table = frame(search, trials)
+    if format == "csv":
+        return table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    if format == "json":
+        return to_json(records(table)) + "\n"
+    shown = table.drop(columns=["reason", "runs"]).rename(columns={"validation_error": "error"})
+    cells = [[_cell(name, value) for name, value in zip(shown, row)] for row in shown.itertuples(index=False)]
+    heads = [name.rpartition(".")[2] if format == "text" else name for name in shown]
+    body = tabulate(cells, heads, STYLES[format], disable_numparse=True)
+    if format == "latex":
+        return finish_latex(_caption(search, trials), body)
+    return f"{_caption(search, trials)}\n\n{body}\n"
+
+
+def _caption(search: Search, trials: Sequence[Trial]) -> str:
+    budget = search.budget
+    seeds = "seed" if len(budget.seeds) == 1 else "mean over seeds"
+    states = pd.Series([trial.state for trial in trials]).value_counts()
+    count = ", ".join(f"{number} {state}" for state, number in states.items())
+    return (
+        f"Study {search.study_id}: {count}, of {budget.trials} trials of {budget.epochs} epochs."
+        f" Error: lowest validation error by the epoch, percent ({seeds} {', '.join(map(str, budget.seeds))})."
+    )
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or value is pd.NA or value != value:
+        return ""
+    if name == "error":
+        return f"{value:.2f}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

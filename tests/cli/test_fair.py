@@ -1,0 +1,20 @@
+"""``lrarun fair``: what is missing and what is left."""
+
+from __future__ import annotations
+
+from tests.support.small_runs import ROOT
+
+FAIR = ROOT / "experiments" / "fair"
+
+
+def test_the_command_says_what_is_missing_and_what_is_left(call, tmp_path):
+    results = tmp_path / "results"
+    code, out, err = call("fair", "--specs", FAIR, "--results", results)
+    assert code == 4
+    assert "28 of 28 cells missing or unfinished" in err
+    assert out.count("missing") == 28 and "Fashion-MNIST, 8 hidden layers" in out
+    lines = call("fair", "--specs", FAIR, "--results", results, "--todo").out.splitlines()
+    assert sum(line.startswith("lrarun tune ") for line in lines) == 28
+    first = [line for line in lines if line.startswith("lrarun train ")][0]
+    assert lines.index(first) == 7 and first.count("winner.yaml") == 7, "a data set's searches come before its winners"
+    assert not results.exists()

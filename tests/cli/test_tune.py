@@ -1,0 +1,115 @@
+"""``lrarun tune``: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+
+import pytest
+
+from lrarun.specs.build import load_specs
+from tests.support.small_runs import write_dataset
+from tests.support.small_search import write_search
+
+pytest.importorskip("optuna")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tune")
+    budget = {"trials": 6, "epochs": 2, "quasi_random": 4}
+    return write_search(folder / "s.yaml", write_dataset(folder / "d.npz"), budget=budget, epochs=2)
+
+
+@pytest.fixture
+def tune(call, file, tmp_path):
+    return lambda *more: call("tune", file, "--results", tmp_path / "results", "--jobs", 1, *more)
+
+
+def test_from_the_search_to_the_winners_run(call, tune, tmp_path):
+    winner = tmp_path / "winner.yaml"
+    code, out, err = tune("--out", winner)
+    assert code == 0
+    assert "6 trials of 2 epochs" in out and out.splitlines()[2].split()[:3] == ["rank", "trial", "state"]
+    assert f"train it: lrarun train {winner}" in err
+    specs = load_specs(winner)
+    assert [spec.seed for spec in specs] == [1, 2, 3]
+    assert call("train", winner, "--results", tmp_path / "results", "--quiet").code == 0
+    rows = json.loads(call("status", winner, "--results", tmp_path / "results", "--json").out)
+    assert all(row["test_error"] is not None for row in rows)
+
+
+def test_a_second_call_trains_nothing_and_says_the_same(tune):
+    first = tune("--format", "csv")
+    second = tune("--format", "csv")
+    assert second.out == first.out
+    assert "to train" in first.err and "to train" not in second.err
+
+
+def test_every_format(tune, tmp_path):
+    rows = list(csv.DictReader(io.StringIO(tune("--format", "csv").out)))
+    assert len(rows) == 6
+    assert [row["rank"] for row in rows if row["rank"]] == [str(n) for n in range(1, len(rows) + 1)][: len(rows)][
+        : sum(row["state"] == "finished" for row in rows)
+    ]
+    errors = [float(row["validation_error"]) for row in rows if row["rank"]]
+    assert errors == sorted(errors)
+    same = json.loads(tune("--format", "json").out)
+    assert [str(row["trial"]) for row in same] == [row["trial"] for row in rows]
+    assert same[0]["optimizer"] in ("sgd", "adam") and same[0]["optimizer.learning_rate"] > 0
+    assert "| rank " in tune("--format", "markdown").out
+    assert r"\toprule" in tune("--format", "latex").out
+
+
+def test_a_picture_of_the_error_over_each_key(tune, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert tune("--plot", tmp_path / "p.svg").code == 0
+    text = (tmp_path / "p.svg").read_text()
+    for key in ("algorithm.beta", "optimizer.learning_rate", "winner"):
+        assert key in text
+
+
+def test_a_dry_run_says_what_is_left_and_writes_nothing(tune, tmp_path):
+    code, out, err = tune("--dry-run")
+    assert (code, err) == (0, "")
+    assert "0 of 6 trials have ended; at most 12 epochs left" in out
+    assert not (tmp_path / "results").exists()
+    tune("--quiet")
+    assert "6 of 6 trials have ended; at most 0 epochs left" in tune("--dry-run").out
+    assert len(list(csv.DictReader(io.StringIO(tune("--dry-run", "--format", "csv").out)))) == 6
+
+
+def test_trials_are_in_no_table_and_do_no_harm_there(call, tune, tmp_path):
+    tune("--quiet")
+    results = ["--results", tmp_path / "results"]
+    for command in (["table", "--format", "csv"], ["status"], ["export"], ["report", "--out", tmp_path / "r.html"]):
+        code, out, err = call(*command, *results)
+        assert code in (0, 4), err
+        assert "unexpected" not in err
+    rows = list(csv.DictReader(io.StringIO(call("export", *results).out)))
+    assert {row["state"] for row in rows} <= {"finished", "interrupted"}
+    assert not any(row.get("test_error") for row in rows)
+
+
+def test_a_mistake_is_refused_with_line_and_column(call, tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("algorithm: lra-e\nsearch:\n  space:\n    algorithm.beta: [0.1, none]\n")
+    code, _, err = call("tune", path)
+    assert code == 2
+    assert f"{path}:4:27: beta must be a number, not the text 'none'" in err
+
+
+def test_without_optuna_it_says_how_to_install_it(tune, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    code, _, err = tune()
+    assert code == 2
+    assert "pip install -e '.[tune]'" in err
+
+
+def test_results_that_are_shipped_are_left_alone(call, file, tmp_path):
+    (tmp_path / "REFERENCE-RESULTS.md").write_text("kept")
+    code, _, err = call("tune", file, "--results", tmp_path)
+    assert code == 2
+    assert "reference results are kept" in err

@@ -1,0 +1,176 @@
+"""The fair table: the same search for all, the numbers by other means, and what is missing said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+import pytest
+import yaml
+
+import lrarun
+from lrarun.paper import MODELS
+from lrarun.specs.build import make_spec
+from lrarun.specs.search import read_search
+from lrarun.tuning import fair
+from lrarun.tuning.trials import rank
+from lrarun.tuning.winner import winner_spec
+from tests.support.fabricate import write_predictions, write_run
+from tests.support.small_runs import write_dataset
+from tests.support.small_search import trained, write_search
+
+pytest.importorskip("optuna")
+
+ROOT = Path(__file__).parent.parent.parent
+FAIR = ROOT / "experiments" / "fair"
+SEARCHES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FAIR.glob("*.yaml"))}
+SHARED = ("optimizer", "algorithm.reduction", "init")
+
+
+# --- the searches
+
+
+def test_there_is_a_search_for_each_of_the_papers_rules_and_each_place():
+    assert set(SEARCHES) == set(MODELS) == set(fair.RULES)
+    assert len(fair.cells()) == len(set(fair.cells())) == 28
+    assert [cell.rule for cell in fair.cells()[-2:]] == ["equilibrium-propagation"] * 2
+    assert {cell.depth for cell in fair.cells()[-2:]} == {8}
+
+
+def test_every_rule_has_the_same_budget_and_the_same_space_but_for_its_own_settings():
+    backprop = SEARCHES["backprop"]
+    for rule, own in SEARCHES.items():
+        plain = {key: value for key, value in own.items() if key not in ("algorithm", "search")}
+        assert plain == {"dataset": "mnist", "depth": 3, "epochs": 100}
+        budget = {key: value for key, value in own["search"].items() if key != "space"}
+        assert budget == {key: value for key, value in backprop["search"].items() if key != "space"}
+        space = own["search"]["space"]
+        assert {key for key in space if key not in SHARED} <= {f"algorithm.{name}" for name in names_of(rule)}
+        assert len([key for key in space if key not in SHARED]) <= 3
+        if rule != "equilibrium-propagation":
+            assert {key: space[key] for key in SHARED} == backprop["search"]["space"]
+
+
+def names_of(rule):
+    return set(make_spec({"algorithm": rule}).to_dict()["algorithm"]) - {"name"}
+
+
+def test_equilibrium_propagations_step_sizes_are_a_hundred_times_the_others():
+    other, own = (SEARCHES[rule]["search"]["space"] for rule in ("backprop", "equilibrium-propagation"))
+    assert own["init"] == other["init"] and own["optimizer"]["adam"] == other["optimizer"]["adam"]
+    rates = [each["optimizer"]["sgd"]["learning_rate"] for each in (own, other)]
+    assert [float(rates[0][end]) / float(rates[1][end]) for end in ("low", "high")] == pytest.approx([100, 100])
+
+
+@pytest.mark.parametrize("cell", fair.cells(), ids=lambda cell: "-".join(map(str, cell)))
+def test_the_faithful_setting_lies_within_the_space(cell):
+    """What the winner has to beat could have been found."""
+    search = read_search(FAIR / f"{cell.rule}.yaml", [f"dataset={cell.dataset}", f"depth={cell.depth}"])
+    spec = make_spec({"dataset": cell.dataset, "depth": cell.depth, "algorithm": cell.rule})
+    proposal = {}
+    for each in search.dimensions:
+        if each.is_needed(proposal):
+            value = spec
+            for name in each.path:
+                value = getattr(value, name)
+            proposal[each.label] = getattr(value, "name", value)
+            ends = each.choices
+            assert proposal[each.label] in ends if not each.scale else ends[0] <= proposal[each.label] <= ends[1]
+    assert search.winner(proposal) == spec
+
+
+# --- the table
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Two rules at one depth of a small data set: the folder of their searches, the results, and a table of them."""
+    folder = tmp_path_factory.mktemp("fair")
+    data = write_dataset(folder / "d.npz", samples=400)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fair, "RULES", ("backprop", "lra-e"))
+        patch.setattr(fair, "DATASETS", (data,))
+        patch.setattr(fair, "DEPTHS", (1,))
+        space = {"optimizer.learning_rate": {"low": 1e-4, "high": 1.0, "scale": "log"}}
+        budget = {"trials": 4, "epochs": 1, "winner_seeds": 2}
+        for rule in fair.RULES:
+            write_search(folder / f"{rule}.yaml", data, space, budget, algorithm=rule, epochs=2, width=16)
+        yield folder, folder / "results", lambda faithful=None: fair.read(folder, folder / "results", faithful)
+
+
+def test_the_table_says_what_is_missing_until_nothing_is(small):
+    folder, results, read = small
+    assert list(fair.table(read())["state"]) == ["missing", "missing"]
+    for entry in read():
+        trained(entry.study)
+    table = fair.table(read())
+    assert list(table["state"]) == ["missing: 0 of 2 seeds"] * 2
+    assert table["rank"].isna().all() and table["test_error"].isna().all()
+    for entry in read():
+        path = folder / "winner.yaml"
+        path.write_text(winner_spec(entry.search, rank(entry.trials)[0], 4))
+        for spec in lrarun.load_specs(path):
+            lrarun.train(spec, results)
+    assert list(fair.table(read())["state"]) == ["", ""]
+
+
+def test_the_numbers_are_those_of_the_runs(small):
+    _, _, read = small
+    table = fair.table(read())
+    for entry, row in zip(read(), table.itertuples()):
+        assert [run.spec["seed"] for run in entry.runs] == [1, 2]
+        errors = [run.test_error for run in entry.runs]
+        assert (row.runs, row.test_error, row.test_error_std) == (2, fmean(errors), stdev(errors))
+        ended = [trial for trial in entry.trials if trial.state == "finished"]
+        lowest = min(trial.validation_error for trial in ended)
+        assert row.validation_error == lowest
+        assert row.near_best == sum(trial.validation_error <= lowest + 1 for trial in ended) / 4
+        assert row.trials == 4
+    order = np.argsort(np.argsort(table["test_error"])) + 1.0
+    if table["test_error"].nunique() == 2:
+        assert list(table["rank"]) == list(order)
+    assert (table["rank_low"] <= table["rank"]).all() and (table["rank"] <= table["rank_high"]).all()
+
+
+def test_the_gain_is_over_the_rules_own_defaults(small, tmp_path):
+    _, _, read = small
+    backprop = read()[0]
+    default = make_spec({"dataset": backprop.cell.dataset, "depth": 1, "algorithm": "backprop"}).to_dict()
+    with np.load(backprop.runs[0].folder / "test_predictions.npz") as stored:
+        labels = stored["label"]
+    wrong = np.arange(len(labels)) < len(labels) // 2
+    folder = write_run(tmp_path, default, name="default", test_error=100 * float(wrong.mean()), train_error=1.0)
+    write_predictions(folder, wrong, labels=labels)
+    row = fair.table(read(tmp_path)).iloc[0]
+    assert (row["faithful_runs"], row["faithful_test_error"]) == (1, 50.0)
+    assert row["gain"] == pytest.approx(row["test_error"] - 50.0)
+    assert row["gain_half_width"] > 0
+
+
+class Side:
+    """A rule whose winner's runs err on the same images with each seed."""
+
+    def __init__(self, cell, wrong):
+        self.cell, self.runs = cell, wrong
+
+
+def test_ranks_are_as_wide_as_the_comparisons_leave_them(monkeypatch):
+    """Of three rules, two are far better than the third and hardly apart."""
+    from lrarun.report.claims.paired import Mistakes
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(2000) % 10
+
+    def side(name, percent):
+        wrong = np.array([rng.random(2000) < (percent + 0.1 * seed) / 100 for seed in range(3)])
+        return Side(name, Mistakes(wrong, labels, (1, 2, 3)))
+
+    monkeypatch.setattr(fair, "mistakes_of", lambda mistakes: mistakes)
+    ranks = fair._ranks([side("a", 5.0), side("b", 5.2), side("c", 40.0)])
+    assert {name: (each["rank_low"], each["rank_high"]) for name, each in ranks.items()} == {
+        "a": (1, 2),
+        "b": (1, 2),
+        "c": (3, 3),
+    }
+    assert ranks["c"]["rank"] == 3
