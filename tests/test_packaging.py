@@ -55,6 +55,8 @@ EXTRAS = {extra: import_names(lines("options.extras_require", extra)) for extra 
 
 # Modules that are all about an extra's library, and are themselves imported only where it is asked for.
 NEEDS_AN_EXTRA = {"bench/torch_steps.py": "bench"}
+STACKED = ("noise", "optimizers", "program", "stack", "tracing")
+NEEDS_AN_EXTRA |= {f"engine/stacked/{module}.py": "jax" for module in STACKED}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))

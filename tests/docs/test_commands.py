@@ -91,6 +91,11 @@ NOT_RUN = {
     "lrarun train experiments/explanations.yaml": "two hours of training",
     "lrarun figure 1a": "needs matplotlib, an extra",
     "lrarun bench": "minutes: test_cli_bench runs it on little",
+    "lrarun bench --engine jax": "minutes: test_bench_command runs it on little",
+    "lrarun doctor": "stands under pip install, which a test does not do",
+    "lrarun train experiments/table1.yaml --set 'sweep.seed=[0, 1, 2, 3, 4, 5, 6, 7]' --engine jax": (
+        "hours of training: test_stacks trains small ones"
+    ),
     "lrarun bench --depth 3 --depth 8 --no-epochs --vs torch": "minutes, and PyTorch",
     "lrarun report --out report.html": "test_report_page makes the page of all kinds of results",
     "lrarun claims --results results/reference": "exits with 5, as long as claims fail: test_claims",
