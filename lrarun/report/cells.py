@@ -133,12 +133,12 @@ def wanted_by(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], str
         if strict and len(groups) > 1:
             first, second, *_ = groups.values()
             raise NotInTables(
-                f"{len(groups)} settings fall in one cell of the paper's tables ({key}), and their runs are not"
-                f" averaged: {'; '.join(differences(second.spec, first.spec))}"
+                f"{len(groups)} settings fall in one cell of the paper's tables ({key}):"
+                f" {'; '.join(differences(second.spec, first.spec))}. Their runs are not averaged"
             )
     if strict and not by_key:
         names = ", ".join(dict.fromkeys(str(spec["dataset"]) for spec in specs))
-        raise NotInTables(f"the paper's tables have no place for {names}: they are of {' and '.join(TABLE_OF)}")
+        raise NotInTables(f"the paper's tables have no place for {names}: they are of {', '.join(TABLE_OF)}")
     return {key: next(iter(groups.values())) for key, groups in by_key.items() if len(groups) == 1}
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "lrarun": "--help",
     "lrarun train": "train s.yaml --results other",
     "lrarun status": "status",
+    "lrarun summary": "summary s.yaml",
     "lrarun clean": "clean",
     "lrarun table": "table 1",
     "lrarun claims": "claims",
