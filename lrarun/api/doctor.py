@@ -40,6 +40,7 @@ EXTRAS = {
     "cluster": (("distributed",), "runs on more than one machine"),
     "bench": (("torch",), "speed comparison with PyTorch"),
     "fast": (("numba",), "faster RMSprop and Adam, to the same bits"),
+    "tune": (("optuna",), "searches for settings"),
     "dev": (
         (
             "pytest",
@@ -50,6 +51,7 @@ EXTRAS = {
             "mypy",
             "matplotlib",
             "numba",
+            "optuna",
             "scikit-learn",
             "setuptools",
         ),
