@@ -42,6 +42,7 @@ EXTRAS = {
     "bench": (("torch",), "speed comparison with PyTorch"),
     "jax": (("jax",), "stacks of networks on a GPU"),
     "fast": (("numba",), "faster RMSprop and Adam, to the same bits"),
+    "tune": (("optuna",), "searches for settings"),
     "dev": (
         (
             "pytest",
@@ -54,6 +55,7 @@ EXTRAS = {
             "mypy",
             "matplotlib",
             "numba",
+            "optuna",
             "scikit-learn",
             "setuptools",
         ),
