@@ -59,10 +59,11 @@ ENGINE = ("nn", "algorithms", "engine")
 FILE_MODULES = {"fileinput", "glob", "io", "os", "pathlib", "shutil", "sqlite3", "subprocess", "tempfile"}
 FILE_CALLS = {"memmap", "open", "open_memmap", "read_bytes", "read_text", "tofile", "write_bytes", "write_text"}
 NUMPY_FILE_CALLS = {"fromfile", "genfromtxt", "load", "loadtxt", "save", "savetxt", "savez", "savez_compressed"}
-# A rule of the user's own stands in a file; of the system, one asks how much memory is free.
+# A rule of the user's own stands in a file; the system is asked for free memory, and to end a process.
 READ_FILES = {
     "lrarun.algorithms.plugins",
     "lrarun.engine.contract",
+    "lrarun.engine.stacked.compilation",
     "lrarun.engine.stacked.device",
     "lrarun.engine.stacked.tracing",
     "lrarun.nn.compiled",
