@@ -10,7 +10,15 @@ import click
 
 from lrarun.cli.support.global_options import say
 from lrarun.cli.support.next_commands import check_cells, command, table_of
-from lrarun.cli.support.options import json_option, layout_of, results_option, set_option, spec_option, specs_in
+from lrarun.cli.support.options import (
+    is_of_reference,
+    json_option,
+    layout_of,
+    results_option,
+    set_option,
+    spec_option,
+    specs_in,
+)
 from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
@@ -82,7 +90,7 @@ def mention_left_out(found: Tables, number: str | None, results: Path) -> None:
     """Say which runs of the cells shown are in no average, why, and how to see the most common kind."""
     from lrarun.report.wording import plural
 
-    if found.left_out:
+    if found.left_out and not is_of_reference():  # Figure 3's runs and those of docs/reproduction.md are meant to be
         example, runs = next(iter(found.left_out.items()))
         shown = table_of(runs[0], number, results)
         say(

@@ -28,9 +28,8 @@ from lrarun.settings import UnknownName, nearest, settings_of
 from lrarun.shipped import named_file, spec_names
 from lrarun.specs import experiments
 from lrarun.specs.build import load_specs
-from lrarun.specs.search import SPACE_HELP, Budget, has_search, search_in
+from lrarun.specs.search import SPACE_HELP, Budget
 from lrarun.specs.spec import Spec
-from lrarun.specs.yaml_text import read_source
 
 KINDS = ("algorithms", "optimizers", "init", "activations", "probes", "datasets", "experiments")
 # What messages call one of each.
@@ -197,14 +196,6 @@ def _experiment_summary(path: Path) -> str:
     start, comment = experiments.summary(path)
     sentence = _first_sentence(comment)
     return f"{start}{': ' * bool(sentence)}{sentence}"
-
-
-def _size_of_experiment(path: Path) -> str:
-    source = read_source(path)
-    if has_search(source):
-        return f"for lrarun tune, {search_in(source).budget.trials} trials"
-    count = len(load_specs(path))
-    return f"{count} run{'s' * (count != 1)}"
 
 
 def describe(name: str, data_dir: Path | None = None) -> list[Description]:
