@@ -192,13 +192,13 @@ class Stack:
         """Return each active network's order of the samples, from the same streams as NumPy's engine."""
         if self._order[0] != (epoch, active):
             orders = np.zeros((len(self.trainings), len(self.trainings[0].train_index)), np.int32)
-            drawn: dict[int, Array] = {}
+            drawn: dict[Any, Array] = {}
             for i in active:
                 net = self.trainings[i]
-                seed = net.spec.seed
-                if seed not in drawn:
-                    drawn[seed] = stream(seed, "order", epoch).permutation(net.train_index)
-                orders[i] = drawn[seed]
+                of = net.spec.seed, net.spec.split  # what an order depends on, among networks of one likeness
+                if of not in drawn:
+                    drawn[of] = stream(net.spec.seed, "order", epoch).permutation(net.train_index)
+                orders[i] = drawn[of]
             self._order = (epoch, active), jax.device_put(orders)
         return self._order[1]
 
