@@ -156,8 +156,9 @@ def test_a_diverging_network_does_not_touch_its_neighbours():
 def paused_at(spec, calls, monkeypatch):
     """A training that a stack has brought so far: until it was asked so often whether to stop."""
     monkeypatch.setattr("lrarun.engine.stacked.stack.CHUNK_SECONDS", 0.0)
-    count = itertools.count(1)
-    (training,), _ = trained([spec], DATA, lambda: next(count) >= calls)
+    count, stack = itertools.count(1), Stack([Training(spec, DATA)])
+    stack._compiled.wait()  # it asks too, as often as the compiler needs
+    (training,), _ = run_on(stack, lambda: next(count) >= calls)
     restored = Training(spec, DATA)
     restored.restore(training.state())
     return restored
