@@ -152,8 +152,8 @@ def compiling(monkeypatch):
 def test_a_request_to_stop_does_not_wait_for_the_compiler(compiling, dataset, undisturbed, tmp_path):
     """All runs store where they are; later they go on, with what was compiled meanwhile."""
     go_on, done = compiling
-    specs, events, asked = four(dataset), [], []
-    runs = [Wanted(one, load(dataset)) for one in specs]
+    specs, data, events, asked = four(dataset), load(dataset), [], []
+    runs = [Wanted(one, data) for one in specs]
 
     def stop():
         asked.append(1)
