@@ -33,6 +33,7 @@ COMMANDS = {
     "lrarun export": "export",
     "lrarun list": "list",
     "lrarun describe": "describe dtp-sigma",
+    "lrarun docs": "docs verdicts",
     "lrarun validate": "validate s.yaml",
     "lrarun data": "data --help",
     "lrarun data list": "data list",
