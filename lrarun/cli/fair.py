@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.options import json_option, layout_of, results_option
+from lrarun.cli.support.options import json_option, layout_of, own_results_option
 from lrarun.cli.support.paths import UserPath
 from lrarun.cli.support.printing import terminal_width
 
@@ -22,7 +22,7 @@ REFERENCE = Path("results/reference")
 
 
 @click.command()
-@results_option
+@own_results_option
 @click.option(
     "--faithful",
     type=UserPath(file_okay=False),

@@ -19,8 +19,8 @@ from lrarun.cli.support.options import (
     layout_of,
     make_data_dir_option,
     out_option,
+    own_results_option,
     quiet_option,
-    results_option,
     set_option,
 )
 from lrarun.cli.support.paths import UserPath, check_folder
@@ -35,7 +35,7 @@ LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 
 @click.command()
 @click.argument("spec", metavar="SPEC.yaml", type=UserPath(), shell_complete=spec_files)
-@results_option
+@own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
 @click.option(
