@@ -10,6 +10,7 @@ import click
 
 from lrarun.cli.support.next_commands import check_finished, train_command
 from lrarun.cli.support.options import (
+    LAYOUTS,
     check_results,
     json_option,
     layout_of,
@@ -22,8 +23,6 @@ from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
     from lrarun.report.summary.difference import ComparedSettings
-
-LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 
 
 @click.command()

@@ -15,10 +15,12 @@ from lrarun.cli.support.global_options import tell
 from lrarun.cli.support.options import (
     WholeNumber,
     check_data_dir,
+    jobs_option,
     json_option,
     make_data_dir_option,
     own_results_option,
     quiet_option,
+    scheduler_option,
     set_option,
     specs_argument,
 )
@@ -33,23 +35,8 @@ if TYPE_CHECKING:
 @own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
-@click.option(
-    "--jobs",
-    "-j",
-    "workers",
-    type=WholeNumber(min=1),
-    metavar="N",
-    envvar="LRARUN_JOBS",
-    show_envvar=True,
-    help="Number of processes; 1 trains in this one.  [default: number of cores]",
-)
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    envvar="LRARUN_SCHEDULER",
-    show_envvar=True,
-    help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
-)
+@jobs_option
+@scheduler_option
 @click.option(
     "--engine",
     type=click.Choice(["numpy", "jax"]),

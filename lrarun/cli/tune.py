@@ -13,14 +13,16 @@ import click
 from lrarun.cli import INTERRUPTED
 from lrarun.cli.support.completers import spec_files
 from lrarun.cli.support.options import (
-    WholeNumber,
+    LAYOUTS,
     check_data_dir,
+    jobs_option,
     json_option,
     layout_of,
     make_data_dir_option,
     out_option,
     own_results_option,
     quiet_option,
+    scheduler_option,
     set_option,
 )
 from lrarun.cli.support.paths import UserPath, check_folder
@@ -30,31 +32,14 @@ if TYPE_CHECKING:
     from lrarun.tuning.study import Study
     from lrarun.tuning.trials import Trial
 
-LAYOUTS = ("text", "markdown", "latex", "csv", "json")
-
 
 @click.command()
 @click.argument("spec", metavar="SPEC.yaml", type=UserPath(), shell_complete=spec_files)
 @own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
-@click.option(
-    "--jobs",
-    "-j",
-    "workers",
-    type=WholeNumber(min=1),
-    metavar="N",
-    envvar="LRARUN_JOBS",
-    show_envvar=True,
-    help="Number of processes; 1 trains in this one.  [default: number of cores]",
-)
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    envvar="LRARUN_SCHEDULER",
-    show_envvar=True,
-    help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
-)
+@jobs_option
+@scheduler_option
 @click.option("--dry-run", is_flag=True, help="Say what the search is and how far it is; train and write nothing.")
 @click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
 @json_option
