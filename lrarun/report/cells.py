@@ -39,6 +39,7 @@ COLUMNS = (
 )
 # None changes what the numbers mean: seeds are repetitions, probes only observe, engines round differently.
 NOT_SETTINGS = ("seed", "probes", "engine")
+REFERENCE = "numpy"  # the engine whose run counts where several have trained one
 MISSING = "missing"
 
 Settings = frozenset[tuple[str, Hashable]]
@@ -60,7 +61,7 @@ class Wanted:
 
 
 def comparable(spec: Mapping[str, Any]) -> dict[str, Hashable]:
-    """Return a resolved spec's settings by dotted name, without seed and probes.
+    """Return a resolved spec's settings by dotted name, without seed, probes and engine.
 
     >>> comparable({"algorithm": {"name": "lra-e", "beta": 0.1}, "seed": 3})
     {'algorithm.name': 'lra-e', 'algorithm.beta': 0.1}
@@ -183,18 +184,24 @@ def progress(result: Result) -> str:
 
 
 def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
-    """Return each seed's run; of two with the same settings (one with probes), the one with more progress."""
+    """Return each seed's run, of several with the same settings.
+
+    A run that NumPy has finished, or seen diverge, goes before any of another engine: NumPy is the reference. Else,
+    and of two runs of one engine (one with probes), it is the one with more progress.
+    """
     chosen: dict[Any, Result] = {}
     for result in results:
         seed = result.spec.get("seed")
-        if seed not in chosen or reached(result) > reached(chosen[seed]):
+        if seed not in chosen or precedence(result) > precedence(chosen[seed]):
             chosen[seed] = result
     return chosen
 
 
-def reached(result: Result) -> tuple[bool, float]:
-    """Return a key that orders runs by progress."""
-    return score(result, result.test_error) is not None, result.epoch
+def precedence(result: Result) -> tuple[bool, bool, float, bool]:
+    """Return a key that orders runs with the same seed and settings; the highest one counts."""
+    reference = result.spec.get("engine", REFERENCE) == REFERENCE
+    scored = score(result, result.test_error) is not None
+    return reference and (scored or result.state == DIVERGED), scored, result.epoch, reference
 
 
 def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Container[str] = ()) -> Summary:

@@ -35,7 +35,7 @@ class CheckpointSaved(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """No more events follow; ``state`` is one of ``finished, diverged, failed, interrupted, killed``."""
+    """No more events follow; ``state`` is one of ``finished, diverged, failed, interrupted, pruned, killed``."""
 
     state: str
     reason: str = ""

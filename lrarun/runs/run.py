@@ -59,7 +59,7 @@ def run(
     if spec.engine != NUMPY:
         from lrarun.runs.stack import run_alone  # JAX is an extra
 
-        return run_alone(spec, dataset, results, hooks or Hooks(), force)
+        return run_alone(spec, dataset, results, hooks or Hooks(), force, limits)
     with opened(spec, dataset, results, hooks or Hooks(), force, limits=limits) as found:
         return found if isinstance(found, Result) else found.train()
 

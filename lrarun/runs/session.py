@@ -172,7 +172,7 @@ class Session:
 
     def _train(self) -> None:
         training, last_save = self.training, time.monotonic()
-        if behind := self._cut():  # its process died between this epoch and the note of it
+        if behind := self.behind():  # its process died between this epoch and the note of it
             raise Pruned(behind)
 
         def checkpoint_is_due() -> bool:
@@ -182,7 +182,7 @@ class Session:
             record = training.advance(lambda: self.hooks.stop() or checkpoint_is_due())
             if record is not None:
                 self.end_epoch(record)
-            stop, behind = self.hooks.stop(), self._cut() if record is not None else None
+            stop, behind = self.hooks.stop(), self.behind() if record is not None else None
             if stop or behind or checkpoint_is_due():
                 self.save()
                 last_save = time.monotonic()
@@ -193,7 +193,7 @@ class Session:
             if stop and not training.done:
                 raise Stopped
 
-    def _cut(self) -> Cut | None:
+    def behind(self) -> Cut | None:
         """Return where the run exceeds its limits; None also after its last epoch, as nothing is left to save."""
         return None if self.training.done else cut(self.training.records, self.limits)
 

@@ -22,8 +22,9 @@ from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, Result
 from lrarun.runs.events import CHECKPOINT_SECONDS, Busy, Ended, Event, Hooks
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked
+from lrarun.runs.pruning import PRUNED, Cut, Limits
 from lrarun.runs.run import opened
-from lrarun.runs.session import Session, Stopped
+from lrarun.runs.session import Pruned, Session, Stopped
 from lrarun.specs.spec import Spec
 
 SAVING = 0.05  # the part of the time that checkpoints may take, where that means fewer of them
@@ -31,11 +32,18 @@ WRITERS = 8  # threads that store checkpoints
 
 
 class Wanted(NamedTuple):
-    """A run to train; ``anew`` from its first epoch, whatever its folder holds."""
+    """A run to train.
+
+    Attributes:
+        spec, dataset: what is trained.
+        anew: from its first epoch, whatever its folder holds.
+        limits: the highest validation error after each epoch with which to go on, percent.
+    """
 
     spec: Spec
     dataset: Dataset
     anew: bool = False
+    limits: Limits = ()
 
 
 @dataclass
@@ -113,10 +121,10 @@ class StackRun:
 
     def _open(self, member: _Member, provenance: Mapping[str, Any]) -> None:
         """Lock a run and restore it, unless another process trains it or there is nothing to train."""
-        spec, dataset, anew = member.wanted
+        spec, dataset, anew, limits = member.wanted
         hooks = Hooks(emit=lambda event: self.emit(member.number, event), stop=self.stop)
         try:
-            found = member.lock.enter_context(opened(spec, dataset, self.results, hooks, anew, provenance))
+            found = member.lock.enter_context(opened(spec, dataset, self.results, hooks, anew, provenance, limits))
         except Locked as error:
             self.errors[member.number] = error
             self._end(member, Busy())
@@ -129,7 +137,13 @@ class StackRun:
                 self._end(member, Ended(found.state, found.reason or ""))
             else:
                 member.session = found
-                self._attempt(member, found.begin)
+                self._attempt(member, self._begin, found)
+
+    @staticmethod
+    def _begin(session: Session) -> None:
+        session.begin()
+        if behind := session.behind():  # its process died between this epoch and the note of it
+            raise Pruned(behind)
 
     def _attempt(self, member: _Member, act: Callable[..., None], *arguments: Any) -> None:
         """Do something for one run, and end that run if it fails, diverges or stops in it."""
@@ -154,6 +168,7 @@ class StackRun:
     def _end_epochs(self, stack: Any, records: Mapping[int, dict[str, Any]]) -> None:
         for i, record in records.items():
             self._attempt(self._in_stack[i], self._end_epoch, self._in_stack[i], record)
+        self._prune(stack, [self._in_stack[i] for i in records])
         self._finish(stack, [i for i in records if self._in_stack[i].session and _training(self._in_stack[i]).done])
         for i in records:
             if self._in_stack[i].session is None:
@@ -165,6 +180,21 @@ class StackRun:
         refuse_divergence(record)
         member.session.end_epoch(record)
         member.session.write(member.session.state)
+
+    def _prune(self, stack: Any, members: Sequence[_Member]) -> None:
+        """Store and end the runs that exceed their limits."""
+        behind = {member.number: cut for member in members if member.session and (cut := member.session.behind())}
+        if behind:
+            stack.download()
+        for member in members:
+            if cut := behind.get(member.number):
+                self._attempt(member, self._store_pruned, member, cut)
+
+    @staticmethod
+    def _store_pruned(member: _Member, cut: Cut) -> None:
+        assert member.session is not None
+        member.session.save()
+        raise Pruned(cut)
 
     def _finish(self, stack: Any, done: Sequence[int]) -> None:
         """Score and end the runs whose epochs are done."""
@@ -211,6 +241,8 @@ def _error_in_saving(member: _Member) -> Exception | None:
 
 
 def _end_by(error: BaseException, spec: Spec) -> Ended:
+    if isinstance(error, Pruned):
+        return Ended(PRUNED, str(error))
     if isinstance(error, Stopped):
         return Ended(INTERRUPTED, "stopped")
     if isinstance(error, KeyboardInterrupt):
@@ -248,7 +280,7 @@ def most_in_a_stack(wanted: Wanted) -> int:
     return networks_that_fit(Training(wanted.spec, wanted.dataset))
 
 
-def run_alone(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks, force: bool) -> Result:
+def run_alone(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks, force: bool, limits: Limits = ()) -> Result:
     """Train one run as a stack of one; arguments and errors as for :func:`lrarun.runs.run.run`."""
 
     def emit(_: int, event: Event) -> None:
@@ -256,7 +288,7 @@ def run_alone(spec: Spec, dataset: Dataset, results: Path, hooks: Hooks, force: 
             hooks.emit(event)
 
     refuse_unknown(spec)
-    stack = StackRun([Wanted(spec, dataset, force)], results, emit, hooks.stop, hooks.checkpoint_seconds)
+    stack = StackRun([Wanted(spec, dataset, force, limits)], results, emit, hooks.stop, hooks.checkpoint_seconds)
     stack.train()
     if stack.outcomes:
         return stack.outcomes[0]

@@ -54,7 +54,7 @@ class Stacks(Backend):
         return like[: -(-len(like) // -(-len(like) // size))]
 
     def _wanted(self, job: Job) -> Wanted:
-        return Wanted(job.spec, self.datasets[job.spec.dataset], job.anew)
+        return Wanted(job.spec, self.datasets[job.spec.dataset], job.anew, job.limits)
 
     def stop(self, deliver: Deliver) -> None:
         """End the jobs that no stack has taken yet; ``wait`` has returned, so nothing is being trained."""

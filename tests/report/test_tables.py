@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -102,6 +103,29 @@ def test_seed_and_probes_are_no_settings_everything_else_is():
         if name != "seed":
             changed = {**value, "more": 1} if isinstance(value, dict) else f"{value}!"
             assert len(differences(spec | {name: changed}, spec)) == 1, name
+
+
+def by_engine(engine, state="finished", **record):
+    made = run(0, state, **record)
+    return dataclasses.replace(made, run_id=f"{engine}-{state}", spec=made.spec | ({"engine": "jax"} if engine else {}))
+
+
+@pytest.mark.parametrize(
+    ("numpy", "jax", "counts"),
+    [
+        (by_engine("", **SCORES), by_engine("jax", **SCORES | {"test_error": 9.0}), 2.0),
+        (by_engine("", "running", epoch=99), by_engine("jax", **SCORES | {"test_error": 9.0}), 9.0),
+        (by_engine("", "diverged", epoch=3), by_engine("jax", **SCORES), "diverged at 3"),
+        (by_engine("", **SCORES), by_engine("jax", "diverged", epoch=3), 2.0),
+        (by_engine("", "running", epoch=3), by_engine("jax", "running", epoch=4), "running 4/100"),
+        (by_engine("", "running", epoch=4), by_engine("jax", "interrupted", epoch=4), "running 4/100"),
+    ],
+)
+def test_of_a_seed_that_both_engines_have_trained_the_run_of_numpy_counts_once_it_has_ended(numpy, jax, counts):
+    for order in ([numpy, jax], [jax, numpy]):
+        summary = summarize(order, seeds=None)
+        assert (summary.runs, summary.test_error or summary.state) == (int(isinstance(counts, float)), counts)
+        assert summary.outstanding == 1 - summary.runs
 
 
 def test_two_runs_of_one_seed_count_once():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
+import threading
 import time
 
 import numpy as np
@@ -11,12 +13,20 @@ import pytest
 
 pytest.importorskip("jax")
 
+from lrarun.data.load import load
+from lrarun.engine.stacked.compilation import Compilation
+from lrarun.results.read import read_log
+from lrarun.runs import checkpoint
+from lrarun.runs.events import Ended
+from lrarun.runs.pruning import lowest_so_far
+from lrarun.runs.run import Pruned, run
 from lrarun.runs.stack import StackRun, Wanted
 from lrarun.scheduling.plan import plan
 from lrarun.scheduling.train_all import train_all
 from lrarun.specs.build import load_specs, make_spec
 from tests.scheduling.test_scheduling import Recorder
 from tests.support.small_runs import arrays, lrarun, spec, until, write_dataset, write_spec
+from tests.support.small_search import history, study_of, write_search
 
 ENDLESS = 10**6  # epochs
 
@@ -96,8 +106,6 @@ def test_a_stack_that_was_stopped_goes_on_in_stacks_of_another_size(size, datase
         asked += 1
         return asked > 160  # in the second epoch, which like each has 60 mini-batches
 
-    from lrarun.data.load import load
-
     runs = [Wanted(one, load(dataset)) for one in specs]
     StackRun(runs, tmp_path, lambda number, event: events.append((number, event)), stop).train()
     assert [event.state for _, event in events if hasattr(event, "state")] == ["interrupted"] * 4
@@ -123,6 +131,90 @@ def test_a_diverging_run_ends_alone(dataset, undisturbed, tmp_path):
     for one in rest:
         train([one], tmp_path / "alone")
         assert close(tmp_path / one.run_id, tmp_path / "alone" / one.run_id)
+
+
+@pytest.fixture
+def compiling(monkeypatch):
+    """JAX takes until the event that this returns is set, and a list has each compilation that is done."""
+    go_on, done, compile = threading.Event(), [], Compilation._compile
+
+    def slow(self):
+        if go_on.wait(60):
+            compile(self)
+            done.append(self)
+
+    monkeypatch.setattr("lrarun.engine.stacked.compilation._kept", {})
+    monkeypatch.setattr(Compilation, "_compile", slow)
+    yield go_on, done
+    go_on.set()
+
+
+def test_a_request_to_stop_does_not_wait_for_the_compiler(compiling, dataset, undisturbed, tmp_path):
+    """All runs store where they are; later they go on, with what was compiled meanwhile."""
+    go_on, done = compiling
+    specs, events, asked = four(dataset), [], []
+    runs = [Wanted(one, load(dataset)) for one in specs]
+
+    def stop():
+        asked.append(1)
+        return len(asked) > 3
+
+    StackRun(runs, tmp_path, lambda number, event: events.append(event), stop).train()
+    assert not done, "it has ended before the compiler"
+    assert [event.state for event in events if isinstance(event, Ended)] == ["interrupted"] * 4
+    assert {record(tmp_path / one.run_id)["state"] for one in specs} == {"interrupted"}
+    assert {job.action for job in plan(specs, tmp_path)} == {"resume"}
+    go_on.set()
+    train(specs, tmp_path)
+    assert len(done) == 1 and all(close(tmp_path / one.run_id, undisturbed[0] / one.run_id) for one in specs)
+
+
+def test_a_run_beyond_its_limits_is_stored_and_ends_alone(dataset, undisturbed, tmp_path):
+    specs = four(dataset)
+    first = [record_of_epoch(undisturbed[0] / one.run_id, 2) for one in specs]
+    limits = [(100.0, 100.0), (100.0, first[1] - 0.1), (0.0,), (100.0, first[3])]
+    jobs = [dataclasses.replace(job, limits=limit) for job, limit in zip(plan(specs, tmp_path), limits)]
+    outcomes = train_all(jobs, tmp_path)
+    assert [outcome.state for outcome in outcomes] == ["finished", "pruned", "pruned", "finished"]
+    for one, epochs in ((specs[1], 2), (specs[2], 1)):
+        made = record(tmp_path / one.run_id)
+        assert (made["state"], made["pruned"], made["epoch"]) == ("interrupted", True, epochs)
+        assert made["reason"].startswith(f"pruned after epoch {epochs}: ")
+        assert checkpoint.epoch(tmp_path / one.run_id / "checkpoint.npz") == epochs
+    # A process that died between the epoch and the note of it: the next one makes the note, and trains nothing.
+    (again,) = train_all([dataclasses.replace(plan(specs[1:2], tmp_path)[0], limits=limits[1])], tmp_path)
+    assert again.state == "pruned" and record(tmp_path / specs[1].run_id)["epoch"] == 2
+    train(specs, tmp_path)  # without limits
+    assert all(close(tmp_path / one.run_id, undisturbed[0] / one.run_id) for one in specs)
+
+
+def test_one_run_by_itself_is_pruned_too(dataset, tmp_path):
+    (one,) = four(dataset)[:1]
+    with pytest.raises(Pruned, match="pruned after epoch 1"):
+        run(one, load(dataset), tmp_path, limits=(0.0,))
+
+
+def record_of_epoch(folder, epoch):
+    """The lowest validation error by an epoch, percent."""
+    return lowest_so_far(read_log(folder))[epoch - 1]
+
+
+def test_a_study_is_the_same_in_stacks_of_any_size_and_reads_no_test_set(dataset, tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+    space = {"optimizer.learning_rate": {"low": 1e-4, "high": 1.0, "scale": "log"}, "algorithm.beta": [0.05, 0.1]}
+    file = write_search(tmp_path / "s.yaml", dataset, space, {"trials": 8, "epochs": 3}, engine="jax", dtype="float64")
+    told = {}
+    for size in (1, 3, None):
+        study = study_of(file, tmp_path / f"results-{size}")
+        trials = study.run(lambda jobs, study=study, size=size: train_all(jobs, study.results, stack=size))
+        told[size] = history(study, trials)
+        assert {trial.state for trial in trials} == {"finished", "pruned"}
+        for trial in trials:
+            made = record(study.results / trial.runs[0].spec.run_id)
+            assert made["spec"]["engine"] == "jax" and ("train_error" in made) == (trial.state == "finished")
+            assert "test_error" not in made and "test_nll" not in made
+        assert not list(study.results.glob("*/test_predictions.npz"))
+    assert told[1] == told[3] == told[None]
 
 
 def test_a_run_that_cannot_write_fails_alone(dataset, tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ KNOWN: dict[str, type] = {
     "seed": int,
     "dtype": str,
     "engine": str,
+    "scores": str,
 }
 
 
@@ -69,16 +70,18 @@ def likeness(spec: Experiment, dataset: Dataset) -> Hashable:
     """Return a value that is equal for runs which one compilation trains.
 
     They may differ in the seed, the number of epochs, the data set if its arrays have the same shapes, and in numbers
-    that the rule and the optimizer only calculate with.
+    that the rule and the optimizer only calculate with. Runs that leave the test samples alone have none: whether
+    ``dataset`` has some makes no difference to them.
     """
     rule, optimizer = spec.algorithm, spec.optimizer
+    test = dataset.test_images if spec.scores == "test" else None
     traced = traceable_settings(rule, spec.depth)
     static = tuple((f.name, getattr(rule, f.name)) for f in settings_of(type(rule)) if f.name not in traced)
     return (
         (type(rule), rule.activation.name, traced, static),
         (type(optimizer), tuple(_slots(optimizer))),
         (spec.depth, spec.width, spec.batch_size, spec.validation, spec.dtype, dataset.classes),
-        tuple((a.shape, a.dtype.str) for a in (dataset.train_images, dataset.test_images)),
+        tuple(None if a is None else (a.shape, a.dtype.str) for a in (dataset.train_images, test)),
     )
 
 

@@ -95,7 +95,9 @@ def numbers_of(optimizer: Optimizer) -> dict[str, float]:
     for field in settings_of(type(optimizer)):
         unknown = field.name not in own and field.name not in kind.shapes
         if unknown and getattr(optimizer, field.name) != field.default:
-            raise UsageError(f"the engine jax does not know the setting {field.name!r} of {optimizer.name!r}")
+            raise UsageError(
+                f"the engine jax does not know the setting {field.name!r} of {optimizer.name!r}; engine: numpy does"
+            )
     return {**own, **derived}
 
 

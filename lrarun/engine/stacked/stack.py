@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lrarun.data.dataset import Dataset
 from lrarun.engine.stacked import optimizers, program
 from lrarun.engine.stacked.compilation import compiled
 from lrarun.engine.stacked.device import free_bytes, numerics
@@ -69,7 +70,7 @@ class Stack:
     def _upload(self) -> None:
         nets, first = self.trainings, self.trainings[0]
         dtype, learned = first.dtype, first.algorithm.learned
-        datasets = {id(net.dataset): net.dataset for net in nets}
+        datasets = {_identity(net.dataset): net.dataset for net in nets}
         place = {key: number for number, key in enumerate(datasets)}
         self._data = {
             "images": jax.device_put(_both(datasets.values(), "images", dtype)),
@@ -80,7 +81,7 @@ class Stack:
                 "fixed": stacked([{f: a for f, a in net.params.items() if f not in learned} for net in nets]),
                 "rule": _numbers([{name: getattr(net.algorithm, name) for name in self._names} for net in nets], dtype),
                 "optimizer": _numbers([optimizers.numbers_of(net.optimizer) for net in nets], dtype),
-                "dataset": np.array([place[id(net.dataset)] for net in nets], np.int32),
+                "dataset": np.array([place[_identity(net.dataset)] for net in nets], np.int32),
                 "key": np.stack([key_of(net.spec.seed) for net in nets]),
             }
         )
@@ -191,13 +192,13 @@ class Stack:
         """Return each active network's order of the samples, from the same streams as NumPy's engine."""
         if self._order[0] != (epoch, active):
             orders = np.zeros((len(self.trainings), len(self.trainings[0].train_index)), np.int32)
-            drawn: dict[int, Array] = {}
+            drawn: dict[Any, Array] = {}
             for i in active:
                 net = self.trainings[i]
-                seed = net.spec.seed
-                if seed not in drawn:
-                    drawn[seed] = stream(seed, "order", epoch).permutation(net.train_index)
-                orders[i] = drawn[seed]
+                of = net.spec.seed, net.spec.split  # what an order depends on, among networks of one likeness
+                if of not in drawn:
+                    drawn[of] = stream(net.spec.seed, "order", epoch).permutation(net.train_index)
+                orders[i] = drawn[of]
             self._order = (epoch, active), jax.device_put(orders)
         return self._order[1]
 
@@ -224,14 +225,17 @@ class Stack:
 
     # --- scores
 
-    def final_scores(self, chosen: Sequence[int]) -> dict[int, tuple[Evaluation, Evaluation]]:
+    def final_scores(self, chosen: Sequence[int]) -> dict[int, tuple[Evaluation, Evaluation | None]]:
         """Return the scores of some networks' best parameters on the training and the test samples, finite or not.
 
-        Their best parameters are then in the trainings.
+        The second are None where the specs' ``scores`` leave the test samples alone. The best parameters are then in
+        the trainings.
         """
         self._compiled.wait()
         with numerics():
-            train, test = (self._evaluate(subset, self._best) for subset in ("train", "test"))
+            train = self._evaluate("train", self._best)
+            tested = self.trainings[0].spec.scores == "test"
+            test = self._evaluate("test", self._best) if tested else [None] * len(train)
             best = jax.device_get(self._best)
         for i in chosen:
             _assign(self.trainings[i].best_params, best, i)
@@ -266,6 +270,11 @@ class Stack:
         if subset == "test":
             return len(net.dataset.train_labels) + np.arange(len(net.dataset.test_labels), dtype=np.int32)
         return (net.train_index if subset == "train" else net.validation_index).astype(np.int32)
+
+
+def _identity(dataset: Dataset) -> tuple[int, int]:
+    """Return equal values for data sets of the same arrays in memory; runs without test samples share the rest."""
+    return id(dataset.train_images), id(dataset.test_images) if len(dataset.test_labels) else 0
 
 
 def _training(n: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
+import re
 
 import pytest
 
@@ -11,13 +13,14 @@ pytest.importorskip("jax")
 
 from lrarun.algorithms.registry import BadRule, algorithms
 from lrarun.engine.stacked import optimizers
-from lrarun.engine.stacked.likeness import refuse_unknown
+from lrarun.engine.stacked.likeness import KNOWN, refuse_unknown
 from lrarun.engine.stacked.tracing import Untraceable, traceable_settings
 from lrarun.errors import UsageError
 from lrarun.nn.optimizers import SGD
 from lrarun.settings import setting
+from lrarun.specs.spec import Spec
 from tests.support import contract
-from tests.support.own_rule import RULE
+from tests.support.own_rule import PAGE, RULE
 from tests.support.small_runs import write_dataset
 from tests.support.traced import specs_of, with_field
 
@@ -41,6 +44,12 @@ def test_a_call_of_numpy_is_named_with_its_line_and_the_way_out(plugin):
     path, message = refusal(plugin, RULE)
     assert f"{path.name}, line {line_of(RULE, 'np.sign')}: " in message and "np.sign(" in message
     assert "namespace(a).sign(a)" in message and "engine: numpy" in message
+
+
+def test_the_page_on_rules_shows_the_message_that_there_is(plugin):
+    shown = re.search(r"^    (the engine jax can't run.*\n)    (.*), \.\.\.$", PAGE, re.MULTILINE)
+    block = "# sign_symmetry.py\n" + RULE  # as a reader copies it
+    assert refusal(plugin, block)[1].startswith(shown[1] + shown[2])
 
 
 def test_so_is_one_in_prediction(plugin):
@@ -114,11 +123,42 @@ def test_probes_are_refused():
 def test_a_setting_of_a_spec_that_the_engine_does_not_know_is_refused_unless_it_changes_nothing():
     (spec,) = specs_of({}, algorithm="lra-e")
     refuse_unknown(spec)
-    refuse_unknown(with_field(spec, "dropout", 0.0, default=0.0))
-    with pytest.raises(UsageError, match="the engine jax does not know dropout: 0.5"):
-        refuse_unknown(with_field(spec, "dropout", 0.5, default=0.0))
-    with pytest.raises(UsageError, match=r"can't train width: \(20, 30\)"):
-        refuse_unknown(dataclasses.replace(spec, width=(20, 30)))
+    refuse_unknown(with_field(spec, "tempo", 0.0, default=0.0))
+    with pytest.raises(UsageError, match="the engine jax does not know tempo: 0.5"):
+        refuse_unknown(with_field(spec, "tempo", 0.5, default=0.0))
+
+
+UNKNOWN = {
+    "bias: False": {"bias": False},
+    "dropout: 0.5": {"dropout": 0.5},
+    "input_dropout: 0.2": {"input_dropout": 0.2},
+    "width: (20, 30)": {"width": [20, 30]},
+    "learning_rate, not (0.1, 0.2, 0.3)": {"optimizer": {"learning_rate": [0.1, 0.2, 0.3]}},
+    "learning_rate, not {'W': 0.1}": {"optimizer": {"learning_rate": {"W": 0.1}}},
+    "'weight_decay' of 'sgd'": {"optimizer": {"weight_decay": 0.001}},
+    "'weight_decay' of 'adam'": {"optimizer": {"name": "adam", "weight_decay": 0.001}},
+    "'learning_rate_decay' of 'sgd'": {"optimizer": {"learning_rate_decay": 0.9}},
+    "'epsilon_inside' of 'rmsprop'": {"optimizer": {"name": "rmsprop", "epsilon_inside": True}},
+    "one pass over the samples in an epoch": {"algorithm": {"name": "dtp", "schedule": "decoders-first"}},
+}
+
+
+@pytest.mark.parametrize("said", UNKNOWN)
+def test_every_setting_that_only_numpy_knows_is_refused_with_one_message(said, call, tmp_path):
+    """None is ignored; the command ends before it writes."""
+    data = write_dataset(tmp_path / "own.npz", samples=200)
+    base = {"dataset": data, "algorithm": "backprop", "depth": 2, "width": 8, "validation": 50, "epochs": 1}
+    (tmp_path / "mine.yaml").write_text(json.dumps(base | UNKNOWN[said]))
+    done = call("train", tmp_path / "mine.yaml", "--engine", "jax", "--results", tmp_path / "results")
+    assert done.code == 2 and not done.out and not (tmp_path / "results").exists()
+    assert said in done.err and "the engine jax " in done.err and "; engine: numpy " in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_every_field_of_a_spec_is_trained_by_or_refused():
+    """A field that is added is refused until the engine knows it."""
+    only_numpy = {"bias", "dropout", "input_dropout", "probes"}
+    assert {field.name for field in dataclasses.fields(Spec)} == set(KNOWN) | only_numpy and not only_numpy & set(KNOWN)
 
 
 def test_so_are_settings_of_an_optimizer_and_optimizers():

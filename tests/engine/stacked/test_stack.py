@@ -107,6 +107,31 @@ def test_pixels_that_are_no_bytes_are_used_as_they_are():
     assert apart(by_numpy(spec, dataset), training) < 1e-9
 
 
+@pytest.mark.parametrize("name", ["dfa", "lra-e"])
+def test_the_last_samples_held_out_and_weights_of_0_are_trained_as_by_numpy(name):
+    """Also beside a network of the same seed that holds out others, and so has another order."""
+    spec, plain = specs_of({"split": "last", "init": "zeros"}, {}, algorithm=name, epochs=1)
+    training, other = Training(spec, DATA), Training(plain, DATA)
+    assert likeness(spec, DATA) == likeness(plain, DATA) and not training.params["W"][1].any()
+    assert not np.array_equal(training.validation_index, other.validation_index)
+    trainings, _ = run_on(Stack([training, other]))
+    for mine, own in zip(trainings, (spec, plain)):
+        assert apart(by_numpy(own), mine) < 1e-9
+
+
+def test_without_test_scores_a_stack_has_no_test_samples():
+    scored, *specs = specs_of({}, {"scores": "validation"}, {"scores": "validation", "seed": 1}, algorithm="lra-e")
+    without = [DATA.without_test() for _ in specs]
+    assert likeness(specs[0], DATA) == likeness(specs[1], without[0]) != likeness(scored, DATA)
+    stack = Stack([Training(spec, dataset) for spec, dataset in zip(specs, without)])
+    assert stack._data["images"].shape == (1, *DATA.train_images.shape), "and one copy of the others"
+    trainings, finals = run_on(stack)
+    for i, spec in enumerate(specs):
+        alone = by_numpy(spec, without[i])
+        train, test = finals[i]
+        assert apart(alone, trainings[i]) < 1e-9 and test is None and train.error == alone.final_scores()[0].error
+
+
 def test_a_diverging_network_does_not_touch_its_neighbours():
     wild = {"seed": 1, "optimizer": {"learning_rate": 1e200}}
     specs = specs_of({"seed": 0}, wild, {"seed": 2}, algorithm="backprop", activation="relu")
