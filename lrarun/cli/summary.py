@@ -71,7 +71,7 @@ def summary(
       lrarun summary mine.yaml
       lrarun summary mine.yaml --sort test_error
       lrarun summary mine.yaml --compare backprop lra-e
-      lrarun summary --results results/reference --by dataset --by algorithm
+      lrarun summary --reference --by dataset --by algorithm
       lrarun summary --format csv > settings.csv
     """
     wanted = specs_in(specs, overrides)

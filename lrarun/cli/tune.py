@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli import INTERRUPTED
-from lrarun.cli.support.completers import spec_files
 from lrarun.cli.support.options import (
     LAYOUTS,
     check_data_dir,
@@ -24,6 +23,7 @@ from lrarun.cli.support.options import (
     quiet_option,
     scheduler_option,
     set_option,
+    specs_argument,
 )
 from lrarun.cli.support.paths import UserPath, check_folder
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("spec", metavar="SPEC.yaml", type=UserPath(), shell_complete=spec_files)
+@specs_argument
 @own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 )
 @quiet_option
 def tune(
-    spec: Path,
+    specs: tuple[Path, ...],
     results: Path,
     data_dir: Path | None,
     overrides: tuple[str, ...],
@@ -75,11 +75,13 @@ def tune(
 
     \b
     Examples:
-      lrarun tune experiments/tune.yaml --dry-run
-      lrarun tune experiments/tune.yaml --out w.yaml && lrarun train w.yaml
-      lrarun tune experiments/tune.yaml --set search.trials=48 --plot t.png
+      lrarun tune tune --dry-run
+      lrarun tune tune --out w.yaml && lrarun train w.yaml
+      lrarun tune tune --set search.trials=48 --plot t.png
     """
     layout = layout_of(layout, as_json) or "text"
+    if len(specs) > 1:
+        raise click.UsageError("One search at a time: name one spec.")
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
     if not scheduler:  # a cluster's workers may have a folder that this machine lacks
@@ -90,7 +92,7 @@ def tune(
     from lrarun.tuning.propose import library
     from lrarun.tuning.study import Study
 
-    search = read_search(spec, overrides)
+    search = read_search(specs[0], overrides)
     if not scheduler:
         check_datasets(search.file)
     study = Study(search, results)
