@@ -129,10 +129,7 @@ def train(
         with suppress(OSError):  # the terminal may be gone
             tell(f"lrarun: interrupted; progress is stored, and {command} goes on from there.")
         sys.exit(INTERRUPTED)
-    if as_json:
-        print_outcomes(outcomes)
-    else:
-        show_settings(outcomes, specs, overrides, results)
+    print_outcomes(outcomes) if as_json else show_settings(outcomes, specs, overrides, results)
     raise_for_failures(outcomes, told=not quiet)
 
 

@@ -134,7 +134,7 @@ def test_any_text_is_read_or_refused(text):
 
 @given(yamlish)
 def test_what_is_read_agrees_with_pyyaml_on_structure(text):
-    """Where both accept a text, they see the same tree: scalars apart, of which the schemas differ, and empty documents."""
+    """Where both accept a text, they see the same tree, but for scalars, whose schemas differ, and empty documents."""
     try:
         ours = [tree for tree in (node.plain() for node in read(text)) if tree != ""]
     except SpecError:
