@@ -81,7 +81,7 @@ def test_a_shipped_spec_with_a_rule_of_its_own_says_how_to_name_it(call, plugin)
     assert refused.code == 2 and "needs --plugin angle/transposed.py\n" in refused.err
     algorithms.cache_clear()
     done = call("train", "angle/transposed", "--dry-run", "--plugin", "angle/transposed.py")
-    assert done.code == 0 and "2 of 2 to train" in done.out
+    assert done.code == 0 and "8 of 8 to train" in done.out
     assert call("describe", "angle/transposed", "--plugin", "angle/transposed.py").code == 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.options import json_option, layout_of, results_option
+from lrarun.cli.support.options import json_option, layout_of, own_results_option
 from lrarun.cli.support.paths import UserPath
 from lrarun.cli.support.printing import terminal_width
 
@@ -17,37 +17,34 @@ if TYPE_CHECKING:
     from lrarun.tuning.fair import Entry
 
 LAYOUTS = ("text", "markdown", "csv", "json")
-SPECS = Path("experiments/fair")
-REFERENCE = Path("results/reference")
 
 
 @click.command()
-@results_option
+@own_results_option
 @click.option(
     "--faithful",
     type=UserPath(file_okay=False),
     metavar="DIR",
-    help=f"Folder of runs with the rules' own defaults.  [default: {REFERENCE}, or the results folder]",
+    help="Folder of runs with the rules' own defaults.  [default: the results that lrarun ships]",
 )
 @click.option(
     "--specs",
     "folder",
     type=UserPath(exists=True, file_okay=False),
-    default=SPECS,
-    show_default=True,
     metavar="DIR",
-    help="Folder of the searches, one spec file per rule.",
+    help="Folder of the searches, one spec file per rule.  [default: those that lrarun ships]",
 )
 @click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
 @json_option
 @click.option("--todo", is_flag=True, help="Print the commands that are left, in their order, for a shell to run.")
-def fair(results: Path, faithful: Path | None, folder: Path, layout: str | None, as_json: bool, todo: bool) -> None:
+def fair(
+    results: Path, faithful: Path | None, folder: Path | None, layout: str | None, as_json: bool, todo: bool
+) -> None:
     """Compare the rules, each tuned alike.
 
     Each rule has the same search and the same budget, and its winner is trained with seeds
-    that the search has not seen. docs/fair-table.md has the protocol,
-    and `make fair` trains what is left. A cell says what it lacks. Exits with 4
-    if something is missing.
+    that the search has not seen. lrarun docs fair-table has the protocol. A cell says what
+    it lacks, and --todo prints the commands that train it. Exits with 4 if something is missing.
 
     \b
     Examples:
@@ -58,10 +55,12 @@ def fair(results: Path, faithful: Path | None, folder: Path, layout: str | None,
     layout = layout_of(layout, as_json) or "text"
     from lrarun.errors import Incomplete
     from lrarun.report.wording import plural
+    from lrarun.shipped import EXPERIMENTS, reference, root
     from lrarun.tuning import fair as library
     from lrarun.tuning.fair_table import render
 
-    entries = library.read(folder, results, faithful or (REFERENCE if REFERENCE.is_dir() else results))
+    folder = folder or root() / EXPERIMENTS / "fair"
+    entries = library.read(folder, results, faithful or reference())
     if todo:
         for words in left(entries, folder):
             click.echo(shlex.join(words))
@@ -76,7 +75,11 @@ def left(entries: Sequence[Entry], folder: Path) -> list[list[str]]:
     """Return the commands that complete the table: the searches of a data set and depth, then their winners' runs."""
     from itertools import groupby
 
+    from lrarun.shipped import EXPERIMENTS, root, typed_name
     from lrarun.tuning.winner import WINNER
+
+    def name(path: Path) -> str:
+        return typed_name(path) if path.is_relative_to(root() / EXPERIMENTS) else str(path)
 
     commands = []
     for _, group in groupby(entries, key=lambda entry: entry.cell[:2]):
@@ -84,7 +87,7 @@ def left(entries: Sequence[Entry], folder: Path) -> list[list[str]]:
         for entry in unfinished:
             cell, where = entry.cell, ["--results", str(entry.study.results)]
             own = ["--set", f"dataset={cell.dataset}", "--set", f"depth={cell.depth}"]
-            commands.append(["lrarun", "tune", str(folder / f"{cell.rule}.yaml"), *own, *where])
+            commands.append(["lrarun", "tune", name(folder / f"{cell.rule}.yaml"), *own, *where])
         if unfinished:
             winners = [str(entry.study.folder / WINNER) for entry in unfinished]
             commands.append(["lrarun", "train", *winners, "--results", str(unfinished[0].study.results)])

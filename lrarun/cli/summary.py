@@ -10,6 +10,7 @@ import click
 
 from lrarun.cli.support.next_commands import check_finished, train_command
 from lrarun.cli.support.options import (
+    LAYOUTS,
     check_results,
     json_option,
     layout_of,
@@ -22,8 +23,6 @@ from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
     from lrarun.report.summary.difference import ComparedSettings
-
-LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 
 
 @click.command()
@@ -72,7 +71,7 @@ def summary(
       lrarun summary mine.yaml
       lrarun summary mine.yaml --sort test_error
       lrarun summary mine.yaml --compare backprop lra-e
-      lrarun summary --results results/reference --by dataset --by algorithm
+      lrarun summary --reference --by dataset --by algorithm
       lrarun summary --format csv > settings.csv
     """
     wanted = specs_in(specs, overrides)

@@ -11,6 +11,7 @@ import click
 from lrarun.cli.support.global_options import say
 from lrarun.cli.support.next_commands import check_cells, command, table_of
 from lrarun.cli.support.options import (
+    LAYOUTS,
     is_of_reference,
     json_option,
     layout_of,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lrarun.api.tables import Tables
-
-LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 
 
 @click.command()

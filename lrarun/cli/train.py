@@ -15,10 +15,12 @@ from lrarun.cli.support.global_options import tell
 from lrarun.cli.support.options import (
     WholeNumber,
     check_data_dir,
+    jobs_option,
     json_option,
     make_data_dir_option,
     own_results_option,
     quiet_option,
+    scheduler_option,
     set_option,
     specs_argument,
 )
@@ -26,6 +28,7 @@ from lrarun.cli.support.options import (
 if TYPE_CHECKING:
     from lrarun.scheduling.outcome import Outcome
     from lrarun.scheduling.plan import Job
+    from lrarun.specs.build import SpecFile
 
 
 @click.command()
@@ -33,23 +36,8 @@ if TYPE_CHECKING:
 @own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
-@click.option(
-    "--jobs",
-    "-j",
-    "workers",
-    type=WholeNumber(min=1),
-    metavar="N",
-    envvar="LRARUN_JOBS",
-    show_envvar=True,
-    help="Number of processes; 1 trains in this one.  [default: number of cores]",
-)
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    envvar="LRARUN_SCHEDULER",
-    show_envvar=True,
-    help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
-)
+@jobs_option
+@scheduler_option
 @click.option(
     "--engine",
     type=click.Choice(["numpy", "jax"]),
@@ -106,12 +94,10 @@ def train(
     from lrarun.cli.support.downloads import download_progress
     from lrarun.cli.support.ending import show_settings
     from lrarun.cli.support.live import view
-    from lrarun.runs.rehearsal import check_first_steps
     from lrarun.scheduling.outcome import raise_for_failures
-    from lrarun.scheduling.plan import SKIP, plan, refuse_unwritable
+    from lrarun.scheduling.plan import plan, refuse_unwritable
     from lrarun.scheduling.train_all import train_all
     from lrarun.specs.build import read_specs
-    from lrarun.specs.dataset_check import check_datasets
     from lrarun.specs.spec import JAX
 
     if engine:
@@ -122,12 +108,7 @@ def train(
         raise click.UsageError("--stack is for the engine jax, and no run of these specs has it; add --engine jax.")
     refuse_unwritable(jobs, results)
     if not scheduler:  # a cluster's workers may have data sets that this machine lacks
-        due = {job.spec for job in jobs if job.action != SKIP}
-        needed = {spec.dataset for spec in due}
-        for file in files:
-            loaded = check_datasets(file, needed, whole=dry_run)  # without --dry-run, only to be trained on
-            if dry_run:
-                check_first_steps(file, loaded, due)
+        check_data(files, jobs, dry_run)
     if dry_run:
         print_plan(jobs) if as_json else show_plan(jobs, workers)
         return
@@ -148,11 +129,22 @@ def train(
         with suppress(OSError):  # the terminal may be gone
             tell(f"lrarun: interrupted; progress is stored, and {command} goes on from there.")
         sys.exit(INTERRUPTED)
-    if as_json:
-        print_outcomes(outcomes)
-    else:
-        show_settings(outcomes, specs, overrides, results)
+    print_outcomes(outcomes) if as_json else show_settings(outcomes, specs, overrides, results)
     raise_for_failures(outcomes, told=not quiet)
+
+
+def check_data(files: Sequence[SpecFile], jobs: Iterable[Job], dry_run: bool) -> None:
+    """Check the data sets of the runs to train; with ``--dry-run`` their content, and the first step of each rule."""
+    from lrarun.runs.rehearsal import check_first_steps
+    from lrarun.scheduling.plan import SKIP
+    from lrarun.specs.dataset_check import check_datasets
+
+    due = {job.spec for job in jobs if job.action != SKIP}
+    needed = {spec.dataset for spec in due}
+    for file in files:
+        loaded = check_datasets(file, needed, whole=dry_run)  # without --dry-run, only to be trained on
+        if dry_run:
+            check_first_steps(file, loaded, due)
 
 
 def print_outcomes(outcomes: Iterable[Outcome]) -> None:

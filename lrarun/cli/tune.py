@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 import click
 
 from lrarun.cli import INTERRUPTED
-from lrarun.cli.support.completers import spec_files
 from lrarun.cli.support.options import (
-    WholeNumber,
+    LAYOUTS,
     check_data_dir,
+    jobs_option,
     json_option,
     layout_of,
     make_data_dir_option,
     out_option,
+    own_results_option,
     quiet_option,
-    results_option,
+    scheduler_option,
     set_option,
+    specs_argument,
 )
 from lrarun.cli.support.paths import UserPath, check_folder
 
@@ -30,31 +32,14 @@ if TYPE_CHECKING:
     from lrarun.tuning.study import Study
     from lrarun.tuning.trials import Trial
 
-LAYOUTS = ("text", "markdown", "latex", "csv", "json")
-
 
 @click.command()
-@click.argument("spec", metavar="SPEC.yaml", type=UserPath(), shell_complete=spec_files)
-@results_option
+@specs_argument
+@own_results_option
 @make_data_dir_option("Folder to search first for data sets.")
 @set_option
-@click.option(
-    "--jobs",
-    "-j",
-    "workers",
-    type=WholeNumber(min=1),
-    metavar="N",
-    envvar="LRARUN_JOBS",
-    show_envvar=True,
-    help="Number of processes; 1 trains in this one.  [default: number of cores]",
-)
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    envvar="LRARUN_SCHEDULER",
-    show_envvar=True,
-    help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
-)
+@jobs_option
+@scheduler_option
 @click.option("--dry-run", is_flag=True, help="Say what the search is and how far it is; train and write nothing.")
 @click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
 @json_option
@@ -68,7 +53,7 @@ LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 )
 @quiet_option
 def tune(
-    spec: Path,
+    specs: tuple[Path, ...],
     results: Path,
     data_dir: Path | None,
     overrides: tuple[str, ...],
@@ -90,11 +75,13 @@ def tune(
 
     \b
     Examples:
-      lrarun tune experiments/tune.yaml --dry-run
-      lrarun tune experiments/tune.yaml --out w.yaml && lrarun train w.yaml
-      lrarun tune experiments/tune.yaml --set search.trials=48 --plot t.png
+      lrarun tune tune --dry-run
+      lrarun tune tune --out w.yaml && lrarun train w.yaml
+      lrarun tune tune --set search.trials=48 --plot t.png
     """
     layout = layout_of(layout, as_json) or "text"
+    if len(specs) > 1:
+        raise click.UsageError("One search at a time: name one spec.")
     if scheduler and workers:
         raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
     if not scheduler:  # a cluster's workers may have a folder that this machine lacks
@@ -105,7 +92,7 @@ def tune(
     from lrarun.tuning.propose import library
     from lrarun.tuning.study import Study
 
-    search = read_search(spec, overrides)
+    search = read_search(specs[0], overrides)
     if not scheduler:
         check_datasets(search.file)
     study = Study(search, results)

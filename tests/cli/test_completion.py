@@ -137,7 +137,7 @@ def test_after_set_keys_and_then_values(offered):
         (["algorithm", "=", ""], list(algorithms())),
         (["algorithm", "="], list(algorithms())),
         (["algorithm", "=", "dtp-"], ["dtp-sigma"]),
-        (["epochs", "=", "5", "exp"], ["experiments/table1.yaml"]),
+        (["epochs", "=", "5", "experi"], ["experiments/table1.yaml"]),
     ],
 )
 def test_bash_which_cuts_words_at_equals_signs_is_offered_what_stands_after(folder, words, values):

@@ -18,6 +18,7 @@ from tests.support.tiny_data import contents, write
 # What stands before the option, for every command that has it.
 WORDS = {
     "train": ["s.yaml"],
+    "tune": ["s.yaml"],
     "status": [],
     "clean": [],
     "figure": ["3"],

@@ -21,6 +21,8 @@ from tests.support.small_runs import spec, write_dataset
 COMMANDS = {
     "lrarun": "--help",
     "lrarun train": "train s.yaml --results other",
+    "lrarun tune": "tune s.yaml",
+    "lrarun fair": "fair",
     "lrarun status": "status",
     "lrarun summary": "summary s.yaml",
     "lrarun clean": "clean",
@@ -33,6 +35,7 @@ COMMANDS = {
     "lrarun export": "export",
     "lrarun list": "list",
     "lrarun describe": "describe dtp-sigma",
+    "lrarun docs": "docs verdicts",
     "lrarun validate": "validate s.yaml",
     "lrarun data": "data --help",
     "lrarun data list": "data list",

@@ -53,6 +53,7 @@ COMMANDS = {
     "lrarun validate": ["s.yaml", "--json"],
     "lrarun list": ["--json"],
     "lrarun describe": ["lra-e", "--json"],
+    "lrarun docs": ["verdicts", "--json"],
     "lrarun doctor": ["--json"],
     "lrarun bench": [
         "--algorithm",

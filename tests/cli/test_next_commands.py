@@ -165,6 +165,8 @@ def test_every_hint_of_every_command_does_what_it_promises(call, folder, place):
     for asked in (("report", "--out", "-"), ("table",), ("table", "1"), ("figure", "3"), ("figure", "1a"), ("status",)):
         done = call(*asked, "--results", place)
         for words in commands_in(done.err + done.out):
+            if words[0] == "report" and "--reference" not in words:
+                continue  # the page's foot says what made it
             seen.add(words[0])
             answer = does_what_it_promises(call, words)
             if words[0] == "table" and "--reference" not in words:

@@ -115,7 +115,7 @@ def test_no_results_are_all_missing_and_exit_4(lrarun, tmp_path):
     assert code == 4
     assert out.count("missing") == 21
     assert err.startswith("lrarun: 21 of 21 cells") and "lrarun train table1" in err
-    assert len(err.splitlines()) == 1
+    assert len(err.splitlines()) == 2 and err.endswith("lrarun table 1 --reference\n")
 
 
 @pytest.mark.parametrize("layout", ["text", "markdown", "latex", "csv", "json"])

@@ -502,7 +502,7 @@ def test_the_command_writes_one_file_and_says_which(lrarun, tmp_path):
 def test_missing_results_make_a_page_and_exit_4(lrarun, tmp_path):
     code, said, err = lrarun("report", "--results", tmp_path / "none", "--out", tmp_path / "report.html")
     assert code == 4 and (tmp_path / "report.html").exists()
-    assert err.startswith("lrarun: 48 of 48 cells missing") and len(err.splitlines()) == 1
+    assert err.startswith("lrarun: 48 of 48 cells missing") and len(err.splitlines()) == 2
 
 
 def test_a_spec_and_its_figures_can_be_shown(lrarun, tmp_path):

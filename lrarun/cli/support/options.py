@@ -115,9 +115,31 @@ data_dir_option = make_data_dir_option(
     "Folder to search first for data sets.", callback=lambda ctx, param, path: check_data_dir(path)
 )
 
+jobs_option = click.option(
+    "--jobs",
+    "-j",
+    "workers",
+    type=WholeNumber(min=1),
+    metavar="N",
+    envvar="LRARUN_JOBS",
+    show_envvar=True,
+    help="Number of processes; 1 trains in this one.  [default: number of cores]",
+)
+
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    envvar="LRARUN_SCHEDULER",
+    show_envvar=True,
+    help="Train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
+)
+
 quiet_option = click.option(
     "--quiet", "-q", is_flag=True, is_eager=True, callback=set_quiet, help="Report errors only."
 )
+
+# Of a table that is printed. Charts and pages have choices of their own.
+LAYOUTS = ("text", "markdown", "latex", "csv", "json")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
