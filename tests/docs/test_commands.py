@@ -88,7 +88,6 @@ NOT_RUN = {
         "20 epochs with a probe: test_plugins trains two"
     ),
     "lrarun show mnist-lra-e-transposed-2x256-sgd-s0-dc077f21e4": "needs the run of the command above it",
-    "lrarun train experiments/explanations.yaml": "two hours of training",
     "lrarun figure 1a": "needs matplotlib, an extra",
     "lrarun bench": "minutes: test_cli_bench runs it on little",
     "lrarun bench --engine jax": "minutes: test_bench_command runs it on little",
@@ -98,8 +97,8 @@ NOT_RUN = {
     ),
     "lrarun bench --depth 3 --depth 8 --no-epochs --vs torch": "minutes, and PyTorch",
     "lrarun report --out report.html": "test_report_page makes the page of all kinds of results",
-    "lrarun claims --results results/reference": "exits with 5, as long as claims fail: test_claims",
-    "lrarun table --results results/reference --compare": "exits with 5, as long as a cell is higher: test_cli_table",
+    "lrarun claims --reference": "exits with 5, as long as claims fail: test_claims",
+    "lrarun table --reference --compare": "exits with 5, as long as a cell is higher: test_cli_table",
     TABLES: "hours of training: test_cli_table holds the files to be the paper's runs",
     f"{TABLES} --dry-run": "test_planning",
     "lrarun status table1": "test_cli_status_clean",
