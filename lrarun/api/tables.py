@@ -12,7 +12,7 @@ import pandas as pd
 from lrarun.api.inputs import SpecLike, all_specs_of, runs_in
 from lrarun.errors import UsageError
 from lrarun.paper import MODELS, TABLE_OF, TABLES, Key, printed_cells
-from lrarun.report.cells import COLUMNS, Wanted, differences, fill, key_of, left_out, wanted_by
+from lrarun.report.cells import COLUMNS, Wanted, crowded, differences, fill, key_of, left_out, wanted_by
 from lrarun.report.verdicts import add_verdicts
 from lrarun.results.read import Result
 from lrarun.runs.staleness import superseded
@@ -86,7 +86,8 @@ def tables(
     runs = [run for run in runs if run.spec.get("scores") in (None, "test")]  # trials of a search are of no table
     wanted = by_protocol(runs) if specs is None else by_specs([spec.to_dict() for spec in specs], strict)
     stale = superseded(runs)
-    cells = add_verdicts(fill(runs, wanted, stale))
+    several = crowded([spec.to_dict() for spec in specs or ()], rule_titles())
+    cells = add_verdicts(fill(runs, wanted, stale, several))
     if number is not None:
         cells = cells[cells["table"] == number]
         if not cells["expected"].any():

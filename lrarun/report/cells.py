@@ -123,13 +123,7 @@ def wanted_by(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], str
         NotInTables: if two specs that differ in more than the seed fall in one cell, or
             none of them in any.
     """
-    by_key: dict[Key, dict[Settings, Wanted]] = {}
-    for spec in specs:
-        key = key_of(spec, titles)
-        if key.dataset in TABLE_OF:
-            groups, own = by_key.setdefault(key, {}), settings(spec)
-            known = groups.get(own, Wanted(spec))
-            groups[own] = Wanted(known.spec, (known.seeds or frozenset()) | {spec["seed"]})
+    by_key = settings_by_cell(specs, titles)
     for key, groups in by_key.items():
         if strict and len(groups) > 1:
             first, second, *_ = groups.values()
@@ -141,6 +135,25 @@ def wanted_by(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str], str
         names = ", ".join(dict.fromkeys(str(spec["dataset"]) for spec in specs))
         raise NotInTables(f"the paper's tables have no place for {names}: they are of {', '.join(TABLE_OF)}")
     return {key: next(iter(groups.values())) for key, groups in by_key.items() if len(groups) == 1}
+
+
+def settings_by_cell(
+    specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
+) -> dict[Key, dict[Settings, Wanted]]:
+    """Return the settings of resolved specs by the cell of the paper's tables that they fall in."""
+    by_key: dict[Key, dict[Settings, Wanted]] = {}
+    for spec in specs:
+        key = key_of(spec, titles)
+        if key.dataset in TABLE_OF:
+            groups, own = by_key.setdefault(key, {}), settings(spec)
+            known = groups.get(own, Wanted(spec))
+            groups[own] = Wanted(known.spec, (known.seeds or frozenset()) | {spec["seed"]})
+    return by_key
+
+
+def crowded(specs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> dict[Key, int]:
+    """Return the cells that several settings of resolved specs fall in, with how many; :func:`wanted_by` has none."""
+    return {key: len(groups) for key, groups in settings_by_cell(specs, titles).items() if len(groups) > 1}
 
 
 @dataclass(frozen=True)
@@ -236,7 +249,12 @@ def by_settings(results: Iterable[Result]) -> dict[Settings, list[Result]]:
     return groups
 
 
-def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Container[str] = ()) -> pd.DataFrame:
+def fill(
+    results: Sequence[Result],
+    wanted: Mapping[Key, Wanted],
+    stale: Container[str] = (),
+    several: Mapping[Key, int] | None = None,
+) -> pd.DataFrame:
     """Return one row per printed cell, then one per experiment that the paper does not have.
 
     Args:
@@ -244,12 +262,14 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Contain
         wanted: which of them each experiment takes. A printed cell that is not among
             its keys stays empty and is not expected.
         stale: ids of runs that this version would not reproduce.
+        several: cells that no one setting was asked for, but as many as this (:func:`crowded`).
 
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
         ``verdict`` empty; and beside them ``state``, ``outstanding``, ``stale`` and ``early``
         of :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
-        :class:`Wanted`, ``paper_train`` and ``paper_test`` (the digits printed), and
+        :class:`Wanted`, ``several`` (how many settings were asked for in a cell that so takes
+        none; else 0), ``paper_train`` and ``paper_test`` (the digits printed), and
         ``readings`` (the ids of the settings that were chosen by this printed number).
     """
     groups = by_settings(results)
@@ -257,6 +277,7 @@ def fill(results: Sequence[Result], wanted: Mapping[Key, Wanted], stale: Contain
     extra = [Printed(TABLE_OF[key.dataset], key, "", "") for key in wanted.keys() - {cell.key for cell in printed}]
     rows = [row(cell, wanted.get(cell.key), groups, stale) for cell in [*printed, *sorted(extra)]]
     frame = pd.DataFrame(rows).astype({"runs": "Int64"})
+    frame["several"] = [(several or {}).get(Key(*key), 0) for key in frame[list(Key._fields)].itertuples(index=False)]
     numbers = ["train_error", "test_error", "test_error_std", "paper_train_error", "paper_test_error"]
     return frame.astype(dict.fromkeys(numbers, "float64")).sort_values("table", kind="stable", ignore_index=True)
 

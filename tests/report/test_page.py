@@ -570,6 +570,31 @@ def test_runs_that_the_papers_tables_have_no_place_for_make_a_page_without_them(
     assert len(tree.one("section", id="curves").all("figure")) == 1
 
 
+def test_settings_that_share_a_cell_each_have_a_curve_and_the_table_says_why_it_has_none(lrarun, tmp_path):
+    rules = [{"name": "backprop"}, *({"name": "lra-e", "beta": beta} for beta in (0.05, 0.1, 0.2))]
+    for rule in rules:
+        key = BACKPROP if rule["name"] == "backprop" else BACKPROP._replace(model="LRA-E")
+        for seed in (0, 1):
+            spec = spec_of(key, seed=seed, epochs=2)
+            spec |= {"algorithm": spec["algorithm"] | rule}
+            run = write_run(tmp_path / "results", spec, test_error=8.0 + seed, train_error=9.0)
+            write_log(run, validation_error=[9.0, 8.0])
+    listed = "backprop, " + ", ".join(f"{{name: lra-e, beta: {rule['beta']}}}" for rule in rules[1:])
+    (tmp_path / "mine.yaml").write_text(f"{{epochs: 2, sweep: {{algorithm: [{listed}], seed: [0, 1]}}}}")
+    out = tmp_path / "report.html"
+    command = ("report", "--results", tmp_path / "results", "--spec", tmp_path / "mine.yaml", "--out", out)
+    assert lrarun(*command)[0] == 0
+    tree = parse(out.read_text())
+    curves = tree.one("section", id="curves")
+    assert len(curves.all("figure")) == 1
+    for name in ("Backprop", "LRA-E, beta 0.05", "LRA-E, beta 0.1", "LRA-E, beta 0.2"):
+        assert name in curves.one("figure").text
+    table = tree.one("table", class_="paper")
+    (row,) = [row for row in table.all("tr") if row.all("th")[0].text == "LRA-E"]
+    assert [cell.text.partition(" paper")[0] for cell in row.all("td")[:2]] == ["3 settings"] * 2
+    assert "several settings fall in one cell" in table.one("caption").text
+
+
 def test_the_settings_of_a_page_are_the_rows_of_the_summary(mixed):
     made = contents(read_results(mixed))
     summary = summarize(made.runs)

@@ -255,6 +255,47 @@ def test_settings_that_differ_otherwise_too_are_compared_pair_by_pair():
     assert "Of 3 pairs" in render_difference(found, "text")
 
 
+@pytest.mark.parametrize("width", [60, 70, 80, 100])
+@pytest.mark.parametrize("rule", ["backprop", "equilibrium-propagation-of-my-own"])
+@pytest.mark.parametrize("uneven", [False, True])
+def test_a_comparison_fits_the_width_and_its_verdicts_have_a_heading_and_whole_words(width, rule, uneven):
+    runs = [
+        a_run(spec_for(OWN, seed=seed, activation=activation, algorithm={"name": name, "beta": 0.1}),
+              test_error=10.0 + seed + (activation == "relu") * seed, validation_error=10.0 + seed, train_error=9.0)
+        for name in (rule, "lra-e") for activation in ("tanh", "relu")
+        for seed in range(3 if uneven and name == rule else 2)
+    ]  # fmt: skip
+    made = render_difference(compare(summarize(runs), "tanh", "relu"), "text", width)
+    lines = made.splitlines()
+    assert max(map(len, lines)) <= width
+    head = next(line for line in lines if line.startswith("algorithm "))
+    assert head.endswith("verdict")
+    at = head.index("verdict")
+    words = {
+        word
+        for line in lines[lines.index(head) + 2 :]
+        if not line.startswith(("Each", "Left"))
+        for word in line[at:].split()
+    }
+    assert {"not", "told", "apart", "no", "spread,", "interval"} >= words >= {"not", "told", "apart"}
+    assert "seeds" in head or "Each row is over 2 seeds." in made or "Left out for want of room: A, B, seeds." in made
+
+
+def test_few_seeds_are_given_as_the_reason_why_two_are_not_told_apart():
+    def said(seeds, effect=0.1):
+        runs = [a_run(spec_for(OWN, seed=seed, activation=activation),
+                      test_error=10.0 + (seed % 2 + effect) * (activation == "relu"))
+                for activation in ("tanh", "relu") for seed in range(seeds)]  # fmt: skip
+        return " ".join(render_difference(compare(summarize(runs), "tanh", "relu"), "text", 80).split())
+
+    for seeds in (2, 3, 4):
+        assert f"With {seeds} seeds the interval is {scipy.stats.t.ppf(0.975, seeds - 1):.1f} standard errors" in said(
+            seeds
+        )
+    assert "for want of seeds" not in said(10) and "not told apart" in said(10, effect=-0.5)
+    assert "for want of seeds" not in said(4, effect=50), "they are told apart"
+
+
 def test_one_setting_may_be_compared_with_each_of_several():
     runs = [
         *runs_of(),

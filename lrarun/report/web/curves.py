@@ -92,7 +92,9 @@ def place_name(dataset: str, depth: int) -> str:
     return f"{dataset_title(dataset)}, {plural(depth, 'layer')}"
 
 
-def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str]) -> list[Panel]:
+def panels(
+    runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping[str, str], every: bool = False
+) -> list[Panel]:
     """Return a panel for every data set and depth that there are runs of.
 
     A panel shows the runs that fill the tables; where it has none of those, the ones
@@ -102,12 +104,13 @@ def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping
         runs: all of them.
         wanted: what the tables take.
         titles: name -> title of rules that the paper does not have.
+        every: show all runs, as they were asked for, whether or not a table has a place for them.
     """
     expected = {settings(want.spec): want for want in wanted.values() if want.spec}
     places: dict[tuple[str, int], list[list[Result]]] = defaultdict(list)
     for group in by_settings(runs).values():
         places[group[0].spec["dataset"], group[0].spec["depth"]].append(group)
-    chosen = {place: choose(places[place], expected) for place in sorted(places, key=place_order)}
+    chosen = {place: choose(places[place], expected, every) for place in sorted(places, key=place_order)}
     names = labels(list(chosen.values())[:PANELS], expected, titles)
     made = []
     for place, groups in chosen.items():
@@ -118,9 +121,14 @@ def panels(runs: Iterable[Result], wanted: Mapping[Key, Wanted], titles: Mapping
     return made
 
 
-def choose(groups: Sequence[list[Result]], expected: Container[Settings]) -> list[list[Result]]:
-    """Return the runs of one place that its panel is of: those that fill the tables, else all; grouped, in order."""
-    ours = [group for group in groups if settings(group[0].spec) in expected]
+def choose(
+    groups: Sequence[list[Result]], expected: Container[Settings], every: bool = False
+) -> list[list[Result]]:
+    """Return the runs of one place that its panel is of, grouped, in order.
+
+    Those that fill the tables; all of them where there are no such runs, or ``every`` is asked for.
+    """
+    ours = [group for group in groups if settings(group[0].spec) in expected and not every]
     return sorted(ours or groups, key=lambda group: group_order(group[0].spec))
 
 
@@ -137,7 +145,7 @@ def labels(
     for groups in panels:
         own = [group[0].spec for group in groups[:CURVES]]
         specs += own
-        if own and settings(own[0]) in expected:
+        if own and all(settings(spec) in expected for spec in own):
             named_by_protocol |= dict(zip(map(settings, own), protocol_labels(own, titles)))
     return dict(zip(map(settings, specs), legend_names(specs, titles, PANEL))) | named_by_protocol
 

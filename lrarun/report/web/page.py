@@ -88,7 +88,7 @@ class Contents:
 def render_page(contents: Contents) -> str:
     """Render the report as an HTML document that refers to nothing outside of it."""
     runs, wanted, titles, pictures = contents.runs, contents.wanted, contents.titles, contents.pictures
-    shown = panels(runs, wanted, titles)
+    shown = panels(runs, wanted, titles, every=bool(contents.only))
     whole = contents.cells is not None and not contents.only
     parts = {
         "tables": None if contents.cells is None else tables_section(contents.cells),

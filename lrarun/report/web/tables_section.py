@@ -59,7 +59,14 @@ def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
 def note(cells: pd.DataFrame) -> str:
     """Return the legend of a table's numbers."""
     words = legend(cells).replace("Ours, with the paper's in parentheses.", "Ours, and below each the paper's.", 1)
-    return words + comparison.chosen_note(cells)
+    return words + comparison.chosen_note(cells) + several_note(cells)
+
+
+def several_note(cells: pd.DataFrame) -> str:
+    """Return why cells lack a number that there are runs for; empty if none does."""
+    if not (cells["several"] > 0).any():
+        return ""
+    return " Where several settings fall in one cell, it has none of their numbers: they are under Settings."
 
 
 def head(number: int, groups: list[str]) -> Html:
@@ -79,7 +86,9 @@ def cell_parts(cell: pd.Series | None) -> list[Html]:
     """Return a cell's train and test error, each with the printed one, and its verdict."""
     if cell is None or not cell.expected:
         printed = (None, None) if cell is None else (cell.paper_train, cell.paper_test)
-        return [number_cell(hidden("not asked for"), paper) for paper in printed]
+        several = 0 if cell is None else cell.several
+        ours = tag("small", f"{several} settings") if several else hidden("not asked for")
+        return [number_cell(ours, paper) for paper in printed]
     train = NOTHING if math.isnan(cell.train_error) else fixed(cell.train_error)
     return [
         number_cell(tag("b", train), cell.paper_train),
