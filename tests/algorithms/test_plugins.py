@@ -186,6 +186,16 @@ def test_a_run_of_an_edited_rule_is_stale_and_not_taken_for_a_current_one(traine
     assert "stale" not in lrarun("status").out
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_rule_of_the_same_name_in_another_file_is_told_by_its_content(call, trained, monkeypatch, edited):
+    file, _ = trained
+    other = file.with_name("second.py")
+    other.write_text(RULE + "# edited\n" * edited)
+    monkeypatch.setenv(plugins.VARIABLE, str(other))
+    algorithms.cache_clear()
+    assert ("its rule's file has changed since" in call("status").out) == edited
+
+
 USED = "from lrarun.algorithms.plugins import feedback\n"
 HELPED = RULE.replace("from lrarun.rules import", USED + "from lrarun.rules import", 1)
 

@@ -144,9 +144,13 @@ def changed(file: str, before: Mapping[str, str]) -> bool:
 
     Args:
         file: the plugin file's name.
-        before: :func:`digests` as the run recorded them; files that are not in it count as unchanged.
+        before: :func:`digests` as the run recorded them. If it recorded files but none of this name, the rule was in
+            another one, and has changed unless that one's content was the same. A file beside the plugin's that is
+            not recorded counts as unchanged; so does everything if nothing was recorded.
     """
     now = {name: digest for name, digest in digests().items() if name == file or name.startswith(f"{file}: ")}
+    if before and file not in before:
+        return now.get(file) not in {digest for name, digest in before.items() if ": " not in name}
     return any(name in before and before[name] != digest for name, digest in now.items())
 
 
