@@ -121,9 +121,7 @@ def panels(
     return made
 
 
-def choose(
-    groups: Sequence[list[Result]], expected: Container[Settings], every: bool = False
-) -> list[list[Result]]:
+def choose(groups: Sequence[list[Result]], expected: Container[Settings], every: bool = False) -> list[list[Result]]:
     """Return the runs of one place that its panel is of, grouped, in order.
 
     Those that fill the tables; all of them where there are no such runs, or ``every`` is asked for.
