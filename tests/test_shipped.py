@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import tarfile
 from pathlib import Path
 
@@ -128,6 +130,21 @@ def test_pages_can_be_read_anywhere(call):
             assert call("docs", path.stem).out == path.read_text(encoding="utf-8")
     assert call("docs", "docs/verdicts.md").code == 0
     assert "verdicts" in call("docs", "verdict").err
+
+
+@pytest.mark.parametrize("page", ["reproduction", "verdicts"])
+def test_in_a_terminal_a_page_is_laid_out_to_its_width(call, monkeypatch, page):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", call("docs", page).out)
+    source = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert "─" * 40 in shown, "its tables are drawn"
+    assert not any(mark in shown for mark in ("<!--", "|--", "| --", "**", "](")) and "…" not in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    # Words of two letters or more outside of links, comments and code are there whole.
+    prose = re.sub(r"<!--.*?-->|\]\([^)]*\)|```.*?```|`[^`\n]*`", " ", source, flags=re.DOTALL)
+    missing = set(re.findall(r"[A-Za-z]{2,}", prose)) - set(re.findall(r"[A-Za-z]{2,}", shown))
+    assert not missing
 
 
 # --- as in a wheel

@@ -23,8 +23,8 @@ def page_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
 def docs(page: str | None, as_json: bool) -> None:
     """Print a page of the documentation.
 
-    Without PAGE, lists the pages, each with the question that it answers. The pages are
-    Markdown.
+    Without PAGE, lists the pages, each with the question that it answers. A page is laid out
+    for the terminal; in a pipe or a file it is Markdown.
 
     \b
     Examples:
@@ -32,7 +32,7 @@ def docs(page: str | None, as_json: bool) -> None:
       lrarun docs verdicts
       lrarun docs extending | less
     """
-    from lrarun.cli.support.printing import columns, print_json
+    from lrarun.cli.support.printing import WIDEST, columns, print_json, terminal_width
     from lrarun.errors import UsageError
     from lrarun.settings import UnknownName
     from lrarun.shipped import pages
@@ -49,5 +49,9 @@ def docs(page: str | None, as_json: bool) -> None:
     text = path.read_text(encoding="utf-8")
     if as_json:
         print_json({"name": name, "question": said, "file": path, "text": text})
-    else:
+    elif (width := terminal_width()) is None:
         click.echo(text, nl=False)
+    else:
+        from lrarun.cli.support.pages import for_terminal
+
+        click.echo(for_terminal(text, min(width, WIDEST)), nl=False)
