@@ -394,10 +394,13 @@ def allowed(setting: Setting) -> str:
 
 
 def _experiment(name: str) -> Description:
-    specs, path = load_specs(name), named_file(name)
-    comment, runs = experiments.first_comment(path), tuple(spec.run_id for spec in specs)
-    varied = experiments.varied(specs)
-    return Description("experiment", name, text=comment, folder=str(path.parent), runs=runs, varied=varied)
+    path = named_file(name)
+    comment, folder = experiments.first_comment(path), str(path.parent)
+    if searched := experiments.search_words(path):
+        return Description("experiment", name, text=f"{comment}\n\n{searched}: lrarun tune {name}", folder=folder)
+    specs = load_specs(name)
+    runs, varied = tuple(spec.run_id for spec in specs), experiments.varied(specs)
+    return Description("experiment", name, text=comment, folder=folder, runs=runs, varied=varied)
 
 
 def _published_dataset(data: Published, data_dir: Path | None) -> Description:

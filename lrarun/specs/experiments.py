@@ -56,6 +56,20 @@ def size(path: Path) -> str:
     return f"{count} run{'s' * (count != 1)}"
 
 
+def search_words(path: Path) -> str:
+    """Return what a spec file's search chooses and may cost, in words; empty if it has none.
+
+    Raises:
+        SpecError: there is a mistake in it.
+    """
+    source = read_source(path)
+    if not has_search(source):
+        return ""
+    search = search_in(source)
+    keys = ", ".join(dict.fromkeys(each.key for each in search.dimensions))
+    return f"A search over {keys}, in {search.budget.trials} trials of {search.budget.epochs} epochs"
+
+
 def first_comment(path: Path) -> str:
     """Return the comment that a spec file starts with, up to its first empty line, as one paragraph."""
     lines = path.read_text(encoding="utf-8").splitlines()

@@ -44,7 +44,9 @@ def check_keys(entries: Mapping[str, Node], place: Place, problems: Problems) ->
         if dot and head in BLOCKS:
             problems.add(node.where, f"write {head}: {{{rest}: ...}}; dotted keys work only in sweep and --set")
         elif key == "search":
-            problems.add(node.where, "a spec with a search is for 'lrarun tune'; what that finds is a spec for this")
+            problems.add(
+                node.where, "this spec has a search, which lrarun tune makes; the spec of its winner can be used here"
+            )
         elif key not in known or key == "sweep":
             problems.add(node.where, _unknown_spec_key(key, known, entries))
     if "algorithm" not in entries:

@@ -140,3 +140,9 @@ def test_every_key_of_a_spec_is_described_with_what_it_can_be():
             value = [choice] if each.name == "probes" else choice
             assert make_spec({"algorithm": "lra-e", each.name: value})
     assert set({each.name: each.choices for each in about.settings}["algorithm"]) == set(algorithms())
+
+
+@pytest.mark.parametrize("name", ["tune", "fair/dfa"])
+def test_a_spec_with_a_search_is_described_with_what_it_chooses_and_how_to_start_it(name):
+    (about,) = catalogue.describe(name)
+    assert "optimizer.learning_rate" in about.text and about.text.endswith(f": lrarun tune {name}")
