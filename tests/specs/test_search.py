@@ -130,7 +130,7 @@ def test_a_file_for_a_search_is_known_and_refused_by_others(tmp_path, call):
     assert has_search(read_source(path))
     code, _, err = call("train", path)
     assert code == 2
-    assert f"{path}:3:1: a spec with a search is for 'lrarun tune'" in err
+    assert f"{path}:3:1: this spec has a search" in err
     code, _, err = call("train", tmp_path / "t.yaml", "--set", "search.trials=3")
     assert code == 2
     assert call("validate", path).out == f"{path}: valid, a search of 6 trials\n"
