@@ -269,8 +269,8 @@ def fitted_difference(columns: list[Column], own: int, width: int) -> tuple[list
     """Return a comparison's columns within a width, and what is to be said of those left out for it.
 
     A number of seeds that all rows share needs no column. Then the verdict, and the first ``own`` columns, which tell
-    the pairs apart, are broken into lines: they are words. What is left out last is the two means and uneven numbers of
-    seeds.
+    the pairs apart, are broken into lines: they are words. What is left out last is
+    the two means, then uneven numbers of seeds.
     """
     seeds = next(column for column in columns if column.head == SEEDS)
     said = f"Each row is over {plural(int(seeds.cells[0]), 'seed')}." if len(set(seeds.cells)) == 1 else ""
