@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 from lrarun.data.dataset import Dataset
 from lrarun.results.read import FAILED, INTERRUPTED
@@ -25,7 +26,13 @@ Deliver = Callable[[Job, Event], None]
 
 
 class Backend(ABC):
-    """A place where jobs are trained."""
+    """A place where jobs are trained.
+
+    Class attributes:
+        together: whether jobs that are submitted together are trained at once, so that it pays to wait for more.
+    """
+
+    together: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -87,16 +87,22 @@ class Schedule:
         """End the runs that another process finished, and queue those that it stopped training."""
         if time.monotonic() < self._next_lock_check:
             return
+        # A process that is stopped releases its runs one after another, and a stack should take all of them.
+        while self._release() and self.elsewhere and self.backend.together:
+            time.sleep(LOCK_CHECK_SECONDS)
         self._next_lock_check = time.monotonic() + LOCK_CHECK_SECONDS
-        for run_id, job in list(self.elsewhere.items()):
-            if is_locked(self.results / run_id):
-                continue
-            del self.elsewhere[run_id]
+
+    def _release(self) -> bool:
+        """Take over the runs that are not locked any more; return whether there are any."""
+        released = [run_id for run_id in self.elsewhere if not is_locked(self.results / run_id)]
+        for run_id in released:
+            job = self.elsewhere.pop(run_id)
             result = newest(self.results / run_id)
             if result is not None and result.state in (FINISHED, DIVERGED):
                 self._end(job, Ended(result.state, result.reason or ""))
             else:  # stopped or killed there; that process has forgotten what was to be forgotten
                 self.pending.append(replace(job, action=RESUME, anew=False))
+        return bool(released)
 
     def _deliver(self, job: Job, event: Event) -> None:
         match event:

@@ -22,6 +22,8 @@ class Stacks(Backend):
         size: the most networks in a stack; None for as many as the device's memory holds.
     """
 
+    together = True
+
     def __init__(
         self, results: Path, datasets: Mapping[str, Dataset], stop: Callable[[], bool], size: int | None = None
     ):
