@@ -21,7 +21,7 @@ from lrarun.runs.lock import locked
 from lrarun.runs.run import run as train_run
 from lrarun.scheduling.backend import Backend
 from lrarun.scheduling.outcome import KILLED, raise_for_failures
-from lrarun.scheduling.plan import SKIP, WAIT, plan
+from lrarun.scheduling.plan import SKIP, WAIT, Job, plan
 from lrarun.scheduling.schedule import Schedule
 from lrarun.scheduling.train_all import train_all
 from lrarun.scheduling.watcher import Watcher
@@ -147,6 +147,43 @@ def test_a_worker_killed_when_all_was_done_has_finished_its_run(dataset, tmp_pat
     (job,) = plan([run], tmp_path / "results")
     (outcome,) = Schedule([job], tmp_path / "results", KilledAtTheEnd(), Watcher()).run(lambda: False)
     assert (outcome.state, outcome.reason) == ("finished", "")
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_runs_that_are_released_one_after_another_are_trained_at_once_where_that_pays(tmp_path, monkeypatch, together):
+    runs = [spec("mnist", seed=seed) for seed in range(3)]
+    looks, given = dict(zip([run.run_id for run in runs], (1, 2, 3))), []
+
+    def is_locked(folder):
+        """Each run is released one look later than the one before it."""
+        looks[folder.name] -= 1
+        return looks[folder.name] > 0
+
+    class Taker(Backend):
+        free = True
+
+        def submit(self, job):
+            given.append(job)
+
+        def wait(self, seconds, hear):
+            batches.append(len(given))
+            for job in given:
+                hear(job, Ended("finished"))
+            given.clear()
+
+        def stop(self, hear):
+            raise AssertionError
+
+        def close(self):
+            pass
+
+    batches, backend = [], Taker()
+    backend.together = together
+    monkeypatch.setattr("lrarun.scheduling.schedule.is_locked", is_locked)
+    monkeypatch.setattr("lrarun.scheduling.schedule.LOCK_CHECK_SECONDS", 0.01)
+    jobs = [Job(run, WAIT, "another process trains it") for run in runs]
+    assert len(Schedule(jobs, tmp_path, backend, Watcher()).run(lambda: False)) == 3
+    assert batches == ([3] if together else [1, 1, 1])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
