@@ -103,10 +103,10 @@ readme-table: $(BASE)  ## write Table 1 of the reference results into README.md
 publish: $(BASE)  ## copy finished runs without weights: FROM=results TO=results/reference
 	@$(BIN) maintenance/publish_results.py $(or $(FROM),$(RESULTS)) $(or $(TO),results/reference)
 
-pages: $(BASE)  ## write the generated tables of the pages on choices, architecture and reproduction anew
+pages: $(BASE)  ## write the generated tables of the pages anew
 	@$(BIN) maintenance/choices_page.py > docs/choices.md.new && mv docs/choices.md.new docs/choices.md
 	@$(BIN) maintenance/packages_table.py > docs/architecture.md.new && mv docs/architecture.md.new docs/architecture.md
-	@$(BIN) -m maintenance.reproduction_page > docs/reproduction.md.new && mv docs/reproduction.md.new docs/reproduction.md
+	@$(BIN) -m maintenance.result_pages
 
 clean:  ## remove the virtual environment and caches; results and data sets stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .hypothesis .coverage

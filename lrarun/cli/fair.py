@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli.support.options import json_option, layout_of, own_results_option
+from lrarun.cli.support.options import is_of_reference, json_option, layout_of, results_option
 from lrarun.cli.support.paths import UserPath
 from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
     from lrarun.tuning.fair import Entry
 
+OF_REFERENCE = "fair"  # the folder of the table's runs among the reference results
 LAYOUTS = ("text", "markdown", "csv", "json")
 
 
 @click.command()
-@own_results_option
+@results_option
 @click.option(
     "--faithful",
     type=UserPath(file_okay=False),
@@ -48,8 +49,8 @@ def fair(
 
     \b
     Examples:
-      lrarun fair --results results/fair
-      lrarun fair --results results/fair --format csv > fair.csv
+      lrarun fair --reference
+      lrarun fair --reference --format csv > fair.csv
       lrarun fair --results results/fair --todo
     """
     layout = layout_of(layout, as_json) or "text"
@@ -59,6 +60,10 @@ def fair(
     from lrarun.tuning import fair as library
     from lrarun.tuning.fair_table import render
 
+    if is_of_reference():
+        if todo:
+            raise click.UsageError("--todo is for a folder to train into: name it with --results, not --reference.")
+        results = results / OF_REFERENCE
     folder = folder or root() / EXPERIMENTS / "fair"
     entries = library.read(folder, results, faithful or reference())
     if todo:

@@ -36,10 +36,15 @@ def render(table: pd.DataFrame, format: str, width: int | None = None) -> str:
     parts = [escape(LEGEND) if format == "markdown" else wrapped(LEGEND, width)]
     for (dataset, depth), rows in table.groupby(["dataset", "depth"], sort=False):
         title = f"{DATASETS[dataset]}, {depth} hidden layers"
-        lines = [{name: escape(text) for name, text in _line(row).items()} for row in rows.itertuples()]
-        body = tabulate(lines, "keys", style, disable_numparse=True, colalign=("left", *["right"] * 7))
-        parts.append(f"{f'**{title}**' if format == 'markdown' else title}\n\n{body}")
+        parts.append(f"{f'**{title}**' if format == 'markdown' else title}\n\n{body_of(rows, style)}")
     return "\n\n".join(parts) + "\n"
+
+
+def body_of(rows: pd.DataFrame, style: str) -> str:
+    """Return the rows of one data set and depth, laid out in one of tabulate's styles."""
+    escape = escape_markdown if style == "github" else str
+    lines = [{name: escape(text) for name, text in _line(row).items()} for row in rows.itertuples()]
+    return tabulate(lines, "keys", style, disable_numparse=True, colalign=("left", *["right"] * 7))
 
 
 def _line(row: Any) -> dict[str, str]:

@@ -18,3 +18,9 @@ def test_the_command_says_what_is_missing_and_what_is_left(call, tmp_path):
     first = [line for line in lines if line.startswith("lrarun train ")][0]
     assert lines.index(first) == 7 and first.count("winner.yaml") == 7, "a data set's searches come before its winners"
     assert not results.exists()
+
+
+def test_the_reference_is_read_and_never_trained_into(call):
+    assert "LRA-E" in call("fair", "--reference").out
+    code, out, err = call("fair", "--reference", "--todo")
+    assert (code, out) == (2, "") and "--results" in err

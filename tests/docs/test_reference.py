@@ -19,7 +19,7 @@ from lrarun.paper import printed_cells
 from lrarun.report.claims.render import tally
 from lrarun.results.read import read_results
 from lrarun.runs import provenance
-from maintenance import reproduction_page
+from maintenance import result_pages
 from maintenance.readme_table import table_in
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,15 +96,19 @@ def test_every_error_rate_on_the_reproduction_page_is_in_the_results():
         record = result.record
         known |= {f"{record[name]:.2f}" for name in ("train_error", "test_error") if name in record}
         known |= {f"{error:.2f}" for error in (float(row["validation_error"]) for row in rows(result))}
-    prose = reproduction_page.BLOCK.sub("", page)  # the test below holds its tables
+    prose = result_pages.BLOCK.sub("", page)  # the test below holds its tables
     claimed = set(re.findall(r"\b\d+\.\d\d\b", prose))
     assert len(claimed) > 10 and claimed <= known, claimed - known
 
 
-def test_the_tables_on_the_reproduction_page_are_what_the_reference_results_say():
-    page = reproduction_page.PAGE.read_text(encoding="utf-8")
-    assert {name for _, name, _, _ in reproduction_page.BLOCK.findall(page)} == set(reproduction_page.TABLES)
-    assert reproduction_page.page() == page, "make pages"
+@pytest.mark.parametrize("page", result_pages.PAGES, ids=lambda page: page.stem)
+def test_the_tables_of_the_page_are_what_the_reference_results_say(page):
+    assert result_pages.written(page) == page.read_text(encoding="utf-8"), "make pages"
+
+
+def test_every_kind_of_table_stands_on_a_page():
+    text = "".join(page.read_text(encoding="utf-8") for page in result_pages.PAGES)
+    assert {name for _, name, _, _ in result_pages.BLOCK.findall(text)} == set(result_pages.TABLES)
 
 
 @pytest.mark.network

@@ -1,4 +1,4 @@
-"""Print docs/reproduction.md with its tables written anew from the reference results: ``make pages``.
+"""Write the tables of docs/reproduction.md and docs/fair-table.md anew from the reference results: ``make pages``.
 
 A table stands between ``<!-- NAME: arguments -->`` and ``<!-- end -->``; NAME is a key of :data:`TABLES`. The words
 around the tables are written by hand.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import math
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,16 @@ import pandas as pd
 from lrarun.api.claims import check_claims
 from lrarun.api.inputs import runs_in
 from lrarun.api.tables import tables
-from lrarun.paper import DATASETS
+from lrarun.paper import DATASETS, MODELS
 from lrarun.report.claims.render import tally
 from lrarun.results.read import Result
+from lrarun.specs.build import make_spec
+from lrarun.tuning import fair
+from lrarun.tuning.fair_table import body_of
+from lrarun.tuning.trials import rank
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reproduction.md"
+PAGES = (ROOT / "docs" / "reproduction.md", ROOT / "docs" / "fair-table.md")
 REFERENCE = ROOT / "results" / "reference"
 BLOCK = re.compile(r"(<!-- ([a-z]+)(?:: (.*?))? -->\n).*?(<!-- end -->)", re.DOTALL)
 SIGNS = {"reproduced": "=", "lower": "↓", "higher": "↑", "inconclusive": "?", "missing": "–"}
@@ -146,6 +149,69 @@ def explained(argument: str) -> str:
     return markdown(["", "test", "train", "validation", "best epoch", "run"], rows)
 
 
+def epsilons(argument: str) -> str:
+    """Return the lowest validation error of DTP-sigma and DTP with each of RMSprop's epsilons, for seed 0."""
+    values = [float(value) for value in argument.split()]
+    rows = []
+    for rule in ("dtp-sigma", "dtp"):
+        for dataset in DATASETS:
+            for depth in (3, 5, 8):
+                base = {"algorithm": rule, "dataset": dataset, "depth": depth}
+                found = [_run_of(base | {"optimizer": {"name": "rmsprop", "epsilon": value}}) for value in values]
+                errors = ("–" if run is None else f"{run.record['validation_error']:.2f}" for run in found)
+                rows.append([f"{MODELS[rule]}, {DATASETS[dataset]}, {depth} layers", *errors])
+    return markdown(["", *(f"{value:g}" for value in values)], rows)
+
+
+def steps(argument: str) -> str:
+    """Return test errors at the printed steps and at the sum over the mini-batch: a row per rule."""
+    dataset, depth, *rates = argument.split()
+    base = {"dataset": dataset, "depth": int(depth)}
+    rows = []
+    for rule in ("lra-e", "backprop", "rfa", "dfa"):
+        runs = [_run_of(base | {"algorithm": rule})]
+        for rate in rates:
+            optimizer = {"name": "sgd", "learning_rate": float(rate)}
+            runs.append(_run_of(base | {"algorithm": {"name": rule, "reduction": "sum"}, "optimizer": optimizer}))
+        rows.append([MODELS[rule], *map(_test_and_train, runs)])
+    return markdown(["", "printed", *(f"sum, {rate}" for rate in rates)], rows)
+
+
+def _test_and_train(run: Result | None) -> str:
+    return "–" if run is None else f"{run.record['test_error']:.2f} ({run.record['train_error']:.2f})"
+
+
+def _run_of(settings: Mapping[str, Any]) -> Result | None:
+    """Return the finished reference run with these settings, seed 0 and the defaults of all else, if there is one."""
+    run_id = make_spec(settings).run_id
+    return next((run for run in runs() if run.run_id == run_id and run.finished), None)
+
+
+@functools.cache
+def searches() -> Sequence[fair.Entry]:
+    """Return the searches of the fair table."""
+    return fair.read(ROOT / "experiments" / "fair", REFERENCE / "fair", REFERENCE)
+
+
+def fair_cells(argument: str) -> str:
+    """Return the fair table of one data set and depth."""
+    dataset, depth = argument.split()
+    found = fair.table(searches())
+    return body_of(found[(found["dataset"] == dataset) & (found["depth"] == int(depth))], "github")
+
+
+def winners(argument: str) -> str:
+    """Return the settings that the searches of one data set and depth chose."""
+    dataset, depth = argument.split()
+    rows = []
+    for entry in sorted(searches(), key=lambda entry: list(MODELS).index(entry.cell.rule)):
+        if entry.cell[:2] == (dataset, int(depth)) and entry.searched and rank(entry.trials):
+            chosen = rank(entry.trials)[0].proposal
+            said = (f"{label.split('.', 1)[-1]} {value}" for label, value in chosen.items())
+            rows.append([MODELS[entry.cell.rule], ", ".join(said)])
+    return markdown(["", "its winner"], rows, right=False)
+
+
 def _setting(spec: Mapping[str, Any], key: str) -> str:
     value: Any = spec
     for part in key.split("."):
@@ -160,18 +226,23 @@ TABLES: dict[str, Callable[[str], str]] = {
     "claims": claims,
     "changes": changes,
     "runs": explained,
+    "epsilons": epsilons,
+    "steps": steps,
+    "fair": fair_cells,
+    "winners": winners,
 }
 
 
-def page() -> str:
-    """Return the page with new tables between its markers."""
+def written(page: Path) -> str:
+    """Return a page with new tables between its markers."""
 
-    def written(block: re.Match[str]) -> str:
+    def table(block: re.Match[str]) -> str:
         begin, name, argument, end = block.groups()
         return f"{begin}\n{TABLES[name](argument or '')}\n\n{end}"
 
-    return BLOCK.sub(written, PAGE.read_text(encoding="utf-8"))
+    return BLOCK.sub(table, page.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    for page in PAGES:
+        page.write_text(written(page), encoding="utf-8")
