@@ -26,8 +26,9 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 from lrarun.errors import Problem, SpecError
-from lrarun.settings import short_repr
-from lrarun.shipped import named_file
+from lrarun.files import user_path
+from lrarun.settings import nearest, short_repr
+from lrarun.shipped import EXPERIMENTS, named_file, spec_names
 from lrarun.specs.places import Node, Place, Problems, Source
 
 MAX_BYTES = 2**20
@@ -35,6 +36,7 @@ MAX_DEPTH = 32
 MAX_ALIASES = 100
 MAX_NODES = 50_000
 MAX_DIGITS = 100
+SPEC_ENDINGS = (".yaml", ".yml")
 NO_COLON = "could not find expected ':'"
 
 
@@ -50,6 +52,8 @@ def read_source(path: str | Path) -> Source:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, FileNotFoundError):
+            reason += f"; {_hint(path)}"
         raise SpecError([Problem(name, None, None, f"cannot be read: {reason}")]) from None
     if len(content) > MAX_BYTES:
         what = f"is larger than {MAX_BYTES // 2**20} MiB; no spec is"
@@ -61,6 +65,19 @@ def read_source(path: str | Path) -> Source:
         text = error.object.decode("utf-8", "replace")
         offset = len(error.object[: error.start].decode("utf-8"))
         raise Problems().fatal(Place(Source(name, text), offset), "not UTF-8: save the file as UTF-8") from None
+
+
+def _hint(path: str | Path) -> str:
+    """Return which spec a user may have meant by a path that leads nowhere: one beside it, or a shipped one."""
+    typed = Path(path)
+    beside = {
+        file.stem: str(file) for ending in SPEC_ENDINGS for file in sorted(user_path(typed.parent).glob(f"*{ending}"))
+    }
+    shipped = {name: name for name in spec_names()}
+    stem = typed.stem if typed.suffix in SPEC_ENDINGS else typed.name
+    name = typed.with_name(stem).as_posix().removeprefix(f"{EXPERIMENTS}/")
+    close = beside.get(nearest(stem, beside) or "") or shipped.get(nearest(name, shipped) or "")
+    return f"did you mean {close}?" if close else "lrarun list experiments shows those that lrarun ships"
 
 
 class _CoreSchema(BaseResolver):

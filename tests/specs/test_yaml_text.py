@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lrarun.errors import Problem, SpecError
 from lrarun.specs.build import build_specs
 from lrarun.specs.places import Place, Problems, Source
-from lrarun.specs.yaml_text import dump, parse
+from lrarun.specs.yaml_text import dump, parse, read_source
 
 
 def read(text):
@@ -171,3 +171,20 @@ def test_the_caret_stands_under_the_column(line, data):
     expected = line[column - 1] if line[column - 1].isprintable() else " "
     assert caret.strip() == "^" and len(text) <= 110
     assert text[caret.index("^")] == expected if caret.index("^") < len(text) else expected == " "
+
+
+@pytest.mark.parametrize(
+    "typed, hint",
+    [
+        ("tabel1", "did you mean table1?"),
+        ("fair/backprob.yaml", "did you mean fair/backprop?"),
+        ("min.yaml", "did you mean mine.yaml?"),
+        ("zzzzzz.yaml", "lrarun list experiments"),
+    ],
+)
+def test_a_misspelt_file_is_met_with_the_nearest_one_here_or_shipped(typed, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").touch()
+    with pytest.raises(SpecError) as caught:
+        read_source(typed)
+    assert "No such file" in str(caught.value) and hint in str(caught.value)
