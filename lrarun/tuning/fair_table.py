@@ -10,6 +10,7 @@ from tabulate import tabulate
 from lrarun.files import to_json
 from lrarun.paper import DATASETS
 from lrarun.report.tables import escape_markdown, records, wrapped
+from lrarun.tuning.fair import MISSING
 
 FORMATS = ("text", "markdown", "csv", "json")
 NOTHING = "-"
@@ -17,7 +18,7 @@ LEGEND = (
     "Test error in percent, mean ± sample standard deviation over [n] seeds that the search has not seen. Faithful: the"
     " rule's own defaults, [n] seeds. Gain: tuned less faithful, points, ± half of a 95 % interval. Near best: share of"
     " the trials within one point of the best one's validation error. Rank: among the rules whose runs are complete,"
-    " and in parentheses the ranks that no comparison rules out."
+    " and in parentheses the ranks that no comparison rules out. CSV has the trials that were pruned or diverged, too."
 )
 
 
@@ -44,19 +45,18 @@ def body_of(rows: pd.DataFrame, style: str) -> str:
     """Return the rows of one data set and depth, laid out in one of tabulate's styles."""
     escape = escape_markdown if style == "github" else str
     lines = [{name: escape(text) for name, text in _line(row).items()} for row in rows.itertuples()]
-    return tabulate(lines, "keys", style, disable_numparse=True, colalign=("left", *["right"] * 7))
+    return tabulate(lines, "keys", style, disable_numparse=True, colalign=("left", *["right"] * 6))
 
 
 def _line(row: Any) -> dict[str, str]:
     return {
         "Model": row.model,
-        "Trials": f"{row.trials} ({row.pruned} pruned, {row.diverged} diverged)" if row.trials else NOTHING,
         "Validation": _number(row.validation_error),
         "Near best": NOTHING if pd.isna(row.near_best) else f"{100 * row.near_best:.0f} %",
-        "Test": _with_count(row.test_error, row.test_error_std, row.runs) if not row.state else row.state,
+        "Test": row.state.removeprefix(f"{MISSING}: ") or _with_count(row.test_error, row.test_error_std, row.runs),
         "Faithful": _with_count(row.faithful_test_error, None, row.faithful_runs),
         "Gain": NOTHING if pd.isna(row.gain) else f"{row.gain:+.2f}{_spread(row.gain_half_width)}",
-        "Rank": NOTHING if pd.isna(row.rank) else f"{row.rank:g} ({row.rank_low} to {row.rank_high})",
+        "Rank": NOTHING if pd.isna(row.rank) else f"{row.rank:g} ({row.rank_low}–{row.rank_high})",
     }
 
 
