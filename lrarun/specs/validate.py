@@ -66,7 +66,8 @@ def _unknown_spec_key(key: str, known: list[str], entries: Mapping[str, Node]) -
             name = name_in(entries.get(block))
             example = name.value if name and name.value in names else names[0]
             return (
-                f"unknown key {short_repr(key)} for a spec; it belongs under {block}: {{name: {example}, {key}: ...}}"
+                f"unknown key {short_repr(key)} for a spec; it belongs under {block}: {{name: {example}, {key}: ...}};"
+                f" in sweep and --set, write {block}.{key}"
             )
     return _unknown_key(key, "a spec", known)
 

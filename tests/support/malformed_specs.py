@@ -109,6 +109,11 @@ VALUES = [
     _case(
         "a setting as a key", "beta: 0.1\nalgorithm: lra-e\n", (1, 1, "belongs under algorithm: {name: lra-e, beta: ")
     ),
+    _case(
+        "a setting as a key of a sweep",
+        "algorithm: lra-e\nsweep: {beta: [0.1, 0.2]}\n",
+        (2, 9, "in sweep and --set, write algorithm.beta"),
+    ),
     _case("another rule's setting", "algorithm: backprop\nbeta: 1\n", (2, 1, "belongs under algorithm: {name: ")),
     _case(
         "the optimizer's",
