@@ -20,6 +20,7 @@ from lrarun.api.inputs import runs_in
 from lrarun.api.tables import tables
 from lrarun.paper import DATASETS, MODELS
 from lrarun.report.claims.render import tally
+from lrarun.report.tables import escape_markdown
 from lrarun.results.read import Result
 from lrarun.specs.build import make_spec
 from lrarun.tuning import fair
@@ -207,8 +208,8 @@ def winners(argument: str) -> str:
     for entry in sorted(searches(), key=lambda entry: list(MODELS).index(entry.cell.rule)):
         if entry.cell[:2] == (dataset, int(depth)) and entry.searched and rank(entry.trials):
             chosen = rank(entry.trials)[0].proposal
-            said = (f"{label.split('.', 1)[-1]} {value}" for label, value in chosen.items())
-            rows.append([MODELS[entry.cell.rule], ", ".join(said)])
+            said = (f"{label.rpartition('.')[2]} {value}" for label, value in chosen.items())
+            rows.append([escape_markdown(MODELS[entry.cell.rule]), ", ".join(said)])
     return markdown(["", "its winner"], rows, right=False)
 
 

@@ -19,12 +19,15 @@ from lrarun.paper import printed_cells
 from lrarun.report.claims.render import tally
 from lrarun.results.read import read_results
 from lrarun.runs import provenance
+from lrarun.tuning import fair
 from maintenance import result_pages
 from maintenance.readme_table import table_in
 
 ROOT = Path(__file__).parent.parent.parent
 REFERENCE = ROOT / "results" / "reference"
-RUNS = read_results(REFERENCE) + read_results(REFERENCE / "calibration")
+FAIR = read_results(REFERENCE / "fair")
+TRIALS = [run for run in FAIR if run.spec.get("scores") == "validation"]
+RUNS = read_results(REFERENCE) + read_results(REFERENCE / "calibration") + [run for run in FAIR if run not in TRIALS]
 FIRST = [spec for spec in load_specs(ROOT / "experiments" / "table1.yaml") if spec.depth == 3]
 
 
@@ -56,6 +59,14 @@ def test_a_reference_run_is_whole_and_its_own(result):
     assert len(wrong) == 10_000
     assert record["test_error"] == pytest.approx(100 * wrong.mean(), abs=1e-9)
     assert record["provenance"]["git_commit"] and record["provenance"]["git_dirty"] is False
+
+
+def test_no_trial_of_the_fair_table_saw_a_test_image():
+    assert len(TRIALS) >= 24 * 7
+    for trial in TRIALS:
+        assert trial.spec["seed"] == 0 and trial.spec["epochs"] == 8
+        assert not [key for key in trial.record if key.startswith("test")]
+        assert not (trial.folder / "test_predictions.npz").exists()
 
 
 def test_the_readmes_table_is_what_the_reference_results_say():
@@ -99,6 +110,17 @@ def test_every_error_rate_on_the_reproduction_page_is_in_the_results():
     prose = result_pages.BLOCK.sub("", page)  # the test below holds its tables
     claimed = set(re.findall(r"\b\d+\.\d\d\b", prose))
     assert len(claimed) > 10 and claimed <= known, claimed - known
+
+
+def test_the_readmes_errors_after_equal_tuning_are_those_of_the_fair_table():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    paragraph = re.search(r"Is LRA-E the best rule.*?\n\n", readme, re.DOTALL)[0]
+    said = dict(re.findall(r"(DTP|backprop|LRA-E) (?:has )?(\d+\.\d\d) %", paragraph))
+    table = fair.table(result_pages.searches())
+    here = table[(table["dataset"] == "mnist") & (table["depth"] == 3)].set_index("model")
+    names = {"DTP": "DTP", "backprop": "Backprop", "LRA-E": "LRA-E"}
+    assert said == {name: f"{here['test_error'][model]:.2f}" for name, model in names.items()}
+    assert list(here["rank"][names.values()]) == [1, 2, 3] and set(here["runs"]) == {3}
 
 
 @pytest.mark.parametrize("page", result_pages.PAGES, ids=lambda page: page.stem)
