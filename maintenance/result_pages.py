@@ -165,7 +165,7 @@ def epsilons(argument: str) -> str:
 
 
 def steps(argument: str) -> str:
-    """Return test errors at the printed steps and at the sum over the mini-batch: a row per rule."""
+    """Return test errors at the tables' steps and at the sum over the mini-batch: a row per rule."""
     dataset, depth, *rates = argument.split()
     base = {"dataset": dataset, "depth": int(depth)}
     rows = []
@@ -175,7 +175,7 @@ def steps(argument: str) -> str:
             optimizer = {"name": "sgd", "learning_rate": float(rate)}
             runs.append(_run_of(base | {"algorithm": {"name": rule, "reduction": "sum"}, "optimizer": optimizer}))
         rows.append([MODELS[rule], *map(_test_and_train, runs)])
-    return markdown(["", "printed", *(f"sum, {rate}" for rate in rates)], rows)
+    return markdown(["", "as in the tables", *(f"sum, {rate}" for rate in rates)], rows)
 
 
 def _test_and_train(run: Result | None) -> str:
