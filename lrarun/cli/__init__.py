@@ -109,7 +109,7 @@ def cli() -> None:
     Examples:
       lrarun table --reference
       lrarun train example
-      lrarun show mnist-rfa-3x256-sgd-s0 --reference
+      lrarun show mnist-rfa-3x256-sgd-s0-ae7130081e --reference
       lrarun COMMAND --help
     """
 
