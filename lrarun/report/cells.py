@@ -168,6 +168,7 @@ class Summary:
         outstanding: how many of the runs asked for have no score.
         stale: how many of the finished runs this version would not reproduce.
         early: that runs were scored in the first tenth of their epochs, in words; empty if none was.
+        engines: the engines that trained the finished runs, in alphabetical order.
     """
 
     runs: int = 0
@@ -178,6 +179,7 @@ class Summary:
     outstanding: int = 0
     stale: int = 0
     early: str = ""
+    engines: tuple[str, ...] = ()
 
 
 def score(result: Result, error: float | None) -> float | None:
@@ -212,9 +214,14 @@ def one_per_seed(results: Iterable[Result]) -> dict[Any, Result]:
 
 def precedence(result: Result) -> tuple[bool, bool, float, bool]:
     """Return a key that orders runs with the same seed and settings; the highest one counts."""
-    reference = result.spec.get("engine", REFERENCE) == REFERENCE
+    reference = engine_of(result) == REFERENCE
     scored = score(result, result.test_error) is not None
     return reference and (scored or result.state == DIVERGED), scored, result.epoch, reference
+
+
+def engine_of(result: Result) -> str:
+    """Return the name of the engine that trained a run; specs older than the second engine name none."""
+    return result.spec.get("engine", REFERENCE)
 
 
 def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Container[str] = ()) -> Summary:
@@ -238,6 +245,7 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
         outstanding=len(states),
         stale=sum(run.run_id in stale for run in done),
         early=scored_early(done),
+        engines=tuple(sorted({engine_of(run) for run in done})),
     )
 
 
@@ -266,8 +274,8 @@ def fill(
 
     Returns:
         The columns :data:`COLUMNS`, errors in percent, NaN where there is no result,
-        ``verdict`` empty; and beside them ``state``, ``outstanding``, ``stale`` and ``early``
-        of :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
+        ``verdict`` empty; and beside them ``state``, ``outstanding``, ``stale``, ``early`` and
+        ``engines`` of :class:`Summary`, ``expected`` (is among ``wanted``), ``departs`` of
         :class:`Wanted`, ``several`` (how many settings were asked for in a cell that so takes
         none; else 0), ``paper_train`` and ``paper_test`` (the digits printed), and
         ``readings`` (the ids of the settings that were chosen by this printed number).
@@ -303,6 +311,7 @@ def row(
         "outstanding": found.outstanding,
         "stale": found.stale,
         "early": found.early,
+        "engines": found.engines,
         "expected": wanted is not None,
         "departs": wanted.departs if wanted else "",
         "paper_train": cell.train_error,

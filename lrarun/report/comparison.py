@@ -18,6 +18,7 @@ from lrarun.report.tables import (
     NOTHING,
     STALE,
     Layout,
+    engines_note,
     escape_markdown,
     finish_latex,
     fixed,
@@ -61,7 +62,7 @@ def legend(cells: pd.DataFrame, rules: str = " The rules: lrarun docs verdicts."
     return (
         f"{tally(cells)}.{spread} Difference in points, with half the widths of its 90 % and 95 % intervals."
         f" reproduced: within {margins} by the 90 % interval; lower, higher: not 0 by the 95 % interval."
-        f"{rules}{chosen_note(cells)}{stale_note(cells)}"
+        f"{rules}{chosen_note(cells)}{engines_note(cells)}{stale_note(cells)}"
     )
 
 

@@ -78,7 +78,16 @@ def legend(cells: pd.DataFrame) -> str:
         parts.append(f"Not the paper's protocol: {departs[0]}{', and others' if len(departs) > 1 else ''}.")
     if partial(cells).any():
         parts.append(f"{PARTIAL} Not all seeds have finished.")
-    return " ".join(parts) + stale_note(cells)
+    return " ".join(parts) + engines_note(cells) + stale_note(cells)
+
+
+def engines_note(cells: pd.DataFrame) -> str:
+    """Return a legend's sentence on the engines, if a cell has runs of several or cells differ in theirs."""
+    used = cells["engines"].map(frozenset)
+    mixed, all_used = used[used.map(len) > 1], frozenset().union(*used)
+    if not mixed.empty:
+        return f" Some means are over runs of several engines ({', '.join(sorted(all_used))})."
+    return f" Not all cells are of one engine ({', '.join(sorted(all_used))})." if len(all_used) > 1 else ""
 
 
 def stale_note(cells: pd.DataFrame) -> str:

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from lrarun.errors import UsageError
 from lrarun.paper import MODELS, Key, printed_cells, rounding
 from lrarun.report.cells import COLUMNS, Wanted, differences, fill, left_out, summarize, wanted_by, well_formed
+from lrarun.report.comparison import render as render_comparison
 from lrarun.report.tables import render
+from lrarun.report.verdicts import add_verdicts
 from lrarun.results.read import Result, read_results
 from tests.support.fabricate import protocol, spec_for, write_all, write_run
 
@@ -281,6 +283,22 @@ def test_cells_with_different_numbers_of_seeds_say_their_own(tmp_path):
     write_run(tmp_path, spec_for(BACKPROP, seed=1), test_error=4.02, train_error=1.0)
     shown = render(cells_of(tmp_path), "text")
     assert "3.52±0.71 [2] (3.02)" in shown and "2.20 (2.20)" in shown and "over [n] seeds" in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [(BACKPROP, "Some means are over runs of several engines (jax, numpy)."),
+     (None, "Not all cells are of one engine (jax, numpy).")],
+)  # fmt: skip
+def test_a_table_says_where_engines_are_mixed(tmp_path, key, words):
+    """Within a mean (a second seed by JAX), and from cell to cell (a rule that JAX alone has trained)."""
+    write_all(tmp_path)
+    assert "engine" not in render(cells_of(tmp_path), "text")
+    extra = key or Key("mnist", "mine", 3, "sgd")
+    write_run(tmp_path, spec_for(extra, seed=1) | {"engine": "jax"}, **SCORES)
+    cells = cells_of(tmp_path, wanted() | ({} if key else {extra: Wanted(spec_for(extra))}))
+    assert words in " ".join(render(cells, "text").split())
+    assert words in " ".join(render_comparison(add_verdicts(cells), "text").split())
 
 
 def test_text_fits_a_wide_terminal(tmp_path):
