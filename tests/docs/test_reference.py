@@ -27,7 +27,13 @@ ROOT = Path(__file__).parent.parent.parent
 REFERENCE = ROOT / "results" / "reference"
 FAIR = read_results(REFERENCE / "fair")
 TRIALS = [run for run in FAIR if run.spec.get("scores") == "validation"]
-RUNS = read_results(REFERENCE) + read_results(REFERENCE / "calibration") + [run for run in FAIR if run not in TRIALS]
+PEERS = read_results(REFERENCE / "peers")
+RUNS = [
+    *read_results(REFERENCE),
+    *read_results(REFERENCE / "calibration"),
+    *PEERS,
+    *(run for run in FAIR if run not in TRIALS),
+]
 FIRST = [spec for spec in load_specs(ROOT / "experiments" / "table1.yaml") if spec.depth == 3]
 
 
@@ -126,6 +132,19 @@ def test_the_readmes_errors_after_equal_tuning_are_those_of_the_fair_table():
 @pytest.mark.parametrize("page", result_pages.PAGES, ids=lambda page: page.stem)
 def test_the_tables_of_the_page_are_what_the_reference_results_say(page):
     assert result_pages.written(page) == page.read_text(encoding="utf-8"), "make pages"
+
+
+def test_our_errors_on_the_page_of_peers_are_those_of_the_runs_of_its_specs():
+    errors = {run.run_id: f"{run.record['test_error']:.2f}" for run in PEERS}
+    page = (ROOT / "docs" / "peers.md").read_text(encoding="utf-8")
+    shown = {}
+    for name, spec, _, ours, _ in re.findall(r"^\| (.+) \| `(.+)` \| (.+) \| (.*)\| (.+) \|$", page, re.MULTILINE):
+        specs = load_specs(ROOT / "experiments" / "peers" / f"{spec}.yaml")
+        [run] = [one for one in specs if len(specs) == 1 or f"{one.depth} × " in name]
+        shown[run.run_id] = ours.strip()
+    assert len(shown) == 12
+    assert shown == {run_id: errors.get(run_id, "") for run_id in shown}
+    assert errors.keys() <= shown.keys()
 
 
 def test_every_kind_of_table_stands_on_a_page():
