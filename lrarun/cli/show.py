@@ -54,7 +54,7 @@ def show(run: str, results: Path, plot: Path | None, as_json: bool) -> None:
     """
     from lrarun.cli.support.printing import print_json
     from lrarun.results.find_run import find_result
-    from lrarun.results.read import read_log
+    from lrarun.results.log import read_log
 
     found = find_result(results, run)
     log = read_log(found.folder)

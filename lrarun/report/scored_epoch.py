@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from lrarun.results.read import Result, last_validation_error
+from lrarun.results.log import last_validation_error
+from lrarun.results.read import Result
 
 # A score in the first tenth of the epochs is said, as most of the training then made the network worse.
 EARLY = 10

@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, load_result, read_log
+from lrarun.results.log import read_log
+from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, load_result
 from lrarun.runs.pruning import PRUNED, Limits, cut, lowest_so_far
 from lrarun.specs.search import Budget, Proposal
 from lrarun.specs.spec import Spec

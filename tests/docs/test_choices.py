@@ -12,7 +12,8 @@ from lrarun.algorithms.registry import algorithms
 from lrarun.nn.initializers import INITIALIZERS
 from lrarun.nn.optimizers import OPTIMIZERS
 from lrarun.paper import printed_cells
-from lrarun.results.read import read_log, read_results
+from lrarun.results.log import read_log
+from lrarun.results.read import read_results
 from lrarun.settings import settings_of
 from maintenance import choices_page
 

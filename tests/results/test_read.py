@@ -7,7 +7,8 @@ import json
 import pytest
 
 from lrarun.results.find_run import find_result
-from lrarun.results.read import Result, read_log, read_result, read_results
+from lrarun.results.log import read_log
+from lrarun.results.read import Result, read_result, read_results
 from lrarun.runs.failures import reason_of
 
 RECORD = {"state": "finished", "spec": {"depth": 3}}

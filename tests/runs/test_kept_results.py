@@ -15,7 +15,8 @@ import pytest
 from lrarun.data.load import load
 from lrarun.errors import UsageError
 from lrarun.results.frames import load_results
-from lrarun.results.read import read_log, read_result
+from lrarun.results.log import read_log
+from lrarun.results.read import read_result
 from lrarun.runs import retraining
 from lrarun.runs.events import EpochDone, Hooks, Started
 from lrarun.runs.lock import locked

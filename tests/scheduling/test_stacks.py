@@ -15,7 +15,7 @@ pytest.importorskip("jax")
 
 from lrarun.data.load import load
 from lrarun.engine.stacked.compilation import Compilation
-from lrarun.results.read import read_log
+from lrarun.results.log import read_log
 from lrarun.runs import checkpoint
 from lrarun.runs.events import Ended
 from lrarun.runs.pruning import lowest_so_far

@@ -13,7 +13,8 @@ import pytest
 import lrarun
 from lrarun.data import load
 from lrarun.errors import RunsFailed
-from lrarun.results.read import load_result, read_log
+from lrarun.results.log import read_log
+from lrarun.results.read import load_result
 from lrarun.runs.status import statuses
 from lrarun.specs.build import make_spec
 from lrarun.tuning import study as study_module

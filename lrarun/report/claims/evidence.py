@@ -9,7 +9,8 @@ from typing import Any
 from lrarun.paper import Key
 from lrarun.report.cells import Settings, by_settings, one_per_seed, settings
 from lrarun.report.claims.paired import MissingEvidence, Mistakes, mistakes_of
-from lrarun.results.read import DIVERGED, Result, read_log
+from lrarun.results.log import read_log
+from lrarun.results.read import DIVERGED, Result
 
 # (experiment, changed settings) -> the resolved spec, or None if its rule is not installed.
 Resolve = Callable[[Key, Mapping[str, Any]], Mapping[str, Any] | None]

@@ -12,7 +12,8 @@ from lrarun.report.figures.curves import THIN, marked
 from lrarun.report.figures.files import check_libraries, save, styled
 from lrarun.report.figures.layout import legend_below, over_epochs, panels, unique
 from lrarun.report.figures.style import GREY, look
-from lrarun.results.read import Result, read_log
+from lrarun.results.log import read_log
+from lrarun.results.read import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

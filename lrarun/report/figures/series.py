@@ -12,7 +12,8 @@ import pandas as pd
 from lrarun.report.cells import MISSING, by_settings, comparable, one_per_seed, progress, settings
 from lrarun.report.figures.style import dataset_title, named, plain_title, title_of
 from lrarun.report.wording import plural
-from lrarun.results.read import DIVERGED, Result, read_log
+from lrarun.results.log import read_log
+from lrarun.results.read import DIVERGED, Result
 from lrarun.results.settings import differing
 
 # The keys that have one value in a panel of a figure.

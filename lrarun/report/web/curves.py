@@ -15,7 +15,8 @@ from lrarun.report.cells import Settings, Wanted, by_settings, key_of, one_per_s
 from lrarun.report.figures.series import PANEL, legend_names
 from lrarun.report.figures.style import dataset_title, named, title_of
 from lrarun.report.wording import plural
-from lrarun.results.read import DIVERGED, Result, read_log
+from lrarun.results.log import read_log
+from lrarun.results.read import DIVERGED, Result
 
 # Limits that keep the page small however many runs there are; the page says where they apply.
 SEEDS, CURVES, PANELS = 20, 12, 24
