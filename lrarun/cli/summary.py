@@ -83,7 +83,8 @@ def summary(
     from lrarun.api.summary import summary_of
     from lrarun.errors import Incomplete
     from lrarun.report.summary.difference import compare as compare_settings
-    from lrarun.report.summary.render import render_difference, render_summary
+    from lrarun.report.summary.render import render_summary
+    from lrarun.report.summary.render_difference import render_difference
     from lrarun.report.summary.rows import averaged_by, ordered
 
     layout = layout_of(layout, as_json) or layout

@@ -13,7 +13,6 @@ from lrarun.report.tables import finish_latex, records
 from lrarun.specs.search import Search
 from lrarun.tuning.trials import Trial, rank
 
-FORMATS = ("text", "markdown", "latex", "csv", "json")
 STYLES = {"text": "simple", "markdown": "github", "latex": "latex_booktabs"}
 
 
@@ -51,7 +50,9 @@ def by_key(search: Search, trial: Trial) -> Mapping[str, Any]:
 
 
 def render(search: Search, trials: Sequence[Trial], format: str) -> str:
-    """Return the table of the trials in one of :data:`FORMATS`; text, Markdown and LaTeX leave reasons and runs out.
+    """Return the table of the trials in one of :data:`lrarun.report.tables.FORMATS`.
+
+    Text, Markdown and LaTeX leave reasons and runs out.
 
     Raises:
         KeyError: for another format.

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from lrarun.errors import UsageError
 from lrarun.paper import Key
 from lrarun.report.summary.difference import NO_SEED, ONE_SEED, SAME_EACH, compare
-from lrarun.report.summary.render import render_difference, render_summary
+from lrarun.report.summary.render import render_summary
+from lrarun.report.summary.render_difference import render_difference
 from lrarun.report.summary.rows import MEASURES, averaged_by, frame, ordered, summarize
 from lrarun.report.summary.settings import flat_settings, keys_of
 from lrarun.results.read import Result, read_results
