@@ -7,10 +7,12 @@ around the tables are written by hand.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 import pandas as pd
@@ -151,17 +153,24 @@ def explained(argument: str) -> str:
 
 
 def epsilons(argument: str) -> str:
-    """Return the lowest validation error of DTP-sigma and DTP with each of RMSprop's epsilons, for seed 0."""
+    """Return the lowest validation error of DTP-sigma and DTP with each of RMSprop's epsilons, for seed 0.
+
+    The last row has the geometric mean of each epsilon that has all twelve errors.
+    """
     values = [float(value) for value in argument.split()]
-    rows = []
-    for rule in ("dtp-sigma", "dtp"):
-        for dataset in DATASETS:
-            for depth in (3, 5, 8):
-                base = {"algorithm": rule, "dataset": dataset, "depth": depth}
-                found = [_run_of(base | {"optimizer": {"name": "rmsprop", "epsilon": value}}) for value in values]
-                errors = ("–" if run is None else f"{run.record['validation_error']:.2f}" for run in found)
-                rows.append([f"{MODELS[rule]}, {DATASETS[dataset]}, {depth} layers", *errors])
+    names, errors = [], []
+    for rule, dataset, depth in itertools.product(("dtp-sigma", "dtp"), DATASETS, (3, 5, 8)):
+        base = {"algorithm": rule, "dataset": dataset, "depth": depth}
+        found = [_run_of(base | {"optimizer": {"name": "rmsprop", "epsilon": value}}) for value in values]
+        names.append(f"{MODELS[rule]}, {DATASETS[dataset]}, {depth} layers")
+        errors.append([math.nan if run is None else run.record["validation_error"] for run in found])
+    means = [math.nan if any(map(math.isnan, column)) else geometric_mean(column) for column in zip(*errors)]
+    rows = [[name, *map(_two_digits, row)] for name, row in zip([*names, "geometric mean"], [*errors, means])]
     return markdown(["", *(f"{value:g}" for value in values)], rows)
+
+
+def _two_digits(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
 
 
 def steps(argument: str) -> str:
