@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "choices.md"
 RUNS = ROOT / "results" / "reference" / "calibration"
 DEPTHS = (3, 5, 8)
+EPSILON = 1e-8  # RMSprop's in the calibration runs; the default was chosen after them
 # Where a run was made, as opposed to what it tries.
 CONTEXT = ("dataset", "depth", "epochs", "width", "batch_size")
 # A rule's own settings go with its name; each of these goes with what it scales or names.
@@ -86,8 +87,11 @@ def joined(settings: Settings) -> Settings:
 
 @functools.cache
 def defaults(rule: str, depth: int) -> Settings:
-    """Return what a spec means that names only a rule and a depth."""
-    return joined(flat(make_spec({"algorithm": rule, "depth": depth}).to_dict()))
+    """Return what a spec meant, when the calibration runs were trained, that names only a rule and a depth."""
+    spec = make_spec({"algorithm": rule, "depth": depth})
+    if spec.optimizer.name == "rmsprop":
+        spec = make_spec({"algorithm": rule, "depth": depth, "optimizer": {"name": "rmsprop", "epsilon": EPSILON}})
+    return joined(flat(spec.to_dict()))
 
 
 def shown(value: Any) -> str:

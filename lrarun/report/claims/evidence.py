@@ -11,6 +11,7 @@ from lrarun.report.cells import Settings, by_settings, one_per_seed, settings
 from lrarun.report.claims.paired import MissingEvidence, Mistakes, mistakes_of
 from lrarun.results.log import read_log
 from lrarun.results.read import DIVERGED, Result
+from lrarun.results.settings import flatten
 
 # (experiment, changed settings) -> the resolved spec, or None if its rule is not installed.
 Resolve = Callable[[Key, Mapping[str, Any]], Mapping[str, Any] | None]
@@ -81,7 +82,7 @@ class Evidence:
             if enough and len(rows) > len(found.get(run.spec["seed"], (run, []))[1]):
                 found[run.spec["seed"]] = run, rows
         if not found:
-            with_settings = "".join(f" with {name} {value}" for name, value in changed.items())
+            with_settings = "".join(f" with {name} {value}" for name, value in flatten(changed).items())
             raise MissingEvidence(f"{columns[-1]} over {epochs} epochs of {key}{with_settings}")
         return [found[seed] for seed in sorted(found)]
 
