@@ -30,8 +30,9 @@ def render(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
     """Return the tables that ``cells`` (from :func:`lrarun.report.cells.fill`) holds, in a format.
 
     ``csv`` and ``json`` give the columns of :data:`lrarun.report.cells.COLUMNS`, one row
-    per cell, errors in percent; the others lay them out as the paper does. A table in ``text``
-    that is wider than ``width`` characters is broken into blocks of as many depths as fit.
+    per cell, errors in percent; the others lay them out as the paper does, without the rows and
+    columns in which no cell was asked for. A table in ``text`` that is wider than ``width``
+    characters is broken into blocks of as many depths as fit.
 
     Raises:
         KeyError: for a format that is not in :data:`FORMATS`.
@@ -42,7 +43,25 @@ def render(cells: pd.DataFrame, format: str, width: int | None = None) -> str:
         return to_json(records(cells[list(COLUMNS)])) + "\n"
     layouts: dict[str, Layout] = {"text": functools.partial(text, width=width), "markdown": markdown, "latex": latex}
     layout = layouts[format]
-    return "\n".join(layout(number, table) for number, table in cells.groupby("table") if table["expected"].any())
+    return "\n".join(layout(number, asked_for(number, cells)) for number in numbers(cells))
+
+
+def numbers(cells: pd.DataFrame) -> list[int]:
+    """Return the numbers of the tables that have cells asked for."""
+    return [number for number, table in cells.groupby("table") if table["expected"].any()]
+
+
+def axes(number: int) -> tuple[str, str]:
+    """Return what a table's rows and its groups of columns are, as columns of the cells."""
+    return ("dataset", "optimizer") if number == 3 else ("model", "depth")
+
+
+def asked_for(number: int, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a table's cells in those rows and columns that have one that was asked for."""
+    table = cells[cells["table"] == number]
+    wanted = table["expected"] | (table["several"] > 0)
+    row, column = (wanted.groupby(table[axis]).transform("any") for axis in axes(number))
+    return table[row & column]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -145,11 +164,17 @@ def grid(number: int, cells: pd.DataFrame) -> Grid:
         (row, group): (train_text(cell), test_text(cell, mixed))
         for row, group, (_, cell) in zip(rows, groups, cells.iterrows())
     }
-    columns = list(OPTIMIZERS) if by_optimizer else sorted(groups.unique())
+    columns = columns_of(number, cells)
     heads = [OPTIMIZERS[name] if by_optimizer else f"{name} Layers" for name in columns]
     names = list(dict.fromkeys(rows))
     body = [[text for group in columns for text in texts.get((name, group), ("", ""))] for name in names]
     return names, heads, body
+
+
+def columns_of(number: int, cells: pd.DataFrame) -> list[Any]:
+    """Return the depths, or in Table 3 the optimizers, that a table's groups of columns are for, in order."""
+    present = cells[axes(number)[1]].unique()
+    return [name for name in OPTIMIZERS if name in present] if number == 3 else sorted(present)
 
 
 def labels(cells: pd.DataFrame) -> pd.Series:

@@ -229,6 +229,16 @@ def test_a_known_rule_with_another_optimizer_is_not_the_papers_cell(tmp_path):
 # Layouts
 
 
+@pytest.mark.parametrize("format", LAID_OUT)
+def test_a_table_has_the_rows_and_columns_that_were_asked_for(tmp_path, format):
+    """And in them what the paper printed; without a spec, everything that it printed."""
+    asked = {key: Wanted(spec_for(key)) for key in (BACKPROP, LRAE)}
+    few, all_of_it = (render(cells_of(tmp_path, keys), format) for keys in (asked, wanted()))
+    assert "3 Layers" in few and "5 Layers" not in few and "Table 2" not in few
+    assert "Backprop" in few and "LRA-E" in few and "RFA" not in few
+    assert all(name in all_of_it for name in ("5 Layers", "8 Layers", "RFA", "DTP", "Adam"))
+
+
 def test_csv_has_the_contracts_columns_and_rows(tmp_path):
     write_all(tmp_path, seeds=(0, 1))
     rows = list(csv.DictReader(io.StringIO(render(cells_of(tmp_path), "csv"))))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lrarun.paper import DATASETS, MARGINS, OPTIMIZERS
 from lrarun.report import comparison
-from lrarun.report.tables import corner, fixed, labels, legend, marks, subject
+from lrarun.report.tables import asked_for, columns_of, corner, fixed, labels, legend, marks, numbers, subject
 from lrarun.report.web.markup import Html, badge, caption, heads, hidden, scrolled, tag
 from lrarun.report.wording import plural
 
@@ -32,8 +32,7 @@ RULE = (
 
 def tables_section(cells: pd.DataFrame) -> Html:
     """Return each table that has cells asked for, and below it the verdicts' arithmetic."""
-    numbers = [number for number, table in cells.groupby("table") if table["expected"].any()]
-    parts = [part for number in numbers for part in one_table(number, cells[cells["table"] == number])]
+    parts = [part for number in numbers(cells) for part in one_table(number, asked_for(number, cells))]
     return tag("div", *parts, meanings(), tag("p", RULE, class_="rule"))
 
 
@@ -42,7 +41,8 @@ def one_table(number: int, cells: pd.DataFrame) -> list[Html]:
     by_optimizer = number == 3
     rows = cells["dataset"].map(DATASETS) if by_optimizer else labels(cells)
     groups = cells["optimizer"] if by_optimizer else cells["depth"]
-    titles = OPTIMIZERS if by_optimizer else {depth: plural(depth, "layer") for depth in sorted(groups.unique())}
+    columns = columns_of(number, cells)
+    titles = {column: OPTIMIZERS[column] if by_optimizer else plural(column, "layer") for column in columns}
     found = {place: cell for place, (_, cell) in zip(zip(rows, groups), cells.iterrows())}
     body = [
         tag("tr", tag("th", model_name(row), scope="row"),
