@@ -126,6 +126,16 @@ def test_a_file_that_cannot_be_one_is_refused(plugin, monkeypatch, tmp_path, val
         plugins.files()
 
 
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_missing_file_with_a_relative_path_is_met_with_the_likely_cause(monkeypatch, tmp_path, relative):
+    """The variable was set in another folder, as `export` in a tutorial does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(plugins.VARIABLE, "none.py" if relative else str(tmp_path / "none.py"))
+    with pytest.raises(UsageError) as error:
+        plugins.files()
+    assert ("should be absolute" in str(error.value)) == relative
+
+
 def test_two_files_of_one_name_are_refused(plugin, tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     for folder in (tmp_path, tmp_path / "other"):

@@ -29,10 +29,20 @@ _digests: dict[Path, str] = {}  # of each file as it was imported
 _helpers: dict[Path, list[Path]] = {}  # plugin file -> the files beside it that it imports
 
 
+def _parts() -> list[str]:
+    """Return the paths that the variable names, as they stand there."""
+    return [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part.strip()]
+
+
 def _named() -> list[Path]:
-    """Return the absolute paths that the variable names."""
-    parts = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [Path(os.path.abspath(os.path.expanduser(part))) for part in parts if part.strip()]
+    """Return them as absolute paths."""
+    return [Path(os.path.abspath(os.path.expanduser(part))) for part in _parts()]
+
+
+def _if_relative() -> str:
+    """Return what more to check, if the variable has a path that means another file in each folder."""
+    relative = not all(os.path.isabs(os.path.expanduser(part)) for part in _parts())
+    return ", whose paths should be absolute: a relative one is looked for in the working folder" if relative else ""
 
 
 def files() -> list[Path]:
@@ -46,7 +56,7 @@ def files() -> list[Path]:
         if path.suffix != ".py" or not path.stem.isidentifier():
             raise UsageError(f"plugin {path}: must be a Python file whose name can be imported, such as my_rule.py")
         if not path.is_file():
-            raise UsageError(f"plugin {path}: there is no such file; check --plugin and {VARIABLE}")
+            raise UsageError(f"plugin {path}: there is no such file; check --plugin and {VARIABLE}{_if_relative()}")
         if path.stem in by_module:
             raise UsageError(f"plugins {by_module[path.stem]} and {path} have the same name; rename one")
         by_module[path.stem] = path
