@@ -22,7 +22,7 @@ from lrarun.api.inputs import runs_in
 from lrarun.api.tables import tables
 from lrarun.paper import DATASETS, MODELS
 from lrarun.report.claims.render import tally
-from lrarun.report.tables import escape_markdown
+from lrarun.report.tables import CHOSEN, escape_markdown
 from lrarun.results.read import Result
 from lrarun.specs.build import make_spec
 from lrarun.tuning import fair
@@ -64,10 +64,10 @@ def ours(mean: float, std: float, count: int) -> str:
 
 
 def verdicts(argument: str) -> str:
-    """Return a sign for each cell of Tables 1 and 2: a row per rule, a column per data set and depth."""
+    """Return a sign for each cell of Tables 1 and 2, with ‡ where the printed number chose a setting."""
     found = cells()[cells()["table"].isin(OF_DEPTHS)]
     columns = list(dict.fromkeys(zip(found["dataset"], found["depth"])))
-    signs = {(c.model, c.dataset, c.depth): SIGNS[c.verdict] for c in found.itertuples()}
+    signs = {(c.model, c.dataset, c.depth): SIGNS[c.verdict] + CHOSEN * bool(c.readings) for c in found.itertuples()}
     head = ["", *(f"{DATASETS[dataset]}, {depth}" for dataset, depth in columns)]
     names = dict.fromkeys(found["model"])
     return markdown(head, [[name, *(signs[name, *column] for column in columns)] for name in names])

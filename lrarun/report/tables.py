@@ -89,9 +89,9 @@ def legend(cells: pd.DataFrame) -> str:
     if counts == {1}:
         parts.append("One seed (n = 1).")
     elif len(counts) == 1:
-        parts.append(f"Mean ± sample standard deviation over n = {max(counts)} seeds.")
+        parts.append(f"Test: mean ± sample standard deviation over n = {max(counts)} seeds; train: mean.")
     elif counts:
-        parts.append("Mean ± sample standard deviation over [n] seeds; without [n], one seed.")
+        parts.append("Test: mean ± sample standard deviation over [n] seeds, or one seed; train: mean over the same.")
     departs = [words for words in cells["departs"].unique() if words]
     if departs:
         parts.append(f"Not the paper's protocol: {departs[0]}{', and others' if len(departs) > 1 else ''}.")

@@ -35,8 +35,8 @@ NEAR = 1.0  # points of validation error, for the sensitivity
 MISSING = "missing"
 COLUMNS = (
     "dataset", "depth", "model", "trials", "pruned", "diverged", "validation_error", "near_best", "runs", "test_error",
-    "test_error_std", "faithful_runs", "faithful_test_error", "gain", "gain_half_width", "rank", "rank_low",
-    "rank_high", "state",
+    "test_error_std", "faithful_runs", "faithful_test_error", "gain", "gain_half_width", "gain_p", "rank",
+    "rank_low", "rank_high", "state",
 )  # fmt: skip
 
 
@@ -140,8 +140,9 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
 
     ``near_best`` is the share of trials whose validation error is within :data:`NEAR` points of the best one's; one
     that was pruned or diverged is not. ``gain`` is the tuned test error less the faithful one, points, with half of
-    its 95 % interval. ``rank`` counts from the lowest test error of the rules whose winners are complete; ``rank_low``
-    and ``rank_high`` are the ranks that no comparison rules out (Holm over the pairs of a data set and depth).
+    its 95 % interval and a p value (Holm over the rules of a data set and depth). ``rank`` counts from the lowest test
+    error of the rules whose winners are complete; ``rank_low`` and ``rank_high`` are the ranks that no comparison
+    rules out (Holm over the pairs of a data set and depth).
     """
     groups: dict[tuple[str, int], list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: _place(entry.cell)):
@@ -149,7 +150,7 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
     rows = []
     for group in groups.values():
         ranks = _ranks([entry for entry in group if entry.complete])
-        rows += [_row(entry) | ranks.get(entry.cell, {}) for entry in group]
+        rows += _gains_corrected([_row(entry) | ranks.get(entry.cell, {}) for entry in group])
     whole = dict.fromkeys(("trials", "pruned", "diverged", "runs", "faithful_runs", "rank_low", "rank_high"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
@@ -192,12 +193,19 @@ def _near_best(trials: Sequence[Trial]) -> float:
 
 
 def _gain(entry: Entry) -> dict[str, float]:
-    """Return tuned less faithful with half of its interval; without stored predictions, the difference alone."""
+    """Return tuned less faithful, its half-width and p value; without stored predictions the difference alone."""
     try:
         difference = compare(mistakes_of(entry.runs), mistakes_of(entry.faithful))
-        return {"gain": difference.effect, "gain_half_width": difference.half_width(CONFIDENCE)}
+        width, p = difference.half_width(CONFIDENCE), difference.p()
+        return {"gain": difference.effect, "gain_half_width": width, "gain_p": p}
     except MissingEvidence:
         return {"gain": fmean(_errors(entry.runs)) - fmean(_errors(entry.faithful))}
+
+
+def _gains_corrected(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of one data set and depth with Holm's p values for the gains."""
+    corrected = iter(holm([row["gain_p"] for row in rows if "gain_p" in row]))
+    return [row | ({"gain_p": next(corrected)} if "gain_p" in row else {}) for row in rows]
 
 
 def _ranks(entries: Sequence[Entry]) -> dict[Cell, dict[str, float]]:

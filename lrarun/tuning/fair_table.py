@@ -9,16 +9,18 @@ from tabulate import tabulate
 
 from lrarun.files import to_json
 from lrarun.paper import DATASETS
+from lrarun.report.statistics import CONFIDENCE
 from lrarun.report.tables import escape_markdown, records, wrapped
 from lrarun.tuning.fair import MISSING
 
 FORMATS = ("text", "markdown", "csv", "json")
-NOTHING = "-"
+NOTHING, SURE = "-", "*"
 LEGEND = (
     "Test error in percent, mean ± sample standard deviation over [n] seeds that the search has not seen. Faithful: the"
-    " rule's own defaults, [n] seeds. Gain: tuned less faithful, points, ± half of a 95 % interval. Near best: share of"
-    " the trials within one point of the best one's validation error. Rank: among the rules whose runs are complete,"
-    " and in parentheses the ranks that no comparison rules out. CSV has the trials that were pruned or diverged, too."
+    " rule's own defaults, [n] seeds. Gain: tuned less faithful, points, ± half of a 95 % interval; * p < 0.05 after"
+    " Holm's correction over the rules of a data set and depth. Near best: share of the trials within one point of the"
+    " best one's validation error. Rank: among the rules whose runs are complete, and in parentheses the ranks that no"
+    " comparison rules out. CSV has the trials that were pruned or diverged, too."
 )
 
 
@@ -55,13 +57,17 @@ def _line(row: Any) -> dict[str, str]:
         "Near best": NOTHING if pd.isna(row.near_best) else f"{100 * row.near_best:.0f} %",
         "Test": row.state.removeprefix(f"{MISSING}: ") or _with_count(row.test_error, row.test_error_std, row.runs),
         "Faithful": _with_count(row.faithful_test_error, None, row.faithful_runs),
-        "Gain": NOTHING if pd.isna(row.gain) else f"{row.gain:+.2f}{_spread(row.gain_half_width)}",
+        "Gain": NOTHING if pd.isna(row.gain) else f"{row.gain:+.2f}{_spread(row.gain_half_width)}{_mark(row.gain_p)}",
         "Rank": NOTHING if pd.isna(row.rank) else f"{row.rank:g} ({row.rank_low}–{row.rank_high})",
     }
 
 
 def _number(value: float | None) -> str:
     return NOTHING if pd.isna(value) else f"{value:.2f}"
+
+
+def _mark(p: float | None) -> str:
+    return SURE if p is not None and p < 1 - CONFIDENCE else ""
 
 
 def _spread(value: float | None) -> str:

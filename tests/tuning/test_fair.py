@@ -14,6 +14,7 @@ from lrarun.paper import MODELS
 from lrarun.specs.build import make_spec
 from lrarun.specs.search import read_search
 from lrarun.tuning import fair
+from lrarun.tuning.fair_table import body_of
 from lrarun.tuning.trials import rank
 from lrarun.tuning.winner import winner_spec
 from tests.support.fabricate import write_predictions, write_run
@@ -146,6 +147,16 @@ def test_the_gain_is_over_the_rules_own_defaults(small, tmp_path):
     assert (row["faithful_runs"], row["faithful_test_error"]) == (1, 50.0)
     assert row["gain"] == pytest.approx(row["test_error"] - 50.0)
     assert row["gain_half_width"] > 0
+
+
+def test_gains_are_corrected_for_how_many_rules_there_are_and_a_sure_one_is_marked(small):
+    """Of p values 0.03, 0.03 and 0.001, the smallest counts three times, the next twice."""
+    rows = [{"gain_p": 0.03}, {}, {"gain_p": 0.03}, {"gain_p": 0.001}]
+    assert fair._gains_corrected(rows) == [{"gain_p": 0.06}, {}, {"gain_p": 0.06}, {"gain_p": 0.003}]
+    _, _, read = small
+    row = fair.table(read()).iloc[:1].assign(gain=-0.5, gain_half_width=0.4)
+    shown = [body_of(row.assign(gain_p=p), "simple") for p in (0.049, 0.051)]
+    assert "-0.50±0.40*" in shown[0] and "-0.50±0.40" in shown[1] and "*" not in shown[1]
 
 
 class Side:
