@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -59,32 +61,52 @@ def summary_of(runs: Sequence[Result], specs: Sequence[Spec] | None = None) -> S
         specs: the runs to show; None for all.
     """
     wanted = None if specs is None else [spec.to_dict() for spec in specs]
-    return summarize(runs, wanted, stale=superseded(runs), usual=defaults())
+    like = defaults()
+    return summarize(
+        runs,
+        wanted,
+        stale=superseded(runs),
+        usual=lambda flat: like(flat).usual,
+        silent=lambda flat: like(flat).silent,
+    )
 
 
-def defaults() -> Callable[[Flat], Flat]:
-    """Return a function from a setting to what a spec would have that names only its rule, depth and so on."""
-    known: dict[tuple[object, ...], Flat] = {}
+class Defaults(NamedTuple):
+    """What a spec has that names only the rule, the depth and so on of a setting.
 
-    def usual(flat: Flat) -> Flat:
+    Attributes:
+        usual: its settings, without what it names.
+        silent: those that were added later, which a resolved spec leaves out while they have these values.
+    """
+
+    usual: Flat = MappingProxyType({})
+    silent: Flat = MappingProxyType({})
+
+
+def defaults() -> Callable[[Flat], Defaults]:
+    """Return a function from a setting to its :class:`Defaults`."""
+    known: dict[tuple[object, ...], Defaults] = {}
+
+    def like(flat: Flat) -> Defaults:
         key = tuple(flat.get(name) for name in ("depth", *BLOCKS))
         if key not in known:
-            known[key] = _usual(flat) if len(known) < MOST_DEFAULTS else {}
+            known[key] = _defaults(flat) if len(known) < MOST_DEFAULTS else Defaults()
         return known[key]
 
-    return usual
+    return like
 
 
-def _usual(flat: Flat) -> Flat:
+def _defaults(flat: Flat) -> Defaults:
     """Return the defaults of a setting's rule at its depth, with its optimizer and initial weights if they are others.
 
-    Without what had to be named for it. Nothing where the rule is not installed.
+    Nothing where the rule is not installed.
     """
     named: dict[str, object] = {name: flat.get(name) for name in ("algorithm", "depth")}
     try:
         made = flat_settings(make_spec(named).to_dict())
         named |= {name: flat[name] for name in ("optimizer", "init") if made.get(name) != flat.get(name)}
-        filled = flat_settings(make_spec(named).to_dict())
+        filled = make_spec(named)
     except (SpecError, KeyError):
-        return {}
-    return {key: value for key, value in filled.items() if key not in (*named, "dataset")}
+        return Defaults()
+    usual = {key: value for key, value in flat_settings(filled.to_dict()).items() if key not in (*named, "dataset")}
+    return Defaults(usual, filled.silent())

@@ -58,10 +58,12 @@ def report(
     """
     format_of(out, None, {".html": "html", ".htm": "html"})
     specs = specs_in(files, overrides)
-    if as_json and str(out) == "-":
-        raise click.UsageError("--json prints the file's name; with it, --out can't be stdout.")
-    from lrarun.api.page import contents
     from lrarun.cli.support.printing import is_stdout, print_json, write
+
+    if as_json and is_stdout(out):
+        raise click.UsageError("--json prints the file's name; with it, --out can't be stdout.")
+    from lrarun.api.figures import drawable
+    from lrarun.api.page import contents
     from lrarun.report.web.page import render_page
 
     if is_of_reference() and not files and figures is None and folder_of_pictures(results).is_dir():
@@ -71,6 +73,8 @@ def report(
     made_with = command("report", [], overrides, results, shown)
     found = contents(results, specs, figures, tuple(map(str, files)), made_with)
     found = replace(found, checked=with_commands(found.checked, results))
+    if found.draw:  # with the options that this command has
+        found = replace(found, draw=command("figure", drawable(found.runs)[:1], (), results))
     write(render_page(found), out)
     if as_json:
         print_json({"file": out})

@@ -173,7 +173,7 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     """Print what would happen with each run, and a line on all of them."""
     from lrarun.cli.support.live import processes
     from lrarun.cli.support.printing import hanging
-    from lrarun.results.timing import duration, makespan
+    from lrarun.results.timing import about, duration, makespan
     from lrarun.scheduling.plan import RESUME, TRAIN, total_seconds
     from lrarun.scheduling.processes import cores
     from lrarun.specs.spec import JAX
@@ -181,8 +181,7 @@ def show_plan(jobs: Sequence[Job], workers: int | None) -> None:
     for job in jobs:
         estimate = ""
         if job.seconds is not None and job.action in (TRAIN, RESUME):
-            about = "about " if job.seconds >= 1 else ""
-            estimate = f" ({about}{duration(job.seconds)})"
+            estimate = f" ({about(job.seconds)})"
         differs = f"  [{job.differs}]" if job.differs else ""
         click.echo(hanging(f"{job.run_id}  {job.action}: {job.reason}{estimate}{differs}"))
     left = [job for job in jobs if job.action in (TRAIN, RESUME)]

@@ -102,9 +102,10 @@ def tune(
     refuse_reference(results)
     library()  # its absence is said before anything is trained
     if plot:
-        from lrarun.report.figures.files import check_libraries
+        from lrarun.report.figures.files import check_libraries, picture_type
 
         check_libraries()
+        picture_type(plot)
     trials = trained(study, data_dir, workers, scheduler, quiet)
     show_trials(search, trials, layout)
     write_winner(study, trials, out)
@@ -160,12 +161,12 @@ def show_search(study: Study, layout: str) -> None:
     ended = sum(trial.ended for trial in trials)
     runs = len(budget.seeds)
     left = (budget.trials - ended) * budget.epochs * runs
-    if trials:
+    if trials or layout != "text":
         show_trials(search, trials, layout)
     click.echo(
         f"{search.study_id} chooses {', '.join(dict.fromkeys(each.key for each in search.dimensions))};"
         f" {ended} of {budget.trials} trials have ended; at most {left} epochs left",
-        err=bool(trials) and layout != "text",  # a table for programs stands alone
+        err=layout != "text",  # a table for programs stands alone
     )
 
 

@@ -13,14 +13,15 @@ from tabulate import tabulate
 from lrarun.files import to_json
 from lrarun.paper import DATASETS, MARGINS, OPTIMIZERS
 from lrarun.report.cells import COLUMNS
+from lrarun.report.latex import latex_table
 from lrarun.report.tables import (
     CHOSEN,
+    LATEX_MARKS,
     NOTHING,
     STALE,
     Layout,
     engines_note,
     escape_markdown,
-    finish_latex,
     fixed,
     labels,
     records,
@@ -172,4 +173,4 @@ def markdown(number: int, cells: pd.DataFrame) -> str:
 
 def latex(number: int, cells: pd.DataFrame) -> str:
     """Return a comparison as a table environment; needs the package booktabs."""
-    return finish_latex(f"{heading(number)}. {legend(cells)}", body(number, cells, "latex_booktabs"))
+    return latex_table(f"{heading(number)}. {legend(cells)}", body(number, cells, "latex_booktabs"), LATEX_MARKS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -14,11 +14,14 @@ from tabulate import tabulate
 from lrarun.files import to_json
 from lrarun.paper import DATASETS, OPTIMIZERS, TABLE_OF, printed_cells
 from lrarun.report.cells import COLUMNS
+from lrarun.report.latex import latex_table
+from lrarun.report.wording import replaced
 
 FORMATS = ("text", "markdown", "latex", "csv", "json")
 NOTHING = "-"
 # CHOSEN stands at a printed number that a setting was chosen by.
 PARTIAL, STALE, CHOSEN = "*", "†", "‡"
+LATEX_MARKS = {PARTIAL: "$^*$", STALE: "$^\\dagger$", CHOSEN: "$^\\ddagger$"}
 WIDEST = 120  # characters of running text
 
 Grid = tuple[list[str], list[str], list[list[str]]]
@@ -261,27 +264,4 @@ def latex(number: int, cells: pd.DataFrame) -> str:
     spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{group}}}" for group in groups)
     rules = " ".join(rf"\cmidrule(lr){{{start}-{start + 1}}}" for start in range(2, 2 * len(groups) + 1, 2))
     body = body.replace("\\toprule\n", f"\\toprule\n & {spans} \\\\\n{rules}\n", 1)
-    return finish_latex(f"{subject(number)}. {legend(cells)}", body)
-
-
-def finish_latex(caption: str, body: str) -> str:
-    """Wrap a tabular in a table environment, and translate the marks that tabulate leaves as they are."""
-    escaped = caption.replace("%", "\\%")
-    lines = [
-        "% Needs \\usepackage{booktabs}.",
-        "\\begin{table}",
-        "\\centering",
-        f"\\caption{{{escaped}}}",
-        body,
-        "\\end{table}",
-    ]
-    signs = {"±": "$\\pm$", "DTP-sigma": "DTP-$\\sigma$", "n = ": "$n$ = "}
-    signs |= {PARTIAL: "$^*$", STALE: "$^\\dagger$", CHOSEN: "$^\\ddagger$"}
-    return replaced("\n".join(lines), signs.items()) + "\n"
-
-
-def replaced(content: str, pairs: Iterable[Sequence[str]]) -> str:
-    """Replace each of the pairs in a string."""
-    for old, new in pairs:
-        content = content.replace(old, new)
-    return content
+    return latex_table(f"{subject(number)}. {legend(cells)}", body, LATEX_MARKS)

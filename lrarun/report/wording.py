@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 
 def plural(count: int, noun: str) -> str:
     """Return ``1 run``, ``2 runs``, ``10,000 runs``."""
@@ -14,3 +16,10 @@ def shortened(text: str, most: int = 60) -> str:
     if len(line) <= most:
         return line
     return (line[: most - 3].rpartition(" ")[0] or line[: most - 4]) + " ..."
+
+
+def replaced(content: str, pairs: Iterable[Sequence[str]]) -> str:
+    """Replace each of the pairs in a string, one after the other."""
+    for old, new in pairs:
+        content = content.replace(old, new)
+    return content

@@ -275,7 +275,10 @@ def _from_record(folder: Path, record: Any) -> Result:
         raise TypeError("a spec is a mapping")
     if record["state"] not in STATES:
         raise ValueError("no state of a run")
-    return Result(record.get("run_id", folder.name), folder, record["state"], record["spec"], record)
+    run_id = record.get("run_id", folder.name)
+    if not isinstance(run_id, str):
+        raise TypeError("a run's id is a string")
+    return Result(run_id, folder, record["state"], record["spec"], record)
 
 
 def warn_of_misplaced(results: Sequence[Result]) -> None:

@@ -108,7 +108,7 @@ def _seconds_per_epoch(result: Result, cpu: str) -> tuple[Work | None, float]:
         return None, 0.0
     try:
         return Work.of(result.spec), result.seconds / result.epoch
-    except (KeyError, TypeError):  # a spec that this version did not write
+    except (AttributeError, KeyError, TypeError):  # a spec that this version did not write
         return None, 0.0
 
 
@@ -118,6 +118,11 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
     for duration in sorted(seconds, reverse=True):
         heapq.heapreplace(ends, ends[0] + duration)
     return max(ends)
+
+
+def about(seconds: float) -> str:
+    """Return an estimate in words: ``about 8 s``, ``under 1 s``."""
+    return f"{'about ' if seconds >= 1 else ''}{duration(seconds)}"
 
 
 def duration(seconds: float | None) -> str:

@@ -20,7 +20,7 @@ SETTLED = (FINISHED, DIVERGED)  # more training would change nothing
 
 def place(folder: Path) -> Path:
     """Return the folder that a run is trained in: ``.new`` if it is being trained again, else its own."""
-    return folder / NEW if (folder / NEW).is_dir() else folder
+    return folder / NEW if os.path.isdir(folder / NEW) else folder  # False for a folder that can't be read
 
 
 def newest(folder: Path) -> Result | None:

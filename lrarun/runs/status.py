@@ -236,7 +236,11 @@ def _is_of_a_run(folder: Path) -> bool:
 
 
 def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY)}
+    """Return what is in a folder; nothing of one that this process can't read, so that it stays."""
+    try:
+        return {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY)}
+    except PermissionError:
+        return set()
 
 
 def _size(folder: Path) -> int:

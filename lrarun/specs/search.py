@@ -14,7 +14,7 @@ from typing import Any, Literal
 from lrarun.errors import SpecError
 from lrarun.settings import in_words, nearest, setting, short_repr
 from lrarun.specs.build import SpecFile, build_documents, parse_documents
-from lrarun.specs.places import Node, Problems, Source, node_of
+from lrarun.specs.places import Node, Place, Problems, Source, node_of
 from lrarun.specs.run_id import NUMBERS_VERSION, digest_of, run_id_of
 from lrarun.specs.spec import BLOCKS, Spec
 from lrarun.specs.sweeps import Override, read_overrides, split_key
@@ -39,6 +39,9 @@ BESIDE = {
 }
 
 
+SEEDS = 2**32  # the first that is too large
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a search may cost, and how it goes."""
@@ -46,7 +49,7 @@ class Budget:
     trials: int = setting(24, "settings that are tried", ge=1, le=10_000)
     epochs: int = setting(8, "epochs of each trial; the spec's own `epochs` are the winner's", ge=1, le=10**9)
     seeds: tuple[int, ...] = setting(
-        (0,), "each trial is trained once per seed, and ranked by the mean of its validation errors", ge=0, lt=2**32
+        (0,), "each trial is trained once per seed, and ranked by the mean of its validation errors", ge=0, lt=SEEDS
     )
     winner_seeds: int = setting(3, "how many seeds that the search has not seen the winner's spec has", ge=1, le=1000)
     quasi_random: int = setting(
@@ -215,7 +218,8 @@ def search_in(source: Source, overrides: Sequence[str] = ()) -> Search:
         problems.add(extra.place, "a file with a search holds one spec; give each search a file")
     document = documents[0]
     entries = dict(document.value) if isinstance(document.value, dict) else {}
-    block = entries.pop("search", None)
+    block = ([each.node for each in given if each.path == ("search",)] or [entries.pop("search", None)])[-1]
+    entries.pop("search", None)
     if block is None or not isinstance(block.value, dict):
         hint = "a search is a mapping of 'space' and its budget; lrarun describe search explains it"
         missing = "the key 'search' is missing: " if block is None else ""
@@ -226,12 +230,24 @@ def search_in(source: Source, overrides: Sequence[str] = ()) -> Search:
     own = dict(block.value) | {each.path[1]: each.node for each in given if each.path[0] == "search" and each.path[1:]}
     space = own.pop("space", None)
     budget = check_settings(Budget, own, "a search", problems)
+    if budget and "seeds" in own:
+        _check_seeds(Budget(**budget), own["seeds"].where, problems)
     if space is None:
         problems.add(block.where, f"the key 'space' is missing: {SPACE_HELP}")
     dimensions = tuple(_dimensions(space, problems)) if space else ()
     rest = [each for each in given if each.path[0] != "search"]
     _check_chosen_once(rest, dimensions, problems)
     return _checked(replace(document, value=entries), rest, Budget(**(budget or {})), dimensions, problems)
+
+
+def _check_seeds(budget: Budget, where: Place, problems: Problems) -> None:
+    if not budget.seeds:
+        problems.add(where, "name one seed at least, such as seeds: [0]")
+    elif len(set(budget.seeds)) < len(budget.seeds):
+        problems.add(where, "a seed stands here twice; name each once")
+    elif max(budget.seeds) + budget.winner_seeds >= SEEDS:
+        most = SEEDS - 1 - budget.winner_seeds
+        problems.add(where, f"the winner is trained with the {budget.winner_seeds} seeds after these; at most {most}")
 
 
 def _check_chosen_once(overrides: Sequence[Override], dimensions: Sequence[Dimension], problems: Problems) -> None:

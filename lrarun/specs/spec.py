@@ -93,6 +93,16 @@ class Spec:
         """
         return _own(self, [field.name for field in fields(self)], whole=False)
 
+    def silent(self) -> dict[str, Any]:
+        """Return the settings that :meth:`to_dict` leaves out, by dotted name, with their values."""
+        blocks = {name: getattr(self, name) for name in ("algorithm", "optimizer", "init")}
+        return {
+            ".".join(filter(None, (block, field.name))): getattr(thing, field.name)
+            for block, thing in {"": self, **blocks}.items()
+            for field in settings_of(type(thing))
+            if is_silent(field, getattr(thing, field.name))
+        }
+
     def to_yaml(self) -> str:
         """Return the spec as YAML, one setting a line, every default written out."""
         return dump(_own(self, [field.name for field in fields(self)], whole=True))

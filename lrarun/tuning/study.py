@@ -118,7 +118,7 @@ class Study:
 
     def _stored(self) -> list[Proposal]:
         try:
-            return list(json.loads((self.folder / STUDY).read_text(encoding="utf-8"))["trials"])
+            return [dict(trial) for trial in json.loads((self.folder / STUDY).read_text(encoding="utf-8"))["trials"]]
         except FileNotFoundError:
             return []
         except (ValueError, KeyError, TypeError) as error:

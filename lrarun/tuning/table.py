@@ -9,7 +9,8 @@ import pandas as pd
 from tabulate import tabulate
 
 from lrarun.files import to_json
-from lrarun.report.tables import finish_latex, records
+from lrarun.report.latex import latex_table
+from lrarun.report.tables import records
 from lrarun.specs.search import Search
 from lrarun.tuning.trials import Trial, rank
 
@@ -67,7 +68,7 @@ def render(search: Search, trials: Sequence[Trial], format: str) -> str:
     heads = [name.rpartition(".")[2] if format == "text" else name for name in shown]
     body = tabulate(cells, heads, STYLES[format], disable_numparse=True)
     if format == "latex":
-        return finish_latex(_caption(search, trials), body)
+        return latex_table(_caption(search, trials), body)
     return f"{_caption(search, trials)}\n\n{body}\n"
 
 

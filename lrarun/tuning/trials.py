@@ -13,8 +13,10 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from lrarun.errors import LrarunError
 from lrarun.results.log import read_log
-from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, load_result
+from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, Result, load_result
+from lrarun.results.run_folder import LOG
 from lrarun.runs.pruning import PRUNED, Limits, cut, lowest_so_far
 from lrarun.specs.search import Budget, Proposal
 from lrarun.specs.spec import Spec
@@ -116,17 +118,32 @@ def _after(run: TrialRun, epoch: int) -> float | None:
 
 
 def judge(spec: Spec, results: Path, limits: Limits) -> TrialRun:
-    """Return what became of a run that was trained under these limits."""
+    """Return what became of a run that was trained under these limits.
+
+    Raises:
+        LrarunError: the log of a run that has ended lacks an epoch, so that nobody can tell.
+    """
     result = load_result(results / spec.run_id)
     if result is None:
         return TrialRun(spec, NEW, ())
     log: Sequence[Mapping[str, Any]] = read_log(result.folder)
+    settled = result.state in (FINISHED, DIVERGED) or result.record.get(PRUNED)
+    if settled:
+        _refuse_gaps(result, log)
     if result.state == DIVERGED:
         log = [record for record in log if record["epoch"] < result.epoch]  # all but the epoch in which it did
     behind = cut(log, limits)
-    settled = result.state in (FINISHED, DIVERGED) or result.record.get(PRUNED)
     if behind and settled:
         return TrialRun(spec, PRUNED, tuple(lowest_so_far(log)[: behind.epoch]), str(behind))
     if not settled or result.record.get(PRUNED):  # or it was pruned under other limits
         return TrialRun(spec, INTERRUPTED, tuple(lowest_so_far(log)))
     return TrialRun(spec, result.state, tuple(lowest_so_far(log)), result.reason or "")
+
+
+def _refuse_gaps(result: Result, log: Sequence[Mapping[str, Any]]) -> None:
+    done = [record["epoch"] for record in log if "validation_error" in record]
+    if done != list(range(1, result.epoch + 1)):
+        raise LrarunError(
+            f"{result.folder / LOG} is damaged: it lacks epochs of the trial's {result.epoch}, so the trial can't be"
+            " ranked; remove that run's folder, and lrarun tune trains it again"
+        )

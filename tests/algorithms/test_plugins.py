@@ -127,13 +127,15 @@ def test_a_file_that_cannot_be_one_is_refused(plugin, monkeypatch, tmp_path, val
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_a_missing_file_with_a_relative_path_is_met_with_the_likely_cause(monkeypatch, tmp_path, relative):
+def test_a_missing_file_with_a_relative_path_is_met_with_the_likely_cause(call, monkeypatch, tmp_path, relative):
     """The variable was set in another folder, as `export` in a tutorial does."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(plugins.VARIABLE, "none.py" if relative else str(tmp_path / "none.py"))
-    with pytest.raises(UsageError) as error:
-        plugins.files()
-    assert ("should be absolute" in str(error.value)) == relative
+    code, _, err = call("list", "algorithms")
+    assert code == 2 and f"plugin {tmp_path / 'none.py'}: there is no such file" in err
+    assert ("should be absolute" in err) == relative
+    monkeypatch.delenv(plugins.VARIABLE)
+    assert "should be absolute" not in call("list", "algorithms", "--plugin", "none.py").err
 
 
 def test_two_files_of_one_name_are_refused(plugin, tmp_path, monkeypatch):

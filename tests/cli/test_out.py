@@ -194,4 +194,17 @@ def test_a_folder_is_refused(call, here, command):
     (here / f"in{ENDING[command]}").mkdir()
     code, _, err = call(*words(command, here / f"in{ENDING[command]}"))
     assert "Traceback" not in err and "unexpected" not in err
-    assert code == 2 or command == "figure"
+    # A figure has several files, and goes into a folder whatever its name is.
+    assert code == (0 if command == "figure" else 2)
+
+
+def test_json_on_stdout_stands_alone(call, here):
+    code, out, err = call("report", "--json", "--out", "/dev/stdout")
+    assert code == 2 and not out and "--out can't be stdout" in err
+
+
+def test_pictures_of_reference_results_are_not_written_among_them(call, here):
+    (here / "results" / "REFERENCE-RESULTS.md").touch()
+    code, out, _ = call("figure", "3", "--spec", "s.yaml", "--results", here / "results")
+    assert code == 0 and not (here / "results" / "figures").exists()
+    assert all((here / line).is_file() for line in out.splitlines()) and out

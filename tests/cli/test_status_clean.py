@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -11,10 +15,12 @@ from lrarun.cli import cli
 from lrarun.runs import status
 from lrarun.runs.events import EpochDone, Hooks
 from lrarun.runs.lock import locked
+from lrarun.runs.provenance import cpu_model
 from lrarun.runs.run import Stopped, run
 from lrarun.specs.build import make_spec
+from tests.cli.test_behaviour import environment
 from tests.support.events import on
-from tests.support.fabricate import write_run
+from tests.support.fabricate import write_log, write_run
 from tests.support.small_runs import SMALL, spec, write_dataset, write_spec
 
 
@@ -90,6 +96,29 @@ def test_clean_only_shows_off_a_terminal_and_removes_with_yes(results, dataset):
     assert "removed 2 runs" in invoke("clean", "--results", results, "--yes").stderr
     assert {folder.name for folder in results.iterdir()} == before - going
     assert "nothing to remove" in invoke("clean", "--results", results, "--yes").stderr
+
+
+def test_a_folder_that_cannot_be_read_stops_nothing_and_stays(results, dataset, tmp_path):
+    """Of another user, say; root is made to heed the mode."""
+    as_user = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if as_user and not shutil.which(as_user[0]):
+        pytest.skip("root reads everything here")
+    file, closed = write_spec(tmp_path / "spec.yaml", dataset, runs=5), results / spec(dataset, seed=1).run_id
+
+    def call(*words):
+        line = [*as_user, sys.executable, "-m", "lrarun", *map(str, words), "--results", results]
+        return subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=120)
+
+    closed.chmod(0)
+    try:
+        assert call("clean", "--yes").returncode == 0
+        done = call("train", file, "--jobs", 1)
+        assert done.returncode == 3 and f"{closed.name}: failed" in done.stderr and "Traceback" not in done.stderr
+        assert call("status").returncode == 0
+    finally:
+        closed.chmod(0o755)
+    states = {run_id: row["state"] for run_id, row in status_of(results).items()}
+    assert states.pop(closed.name) == "interrupted" and set(states.values()) == {"finished"} and len(states) == 4
 
 
 def test_clean_of_a_spec_leaves_other_runs(results, dataset, tmp_path):
@@ -170,10 +199,14 @@ def test_a_results_folder_that_is_named_must_be_there_and_the_usual_one_need_not
     assert "`lrarun train` creates it" in call("status").err
 
 
-@pytest.mark.parametrize("odd", [{}, {"algorithm": "lra-e", "epochs": 3}, {"algorithm": {"name": ["lra-e"]}}])
+@pytest.mark.parametrize(
+    "odd", [{}, {"algorithm": "lra-e", "epochs": 3}, {"algorithm": {"name": ["lra-e"]}}, {"algorithm": None}]
+)
 def test_a_run_whose_spec_says_too_little_is_stale_and_stops_no_command(results, call, odd):
     (results / "odd").mkdir()
-    (results / "odd" / "run.json").write_text(json.dumps({"state": "finished", "spec": odd}))
+    timed = {"epoch": 3, "seconds": 1.0, "provenance": {"cpu": cpu_model()}}
+    (results / "odd" / "run.json").write_text(json.dumps({"state": "finished", "spec": odd} | timed))
+    write_log(results / "odd", validation_error=[3.0, 2.0, 1.0])
     assert status_of(results)["odd"]["state"] == "stale"
     assert "odd" in call("clean", "--results", results).err + call("clean", "--results", results).out
     assert call("export", "--results", results).code == 0

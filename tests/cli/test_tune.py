@@ -113,3 +113,15 @@ def test_results_that_are_shipped_are_left_alone(call, file, tmp_path):
     code, _, err = call("tune", file, "--results", tmp_path)
     assert code == 2
     assert "reference results are kept" in err
+
+
+def test_the_pictures_type_is_checked_before_anything_is_trained(tune, tmp_path):
+    code, _, err = tune("--plot", tmp_path / "t.xyz")
+    assert code == 2 and "t.xyz: no known type of picture" in err and not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("layout", "nothing"), [("json", []), ("csv", None)])
+def test_a_table_for_programs_is_one_before_the_first_trial_too(tune, layout, nothing):
+    code, out, err = tune("--dry-run", "--format", layout)
+    assert code == 0 and "0 of 6 trials have ended" in err
+    assert json.loads(out) == nothing if layout == "json" else list(csv.DictReader(io.StringIO(out))) == []

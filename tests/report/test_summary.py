@@ -346,3 +346,33 @@ def test_it_reads_what_runs_leave(tmp_path):
                   best_epoch=5, seconds=2.0)  # fmt: skip
     (row,) = frame(summarize(read_results(tmp_path))).to_dict("records")
     assert row["test_error"] == 4.5 and row["test_error_std"] == pytest.approx(np.sqrt(0.5))
+
+
+# A setting that only some specs write out
+
+
+def with_optimizer(**settings):
+    """One setting's two seeds, with an optimizer of these settings."""
+    return runs_of(betas=(0.1,), seeds=(0, 1), optimizer={"name": "sgd", "learning_rate": 0.01} | settings)
+
+
+def test_a_setting_that_is_off_in_some_runs_is_a_column_and_can_be_named():
+    runs = [*with_optimizer(), *with_optimizer(weight_decay=0.5)]
+    found = summarize(runs, silent=lambda flat: {"optimizer.weight_decay": 0.0, "optimizer.other": 1})
+    assert found.keys.columns == ("optimizer.weight_decay",) and not found.keys.follows
+    assert frame(found)["optimizer.weight_decay"].tolist() == [0.0, 0.5]
+    assert compare(found, "weight_decay=0", "weight_decay=0.5").a == "optimizer.weight_decay 0"
+    unknown = frame(summarize(runs))["optimizer.weight_decay"]  # of a rule that is not installed
+    assert unknown.isna().tolist() == [False, True]
+
+
+def test_rates_per_layer_are_settings_like_others():
+    rates = ([0.1, 0.01], [0.2, 0.01], 0.3)
+    found = summarize([run for rate in rates for run in with_optimizer(learning_rate=rate)])
+    assert sorted(map(str, frame(found)["optimizer.learning_rate"])) == ["0.3", "[0.1, 0.01]", "[0.2, 0.01]"]
+    assert compare(found, "learning_rate=[0.1, 0.01]", "0.3").a == "optimizer.learning_rate [0.1, 0.01]"
+    assert len(averaged_by(found, ["learning_rate"]).rows) == 3
+    assert "[0.2, 0.01]" in render_summary(found, "text", 40)
+    others = summarize([*with_optimizer(learning_rate=[0.1, 0.01]), *runs_of(betas=(0.2,), seeds=(0, 1),
+                        optimizer={"name": "sgd", "learning_rate": [0.1, 0.01]})])  # fmt: skip
+    assert compare(others, "beta=0.1", "beta=0.2").differences

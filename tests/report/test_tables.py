@@ -351,6 +351,14 @@ def test_a_wide_terminal_changes_nothing_but_the_legends_lines(tmp_path):
     assert render(frame, "markdown", 20) == render(frame, "markdown")
 
 
+def test_a_latex_captions_words_are_escaped(tmp_path):
+    small = spec_for(BACKPROP, batch_size=10)
+    write_run(tmp_path, small, test_error=1.0, train_error=1.0)
+    cells = cells_of(tmp_path, {BACKPROP: Wanted(small, departs="batch_size 10 instead of 50, 5% & ~ ^ {x}")})
+    caption = next(line for line in render(cells, "latex").splitlines() if line.startswith("\\caption"))
+    assert "batch\\_size 10" in caption and "5\\% \\& \\textasciitilde{} \\textasciicircum{} \\{x\\}" in caption
+
+
 def test_latex_is_balanced_escaped_ascii(tmp_path):
     odd = Key("mnist", "50%_rule & {more}", 3, "sgd")
     write_all(tmp_path, seeds=(0, 1))

@@ -17,6 +17,7 @@ RECORDS = (
     ("torn", json.dumps(RECORD)[:20]),
     ("odd", "[]"),
     ("with a list for a spec", json.dumps(RECORD | {"spec": [1]})),
+    ("without an id", json.dumps(RECORD | {"run_id": None})),
 )
 
 

@@ -94,6 +94,14 @@ def test_a_rules_default_optimizer_keeps_the_rules_settings(read):
         ("algorithm: lra-e\nsearch: {trialz: 3, space: {depth: [1, 2]}}\n", 2, 10, "did you mean 'trials'?"),
         ("algorithm: lra-e\nsearch: {trials: 0, space: {depth: [1, 2]}}\n", 2, 18, "trials must be at least 1, not 0"),
         ("algorithm: lra-e\nsearch: {trials: 3}\n", 2, 1, "the key 'space' is missing"),
+        ("algorithm: lra-e\nsearch: {seeds: [], space: {depth: [1, 2]}}\n", 2, 10, "name one seed at least"),
+        ("algorithm: lra-e\nsearch: {seeds: [0, 0], space: {depth: [1, 2]}}\n", 2, 10, "a seed stands here twice"),
+        (
+            "algorithm: lra-e\nsearch: {seeds: [4294967293], space: {depth: [1, 2]}}\n",
+            2,
+            10,
+            "the winner is trained with the 3 seeds after these; at most 4294967292",
+        ),
         ("algorithm: lra-e\nsearch: {space: {}}\n", 2, 17, "space must be a mapping that is not empty"),
         ("algorithm: lra-e\nsearch: 3\n", 2, 1, "a search is a mapping"),
         ("algorithm: lra-e\n", 1, 1, "the key 'search' is missing"),
@@ -109,6 +117,21 @@ def test_a_mistake_is_refused_with_its_place(read, text, line, column, message):
     (problem,) = refused.value.problems
     assert message in problem.message
     assert (problem.line, problem.column) == (line, column)
+
+
+def test_the_whole_block_can_be_set(read):
+    search = read(GOOD, "search={trials: 3, space: {depth: [2, 4]}}")
+    assert (search.budget.trials, [each.key for each in search.dimensions]) == (3, ["depth"])
+    for wrong, message in (("search=5", "a search is a mapping"), ("search={trials: 3}", "'space' is missing")):
+        with pytest.raises(SpecError, match=message):
+            read(GOOD, wrong)
+
+
+def test_the_highest_seed_leaves_room_for_the_winners(read):
+    from lrarun.tuning.winner import fresh_seeds
+
+    search = read("algorithm: lra-e\nsearch: {seeds: [4294967292], space: {depth: [1, 2]}}\n")
+    assert fresh_seeds(search)[-1] == 2**32 - 1
 
 
 def test_all_mistakes_are_reported_at_once(read):

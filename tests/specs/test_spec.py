@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from lrarun.errors import SpecError
 from lrarun.nn.activations import ACTIVATIONS, get_activation
 from lrarun.nn.initializers import INITIALIZERS, Gaussian, Glorot
 from lrarun.nn.optimizers import OPTIMIZERS, SGD, Adam
+from lrarun.results.settings import flatten
 from lrarun.settings import setting, settings_of
 from lrarun.specs.build import build_specs, load_specs, make_spec
 from lrarun.specs.places import Problems, Source
@@ -494,3 +496,12 @@ def test_probes_are_a_list_of_names_or_blocks(mistakes):
     assert make_spec({"algorithm": "lra-e", "probes": [{"name": "angle", "every": 10}]}).probes == (Angle(10),)
     (problem,) = mistakes("algorithm: lra-e\nprobes: [angle, {name: angle, every: 2}]")
     assert (problem.line, problem.column) == (2, 17)
+
+
+@pytest.mark.parametrize("name", algorithms())
+def test_silent_settings_are_those_that_a_resolved_spec_leaves_out(name):
+    """Together they are what the spec has in YAML, where every default is written out."""
+    spec = make_spec({"algorithm": name})
+    plain, whole = (flatten(each) for each in (spec.to_dict(), yaml.safe_load(spec.to_yaml())))
+    assert set(spec.silent()) == set(whole) - set(plain)
+    assert all(whole[key] == value for key, value in spec.silent().items())

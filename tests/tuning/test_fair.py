@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -84,42 +85,59 @@ def test_the_faithful_setting_lies_within_the_space(cell):
 # --- the table
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """Two rules at one depth of a small data set: the folder of their searches, the results, and a table of them."""
-    folder = tmp_path_factory.mktemp("fair")
-    data = write_dataset(folder / "d.npz", samples=400)
+@contextmanager
+def small_table(folder):
+    """Two rules at one depth of a small data set: what reads the table, and what trains searches and winners."""
+    data, results = write_dataset(folder / "d.npz", samples=400), folder / "results"
+    space = {"optimizer.learning_rate": {"low": 1e-4, "high": 1.0, "scale": "log"}}
+    budget = {"trials": 4, "epochs": 1, "winner_seeds": 2}
+
+    def read(faithful=None):
+        return fair.read(folder, results, faithful)
+
+    def search():
+        for entry in read():
+            trained(entry.study)
+
+    def train_winners():
+        for entry in read():
+            path = folder / "winner.yaml"
+            path.write_text(winner_spec(entry.search, rank(entry.trials)[0], 4))
+            for spec in lrarun.load_specs(path):
+                lrarun.train(spec, results)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fair, "RULES", ("backprop", "lra-e"))
         patch.setattr(fair, "DATASETS", (data,))
         patch.setattr(fair, "DEPTHS", (1,))
-        space = {"optimizer.learning_rate": {"low": 1e-4, "high": 1.0, "scale": "log"}}
-        budget = {"trials": 4, "epochs": 1, "winner_seeds": 2}
         for rule in fair.RULES:
             write_search(folder / f"{rule}.yaml", data, space, budget, algorithm=rule, epochs=2, width=16)
-        yield folder, folder / "results", lambda faithful=None: fair.read(folder, folder / "results", faithful)
+        yield read, search, train_winners
 
 
-def test_the_table_says_what_is_missing_until_nothing_is(small):
-    folder, results, read = small
-    assert list(fair.table(read())["state"]) == ["missing", "missing"]
-    for entry in read():
-        trained(entry.study)
-    table = fair.table(read())
-    assert list(table["state"]) == ["missing: 0 of 2 seeds"] * 2
-    assert table["rank"].isna().all() and table["test_error"].isna().all()
-    for entry in read():
-        path = folder / "winner.yaml"
-        path.write_text(winner_spec(entry.search, rank(entry.trials)[0], 4))
-        for spec in lrarun.load_specs(path):
-            lrarun.train(spec, results)
-    assert list(fair.table(read())["state"]) == ["", ""]
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """What reads the table of two rules that are trained."""
+    with small_table(tmp_path_factory.mktemp("fair")) as (read, search, train_winners):
+        search()
+        train_winners()
+        yield read
+
+
+def test_the_table_says_what_is_missing_until_nothing_is(tmp_path):
+    with small_table(tmp_path) as (read, search, train_winners):
+        assert list(fair.table(read())["state"]) == ["missing", "missing"]
+        search()
+        table = fair.table(read())
+        assert list(table["state"]) == ["missing: 0 of 2 seeds"] * 2
+        assert table["rank"].isna().all() and table["test_error"].isna().all()
+        train_winners()
+        assert list(fair.table(read())["state"]) == ["", ""]
 
 
 def test_the_numbers_are_those_of_the_runs(small):
-    _, _, read = small
-    table = fair.table(read())
-    for entry, row in zip(read(), table.itertuples()):
+    table = fair.table(small())
+    for entry, row in zip(small(), table.itertuples()):
         assert [run.spec["seed"] for run in entry.runs] == [1, 2]
         errors = [run.test_error for run in entry.runs]
         assert (row.runs, row.test_error, row.test_error_std) == (2, fmean(errors), stdev(errors))
@@ -129,21 +147,19 @@ def test_the_numbers_are_those_of_the_runs(small):
         assert row.near_best == sum(trial.validation_error <= lowest + 1 for trial in ended) / 4
         assert row.trials == 4
     order = np.argsort(np.argsort(table["test_error"])) + 1.0
-    if table["test_error"].nunique() == 2:
-        assert list(table["rank"]) == list(order)
+    assert table["test_error"].nunique() == 2 and list(table["rank"]) == list(order)
     assert (table["rank_low"] <= table["rank"]).all() and (table["rank"] <= table["rank_high"]).all()
 
 
 def test_the_gain_is_over_the_rules_own_defaults(small, tmp_path):
-    _, _, read = small
-    backprop = read()[0]
+    backprop = small()[0]
     default = make_spec({"dataset": backprop.cell.dataset, "depth": 1, "algorithm": "backprop"}).to_dict()
     with np.load(backprop.runs[0].folder / "test_predictions.npz") as stored:
         labels = stored["label"]
     wrong = np.arange(len(labels)) < len(labels) // 2
     folder = write_run(tmp_path, default, name="default", test_error=100 * float(wrong.mean()), train_error=1.0)
     write_predictions(folder, wrong, labels=labels)
-    row = fair.table(read(tmp_path)).iloc[0]
+    row = fair.table(small(tmp_path)).iloc[0]
     assert (row["faithful_runs"], row["faithful_test_error"]) == (1, 50.0)
     assert row["gain"] == pytest.approx(row["test_error"] - 50.0)
     assert row["gain_half_width"] > 0
@@ -153,8 +169,7 @@ def test_gains_are_corrected_for_how_many_rules_there_are_and_a_sure_one_is_mark
     """Of p values 0.03, 0.03 and 0.001, the smallest counts three times, the next twice."""
     rows = [{"gain_p": 0.03}, {}, {"gain_p": 0.03}, {"gain_p": 0.001}]
     assert fair._gains_corrected(rows) == [{"gain_p": 0.06}, {}, {"gain_p": 0.06}, {"gain_p": 0.003}]
-    _, _, read = small
-    row = fair.table(read()).iloc[:1].assign(gain=-0.5, gain_half_width=0.4)
+    row = fair.table(small()).iloc[:1].assign(gain=-0.5, gain_half_width=0.4)
     shown = [body_of(row.assign(gain_p=p), "simple") for p in (0.049, 0.051)]
     assert "-0.50±0.40*" in shown[0] and "-0.50±0.40" in shown[1] and "*" not in shown[1]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
+from click.core import ParameterSource
 
 from lrarun.cli.support.paths import UserPath
 from lrarun.settings import nearest
@@ -58,10 +59,15 @@ def set_verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
 
 
 def set_plugins(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
-    """Register plugin files for this process and its children, after those registered already."""
+    """Register plugin files for this process and its children, after those registered already.
+
+    A relative path in the variable that leads nowhere stays as it is, for the message about it.
+    """
     if value:
         before = [part for part in os.environ.get(PLUGINS, "").split(os.pathsep) if part.strip()]
-        files = [os.path.abspath(named_file(path, RULE)) for path in (*before, *map(str, value))]
+        files = [str(named_file(path, RULE)) for path in (*before, *map(str, value))]
+        typed = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+        files = [os.path.abspath(path) if typed or os.path.exists(path) else path for path in files]
         os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(files))
 
 

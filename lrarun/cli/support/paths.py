@@ -43,11 +43,15 @@ def check_folder(ctx: click.Context, param: click.Parameter, path: Path | None) 
 
 
 def folder_of_pictures(results: Path) -> Path:
-    """Return the folder that ``figure`` writes pictures of a results folder into, for ``report`` to show."""
+    """Return the folder that ``figure`` writes pictures of a results folder into, for ``report`` to show.
+
+    That is in the folder, but for reference results, which are kept as they are.
+    """
     from lrarun.cli.support.options import is_of_reference
     from lrarun.report.web.pictures import FIGURES
+    from lrarun.results.run_folder import is_reference
 
-    return Path(OF_REFERENCE) if is_of_reference() else results / FIGURES
+    return Path(OF_REFERENCE) if is_of_reference() or is_reference(results) else results / FIGURES
 
 
 def suffix_of(path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrarun.report.figures.layout import legend_below, panels
 from lrarun.report.figures.style import CLASS_COLOURS, GREY
-from lrarun.results.timing import duration
+from lrarun.results.timing import about
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ class Steps:
         text = f"Figure 2: t-SNE of {title}, {self.begun + 1} of {self.count}"
         if self.begun:
             each = (time.monotonic() - self.start) / self.begun
-            text += f", about {duration(each * (self.count - self.begun))} left"
+            text += f", {about(each * (self.count - self.begun))} left"
         self.begun += 1
         return text
 

@@ -70,6 +70,19 @@ def styled() -> Iterator[None]:
         yield
 
 
+def picture_type(path: Path) -> str:
+    """Return the format that a file's ending chooses; of a pipe or a device, PNG.
+
+    Raises:
+        UsageError: it is that of no picture.
+    """
+    if is_special(path):
+        return "png"
+    if (format := path.suffix[1:].lower()) not in PICTURES:
+        raise UsageError(f"{path}: no known type of picture; end the name in one of .{', .'.join(PICTURES)}")
+    return format
+
+
 def save(figure: Figure, path: Path, text: str = "", format: str = "png") -> None:
     """Write a figure in the format of its suffix, see :func:`lrarun.files.write_named`.
 
@@ -91,9 +104,7 @@ def save(figure: Figure, path: Path, text: str = "", format: str = "png") -> Non
     """
     buffer = io.BytesIO()
     if path.suffix and not is_special(path):
-        format = path.suffix[1:].lower()
-    if format not in PICTURES:
-        raise UsageError(f"{path}: no known type of picture; end the name in one of .{', .'.join(PICTURES)}")
+        format = picture_type(path)
     about = {**METADATA.get(format, {}), **(metadata(format, text) if text else {})} or None
     figure.savefig(buffer, format=format, metadata=about)
     try:

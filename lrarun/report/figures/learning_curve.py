@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrarun.errors import UsageError
-from lrarun.files import is_special
 from lrarun.report.figures.curves import THIN, marked
-from lrarun.report.figures.files import check_libraries, save, styled
+from lrarun.report.figures.files import check_libraries, picture_type, save, styled
 from lrarun.report.figures.layout import legend_below, over_epochs, panels, unique
 from lrarun.report.figures.style import GREY, look
 from lrarun.results.log import read_log
@@ -31,8 +29,7 @@ def save_curve(result: Result, path: Path) -> None:
         UsageError: the ending names no format, matplotlib is missing, or the file can't be written.
     """
     check_libraries()
-    if not (path.suffix or is_special(path)):
-        raise UsageError(f"{path}: end the name in the type of picture, such as .png or .svg")
+    picture_type(path)
     with styled():
         save(draw_curve(result), path)
 

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from tabulate import tabulate
 
-from lrarun.report.tables import replaced
-
 
 class Column(NamedTuple):
     """A column of texts: its heading, its cells, and whether they are aligned as numbers."""
@@ -32,11 +30,3 @@ def wide(columns: Sequence[Column]) -> int:
                for column in columns]  # fmt: skip
     rows = [column._replace(cells=[line]) for column, line in zip(columns, longest)]
     return max(map(len, laid_out(rows, "simple").splitlines()), default=0)
-
-
-def as_latex_table(caption: str, body: str) -> str:
-    """Wrap a tabular in a table environment with a caption."""
-    escaped = replaced(caption, {"\\": "\\textbackslash ", "%": "\\%", "_": "\\_", "&": "\\&", "#": "\\#"}.items())
-    lines = ["% Needs \\usepackage{booktabs}.", "\\begin{table}", "\\centering", f"\\caption{{{escaped}}}", body,
-             "\\end{table}"]  # fmt: skip
-    return replaced("\n".join(lines), [("±", "$\\pm$")]) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
@@ -15,6 +16,7 @@ from lrarun.report.summary.rows import ERRORS, Row, Summary
 from lrarun.report.summary.settings import Flat, find_key, phrase, short_names, value_text
 from lrarun.results.read import Result, indented
 
+OUTSIDE_BRACKETS = re.compile(r",(?![^\[]*\])")  # the commas between the parts of a name
 NO_SEED, ONE_SEED, SAME_EACH = "no seed in common", "one seed, no interval", "no spread, no interval"
 A_LOWER, B_LOWER, NOT_TOLD = "A is lower", "B is lower", "not told apart"
 
@@ -117,7 +119,7 @@ def conditions_of(summary: Summary, typed: str) -> dict[str, str]:
     """
     every = list(dict.fromkeys(key for row in summary.rows for key in row.flat))
     asked = {}
-    for part in filter(None, (part.strip() for part in typed.split(","))):
+    for part in filter(None, (part.strip() for part in OUTSIDE_BRACKETS.split(typed))):
         key, equals, value = part.partition("=")
         if equals:
             asked[find_key(key.strip(), every)] = value.strip()

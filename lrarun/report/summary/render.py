@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from lrarun.files import to_json
-from lrarun.report.summary.columns import Column, as_latex_table, laid_out, wide
+from lrarun.report.latex import latex_table
+from lrarun.report.summary.columns import Column, laid_out, wide
 from lrarun.report.summary.rows import ERRORS, RUNS, SHORT, Row, Summary, frame
 from lrarun.report.summary.settings import phrase, short_names, told_apart, value_text
 from lrarun.report.tables import NOTHING, escape_markdown, fixed, records, wrapped
@@ -180,4 +181,4 @@ def markdown(summary: Summary) -> str:
 
 def latex(summary: Summary) -> str:
     """Return a summary as a table environment; needs the package booktabs."""
-    return as_latex_table(" ".join([*above(summary), legend(summary)]), laid_out(columns_of(summary), "latex_booktabs"))
+    return latex_table(" ".join([*above(summary), legend(summary)]), laid_out(columns_of(summary), "latex_booktabs"))

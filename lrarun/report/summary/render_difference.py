@@ -8,8 +8,9 @@ import textwrap
 import pandas as pd
 
 from lrarun.files import to_json
+from lrarun.report.latex import latex_table
 from lrarun.report.statistics import Estimate
-from lrarun.report.summary.columns import Column, as_latex_table, laid_out, wide
+from lrarun.report.summary.columns import Column, laid_out, wide
 from lrarun.report.summary.difference import NOT_TOLD, ComparedSettings
 from lrarun.report.summary.rows import ERRORS, SHORT
 from lrarun.report.summary.settings import short_names, value_text
@@ -41,7 +42,7 @@ def render_difference(found: ComparedSettings, format: str, width: int | None = 
     body = laid_out(columns, styles[format])
     lines = [f"A: {found.a}", f"B: {found.b}", difference_legend(found)]
     if format == "latex":
-        return as_latex_table(f"A: {found.a}. B: {found.b}. {lines[2]}", body)
+        return latex_table(f"A: {found.a}. B: {found.b}. {lines[2]}", body)
     between = "\n\n" if format == "markdown" else "\n"
     shown = [escape_markdown(line) if format == "markdown" else wrapped(line, width) for line in lines]
     notes = f"\n{wrapped(below, width)}\n" if below else ""

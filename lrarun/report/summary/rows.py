@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from lrarun.report.cells import MISSING, by_settings, one_per_seed, progress, score, settings
-from lrarun.report.summary.settings import Flat, Keys, Usual, find_key, flat_settings, keys_of
+from lrarun.report.summary.settings import Flat, Keys, Usual, find_key, flat_settings, keys_of, with_silent
 from lrarun.results.read import DIVERGED, FAILED, INTERRUPTED, RUNNING, Result
 
 ERRORS = ("validation_error", "test_error", "train_error")  # percent, at the best epoch
@@ -86,6 +86,7 @@ def summarize(
     *,
     stale: Container[str] = (),
     usual: Usual = lambda flat: {},
+    silent: Usual = lambda flat: {},
 ) -> Summary:
     """Return one row per setting: of specs in their order, or of all runs, ordered by what differs.
 
@@ -94,6 +95,7 @@ def summarize(
         specs: resolved specs; a seed of theirs that no run has is missing. None: all runs.
         stale: ids of runs that this version would not reproduce.
         usual: see :data:`lrarun.report.summary.settings.Usual`.
+        silent: see :func:`lrarun.report.summary.settings.with_silent`.
     """
     groups = by_settings(runs)
     wanted: dict[Any, tuple[Flat, set[Any] | None]] = {}
@@ -104,7 +106,9 @@ def summarize(
         if seeds is not None:
             seeds.add(spec.get("seed"))
     made = [_row(spec, groups.get(key, ()), seeds, stale) for key, (spec, seeds) in wanted.items()]
-    keys = keys_of([row.flat for row in made], usual) if made else Keys(())
+    flats = with_silent([row.flat for row in made], silent)
+    made = [replace(row, flat=flat) for row, flat in zip(made, flats)]
+    keys = keys_of(flats, usual) if made else Keys(())
     if specs is None:
         made.sort(key=lambda row: [_rank(row.flat.get(key)) for key in keys.columns])
     return Summary(keys, tuple(made))
@@ -212,7 +216,7 @@ def frame(summary: Summary) -> pd.DataFrame:
     columns = [*summary.keys.columns, RUNS, *UNSCORED, "stale"]
     columns += [name for measure in MEASURES for name in (measure, f"{measure}_std")]
     records = [
-        {key: row.flat.get(key) for key in summary.keys.columns}
+        {key: _plain(row.flat.get(key)) for key in summary.keys.columns}
         | {RUNS: len(row.runs), "stale": row.stale}
         | {state: row.count(state) for state in UNSCORED}
         | {name: value for measure in MEASURES for name, value in (
@@ -228,6 +232,10 @@ def frame(summary: Summary) -> pd.DataFrame:
             made[key] = made[key].astype("Int64")
     made.attrs["common"] = dict(summary.keys.common)
     return made
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _number(value: float | None) -> float:

@@ -36,8 +36,25 @@ class Keys:
 
 
 def flat_settings(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a resolved spec's settings by the keys that a sweep uses, without seed and probes."""
-    return {key: value for key, value in by_sweep_key(spec).items() if key not in NOT_SETTINGS}
+    """Return a resolved spec's settings by the keys that a sweep uses, without seed and probes; lists as tuples."""
+    return {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in by_sweep_key(spec).items()
+        if key not in NOT_SETTINGS
+    }
+
+
+def with_silent(flats: Sequence[Flat], silent: Usual) -> list[Flat]:
+    """Return settings with the values that they leave out, of those keys that another of them has.
+
+    Args:
+        flats: settings.
+        silent: a setting -> what specs like it leave out as long as it has its default (``weight_decay``), with it.
+    """
+    every = list(dict.fromkeys(key for flat in flats for key in flat))
+    gaps = [[key for key in every if key not in flat] for flat in flats]
+    known = [silent(flat) if gap else {} for flat, gap in zip(flats, gaps)]
+    return [{**flat, **{key: own[key] for key in gap if key in own}} for flat, gap, own in zip(flats, gaps, known)]
 
 
 def keys_of(flats: Sequence[Flat], usual: Usual = lambda flat: {}) -> Keys:
@@ -66,9 +83,9 @@ def keys_of(flats: Sequence[Flat], usual: Usual = lambda flat: {}) -> Keys:
 
 
 def _goes_with(key: str, choice: str, flats: Sequence[Flat]) -> bool:
-    """Return whether a key has one value for each value of another, wherever it is there at all."""
+    """Return whether a key has one value for each value of another; not to be there is a value, too."""
     found: dict[Any, Any] = {}
-    return all(found.setdefault(flat.get(choice), flat[key]) == flat[key] for flat in flats if key in flat)
+    return all(found.setdefault(flat.get(choice), flat.get(key)) == flat.get(key) for flat in flats)
 
 
 def _is_usual(key: str, flats: Sequence[Flat], defaults: Sequence[Flat]) -> bool:
@@ -130,6 +147,8 @@ def value_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
