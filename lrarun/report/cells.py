@@ -238,8 +238,8 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
     trains = [error for run in done if (error := score(run, run.train_error)) is not None]
     return Summary(
         runs=len(done),
-        train_error=fmean(trains) if trains and len(trains) == len(done) else None,
-        test_error=fmean(tests) if tests else None,
+        train_error=mean(trains) if trains and len(trains) == len(done) else None,
+        test_error=mean(tests) if tests else None,
         test_error_std=stdev(tests) if len(tests) > 1 else None,
         state=states[0] if states else "",
         outstanding=len(states),
@@ -247,6 +247,11 @@ def summarize(results: Iterable[Result], seeds: frozenset[int] | None, stale: Co
         early=scored_early(done),
         engines=tuple(sorted({engine_of(run) for run in done})),
     )
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean to ten decimals, so that a half of the last digit shown is rounded alike in text and in JSON."""
+    return round(fmean(values), 10)
 
 
 def by_settings(results: Iterable[Result]) -> dict[Settings, list[Result]]:

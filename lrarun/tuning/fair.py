@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lrarun.paper import MODELS
-from lrarun.report.cells import by_settings, one_per_seed, settings
+from lrarun.report.cells import by_settings, mean, one_per_seed, settings
 from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.statistics import CONFIDENCE, holm
 from lrarun.results.read import DIVERGED, Result, contents_of, load_result
@@ -174,10 +174,10 @@ def _row(entry: Entry) -> dict[str, Any]:
         "validation_error": best,
         "near_best": _near_best(entry.trials) if best is not None else None,
         "runs": len(errors),
-        "test_error": fmean(errors) if errors else None,
+        "test_error": mean(errors) if errors else None,
         "test_error_std": stdev(errors) if len(errors) > 1 else None,
         "faithful_runs": len(usual),
-        "faithful_test_error": fmean(usual) if usual else None,
+        "faithful_test_error": mean(usual) if usual else None,
         "state": entry.state,
     }
     return row | (_gain(entry) if errors and usual and entry.complete else {})

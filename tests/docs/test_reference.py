@@ -87,7 +87,7 @@ def test_the_readmes_verdicts_are_what_the_reference_results_say():
     verdicts = Counter(row["verdict"] for row in csv.DictReader(printed.splitlines()))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (sentence,) = re.findall(r"Of the 48 cells.*?(?= \()", readme, re.DOTALL)
-    words = {"reproduced": "reproduce", "lower": "lower", "higher": "higher", "inconclusive": "more seeds"}
+    words = {"reproduced": "reproduce", "lower": "lower", "higher": "higher", "inconclusive": "undecided"}
     counts = {name: re.search(rf"(\d+)[^,]*{said}", sentence) for name, said in words.items()}
     found = {name: int(count[1]) for name, count in counts.items() if count}
     assert found == verdicts and sum(found.values()) == 48

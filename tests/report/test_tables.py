@@ -150,6 +150,15 @@ def test_mean_and_sample_standard_deviation_are_those_of_the_statistics_module(w
     assert found.test_error_std == pytest.approx(math.sqrt(squares / (len(errors) - 1)), abs=1e-6)
 
 
+def test_a_mean_that_ends_in_a_half_is_rounded_alike_everywhere(tmp_path):
+    """(5.32 + 5.05) / 2 is 5.1850000000000005 in floating point, and 5.185 in JSON."""
+    for seed, error in enumerate((5.32, 5.05)):
+        write_run(tmp_path, spec_for(BACKPROP, seed=seed), test_error=error, train_error=error)
+    frame = cells_of(tmp_path)
+    told = next(each for each in json.loads(render(frame, "json")) if each["test_error"] is not None)
+    assert f"{told['test_error']:.2f}±0.19" in render(frame, "text")
+
+
 @pytest.mark.parametrize(
     "state, record, shown",
     [

@@ -6,12 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import Any
 
 import pandas as pd
 
-from lrarun.report.cells import MISSING, by_settings, one_per_seed, progress, score, settings
+from lrarun.report.cells import MISSING, by_settings, mean, one_per_seed, progress, score, settings
 from lrarun.report.summary.settings import Flat, Keys, Usual, find_key, flat_settings, keys_of, with_silent
 from lrarun.results.read import DIVERGED, FAILED, INTERRUPTED, RUNNING, Result
 
@@ -49,7 +49,7 @@ class Row:
 
     def mean(self, measure: str) -> float | None:
         """Return the mean of a measure over the runs, or None."""
-        return fmean(found) if (found := self.values(measure)) else None
+        return mean(found) if (found := self.values(measure)) else None
 
     def std(self, measure: str) -> float | None:
         """Return the sample standard deviation of a measure over the runs (ddof 1), from two runs on."""
