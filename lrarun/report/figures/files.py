@@ -89,15 +89,10 @@ def save(figure: Figure, path: Path, text: str = "", format: str = "png") -> Non
     Equal figures give equal bytes.
 
     Args:
-        figure: what to draw.
-        path: the file; its folder is created if it does not exist.
-        text: a caption to keep in the file.
-        format: used if the name has no suffix, or is that of a pipe or a device.
-
-    Args:
         figure: matplotlib's.
-        path: the file.
+        path: the file; its folder is created if it does not exist.
         text: a caption to store in the file, which the report shows (PNG and SVG).
+        format: used if the name has no suffix, or is that of a pipe or a device.
 
     Raises:
         UsageError: the suffix is of no picture, or the file can't be written.
