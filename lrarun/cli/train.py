@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli import INTERRUPTED
-from lrarun.cli.support.global_options import tell
-from lrarun.cli.support.options import (
-    WholeNumber,
-    check_data_dir,
-    jobs_option,
-    json_option,
-    make_data_dir_option,
-    own_results_option,
-    quiet_option,
-    scheduler_option,
-    set_option,
-    specs_argument,
-)
+from lrarun.cli.support.options import json_option, quiet_option, specs_argument
+from lrarun.cli.support.training import Training, stoppable, training_options, with_engine
 
 if TYPE_CHECKING:
     from lrarun.scheduling.outcome import Outcome
@@ -33,22 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @specs_argument
-@own_results_option
-@make_data_dir_option("Folder to search first for data sets.")
-@set_option
-@jobs_option
-@scheduler_option
-@click.option(
-    "--engine",
-    type=click.Choice(["numpy", "jax"]),
-    help="What computes: NumPy, run by run, or JAX, all runs at once on its device, as --set engine=jax would.",
-)
-@click.option(
-    "--stack",
-    type=WholeNumber(min=1),
-    metavar="N",
-    help="With the engine jax, train at most so many runs at once.  [default: what the device's memory holds]",
-)
+@training_options
 @click.option(
     "--force",
     is_flag=True,
@@ -87,48 +58,24 @@ def train(
       lrarun train table1 --dry-run
       lrarun train table1 --engine jax
     """
-    if scheduler and workers:
-        raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
-    if not scheduler:  # a cluster's workers may have a folder that this machine lacks
-        check_data_dir(data_dir)
-    from lrarun.cli.support.downloads import download_progress
+    how = Training(results, data_dir, workers, scheduler, stack, quiet)
     from lrarun.cli.support.ending import show_settings
-    from lrarun.cli.support.live import view
     from lrarun.scheduling.outcome import raise_for_failures
     from lrarun.scheduling.plan import plan, refuse_unwritable
-    from lrarun.scheduling.train_all import train_all
     from lrarun.specs.build import read_specs
-    from lrarun.specs.spec import JAX
 
-    if engine:
-        overrides += (f"engine={engine}",)
+    overrides = with_engine(overrides, engine)
     files = [read_specs(path, overrides) for path in specs]  # once: a pipe can't be read twice
     jobs = plan([spec for file in files for spec in file.specs()], results, force)
-    if stack and not any(job.spec.engine == JAX for job in jobs):
-        raise click.UsageError("--stack is for the engine jax, and no run of these specs has it; add --engine jax.")
+    how.check_stack(job.spec for job in jobs)
     refuse_unwritable(jobs, results)
-    if not scheduler:  # a cluster's workers may have data sets that this machine lacks
+    if how.is_here:
         check_data(files, jobs, dry_run)
     if dry_run:
         print_plan(jobs) if as_json else show_plan(jobs, workers)
         return
-    try:
-        with view(quiet) as watcher:
-            outcomes = train_all(
-                jobs,
-                results,
-                workers=workers,
-                scheduler=scheduler,
-                stack=stack,
-                data_dir=data_dir,
-                watcher=watcher,
-                progress=download_progress(quiet),
-            )
-    except KeyboardInterrupt:
-        command = "the command without --force" if force else "the same command"
-        with suppress(OSError):  # the terminal may be gone
-            tell(f"lrarun: interrupted; progress is stored, and {command} goes on from there.")
-        sys.exit(INTERRUPTED)
+    with stoppable("the command without --force" if force else "the same command"):
+        outcomes = how.train(jobs)
     print_outcomes(outcomes) if as_json else show_settings(outcomes, specs, overrides, results)
     raise_for_failures(outcomes, told=not quiet)
 

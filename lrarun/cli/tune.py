@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from lrarun.cli import INTERRUPTED
-from lrarun.cli.support.options import (
-    LAYOUTS,
-    check_data_dir,
-    jobs_option,
-    json_option,
-    layout_of,
-    make_data_dir_option,
-    out_option,
-    own_results_option,
-    quiet_option,
-    scheduler_option,
-    set_option,
-    specs_argument,
-)
+from lrarun.cli.support.global_options import say
+from lrarun.cli.support.options import LAYOUTS, json_option, layout_of, out_option, quiet_option, specs_argument
 from lrarun.cli.support.paths import UserPath, check_folder
+from lrarun.cli.support.training import Training, stoppable, training_options, with_engine
 
 if TYPE_CHECKING:
-    from lrarun.specs.search import Search
+    from lrarun.specs.search import Budget, Search
     from lrarun.tuning.study import Study
     from lrarun.tuning.trials import Trial
 
 
 @click.command()
 @specs_argument
-@own_results_option
-@make_data_dir_option("Folder to search first for data sets.")
-@set_option
-@jobs_option
-@scheduler_option
+@training_options
 @click.option("--dry-run", is_flag=True, help="Say what the search is and how far it is; train and write nothing.")
 @click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
 @json_option
@@ -59,6 +41,8 @@ def tune(
     overrides: tuple[str, ...],
     workers: int | None,
     scheduler: str | None,
+    engine: str | None,
+    stack: int | None,
     dry_run: bool,
     layout: str | None,
     as_json: bool,
@@ -82,18 +66,16 @@ def tune(
     layout = layout_of(layout, as_json) or "text"
     if len(specs) > 1:
         raise click.UsageError("One search at a time: name one spec.")
-    if scheduler and workers:
-        raise click.UsageError("--jobs is for this machine; with --scheduler, the cluster's workers train.")
-    if not scheduler:  # a cluster's workers may have a folder that this machine lacks
-        check_data_dir(data_dir)
+    how = Training(results, data_dir, workers, scheduler, stack, quiet)
     from lrarun.results.run_folder import refuse_reference
     from lrarun.specs.dataset_check import check_datasets
     from lrarun.specs.search import read_search
     from lrarun.tuning.propose import library
     from lrarun.tuning.study import Study
 
-    search = read_search(specs[0], overrides)
-    if not scheduler:
+    search = read_search(specs[0], with_engine(overrides, engine))
+    how.check_stack([search.base])
+    if how.is_here:
         check_datasets(search.file)
     study = Study(search, results)
     if dry_run:
@@ -106,7 +88,8 @@ def tune(
 
         check_libraries()
         picture_type(plot)
-    trials = trained(study, data_dir, workers, scheduler, quiet)
+    with stoppable():
+        trials = study.run(how.train, lambda before: tell_round(before, search.budget))
     show_trials(search, trials, layout)
     write_winner(study, trials, out)
     if plot:
@@ -115,43 +98,10 @@ def tune(
         save_picture(search, trials, plot)
 
 
-def trained(
-    study: Study, data_dir: Path | None, workers: int | None, scheduler: str | None, quiet: bool
-) -> list[Trial]:
-    """Train what is left of a study, and exit if it is interrupted."""
-    from lrarun.cli.support.downloads import download_progress
-    from lrarun.cli.support.global_options import say
-    from lrarun.cli.support.live import view
-    from lrarun.scheduling.outcome import Outcome
-    from lrarun.scheduling.plan import Job, refuse_unwritable
-    from lrarun.scheduling.train_all import train_all
-
-    budget = study.search.budget
-
-    def train(jobs: Sequence[Job]) -> list[Outcome]:
-        refuse_unwritable(jobs, study.results)
-        with view(quiet) as watcher:
-            return train_all(
-                jobs,
-                study.results,
-                workers=workers,
-                scheduler=scheduler,
-                data_dir=data_dir,
-                watcher=watcher,
-                progress=download_progress(quiet),
-            )
-
-    def told(trials: Sequence[Trial]) -> None:
-        if not quiet:
-            last = min(len(trials) + budget.round, budget.trials)
-            say(f"trials {len(trials)} to {last - 1} of {budget.trials}")
-
-    try:
-        return study.run(train, told)
-    except KeyboardInterrupt:
-        with suppress(OSError):  # the terminal may be gone
-            click.echo("lrarun: interrupted; progress is stored, and the same command goes on from there.", err=True)
-        sys.exit(INTERRUPTED)
+def tell_round(before: Sequence[Trial], budget: Budget) -> None:
+    """Say which trials come next."""
+    last = min(len(before) + budget.round, budget.trials)
+    say(f"trials {len(before)} to {last - 1} of {budget.trials}")
 
 
 def show_search(study: Study, layout: str) -> None:
@@ -179,7 +129,6 @@ def show_trials(search: Search, trials: Sequence[Trial], layout: str) -> None:
 
 def write_winner(study: Study, trials: Sequence[Trial], out: Path | None) -> None:
     """Write the winner's spec, and say how to train it."""
-    from lrarun.cli.support.global_options import say
     from lrarun.cli.support.next_commands import command
     from lrarun.cli.support.printing import is_stdout, write
     from lrarun.tuning.study import best

@@ -125,3 +125,34 @@ def test_a_table_for_programs_is_one_before_the_first_trial_too(tune, layout, no
     code, out, err = tune("--dry-run", "--format", layout)
     assert code == 0 and "0 of 6 trials have ended" in err
     assert json.loads(out) == nothing if layout == "json" else list(csv.DictReader(io.StringIO(out))) == []
+
+
+def test_a_search_with_the_engine_jax_trains_stacks_as_large_as_asked(tune, monkeypatch, tmp_path):
+    pytest.importorskip("jax")
+    from lrarun.scheduling import stacks
+
+    sizes = []
+
+    def seen(results, loaded, stop, size, make=stacks.Stacks):
+        sizes.append(size)
+        return make(results, loaded, stop, size)
+
+    monkeypatch.setattr(stacks, "Stacks", seen)
+    code, _, err = tune("--engine", "jax", "--stack", 2, "--set", "search.trials=2", "--set", "search.epochs=1")
+    assert code == 0, err
+    assert sizes == [2]
+    assert {spec.engine for spec in load_specs(next((tmp_path / "results").rglob("winner.yaml")))} == {"jax"}
+
+
+def test_a_stack_is_refused_where_numpy_trains(tune, tmp_path):
+    code, _, err = tune("--stack", 2)
+    assert code == 2 and "--stack is for the engine jax" in err and not (tmp_path / "results").exists()
+
+
+def test_a_search_that_is_stopped_says_how_to_go_on(tune, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lrarun.scheduling.train_all.train_all", stopped)
+    code, _, err = tune()
+    assert code == 130 and "the same command goes on from there" in err
