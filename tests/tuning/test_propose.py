@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lrarun.specs.search import Budget, read_search
+from lrarun.tuning import propose as module
 from lrarun.tuning.propose import propose, quasi_random
 from lrarun.tuning.trials import Trial, TrialRun
 from tests.support.small_search import write_search
@@ -99,6 +100,19 @@ def test_fewer_proposals_are_the_first_of_more(dimensions):
     before = searched(dimensions, Budget(), 12)
     assert propose(dimensions, Budget(), before, 4)[:2] == propose(dimensions, Budget(), before, 2)
     assert propose(dimensions, Budget(quasi_random=2), [], 4)[:3] == propose(dimensions, Budget(quasi_random=2), [], 3)
+
+
+def test_what_is_learned_keeps_away_from_each_trial_of_its_own_round(dimensions, monkeypatch):
+    """A round of two quasi-random trials and two learned ones: other ones beside them, and others are learned."""
+    budget = Budget(quasi_random=14)
+    before = searched(dimensions, budget, 12)
+    even = quasi_random(dimensions, 0, 14)
+    other = quasi_random(dimensions, 5, 14)
+    learned = propose(dimensions, budget, before, 4)[2:]
+    for place in (12, 13):
+        beside = [*even[:place], other[place], *even[place + 1 :]]
+        monkeypatch.setattr(module, "quasi_random", lambda *_, beside=beside: beside)
+        assert propose(dimensions, budget, before, 4)[2:] != learned
 
 
 def test_what_is_proposed_is_learned_from_the_trials_before(dimensions):
