@@ -119,14 +119,22 @@ def test_every_error_rate_on_the_reproduction_page_is_in_the_results():
 
 
 def test_the_readmes_errors_after_equal_tuning_are_those_of_the_fair_table():
+    """For each place, the README gives the errors of LRA-E and of every rule with a better rank."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     paragraph = re.search(r"Is LRA-E the best rule.*?\n\n", readme, re.DOTALL)[0]
-    said = dict(re.findall(r"(DTP|backprop|LRA-E) (?:has )?(\d+\.\d\d) %", paragraph))
+    names = {"DTP-σ": "DTP-sigma", "backprop": "Backprop"}
     table = fair.table(result_pages.searches())
-    here = table[(table["dataset"] == "mnist") & (table["depth"] == 3)].set_index("model")
-    names = {"DTP": "DTP", "backprop": "Backprop", "LRA-E": "LRA-E"}
-    assert said == {name: f"{here['test_error'][model]:.2f}" for name, model in names.items()}
-    assert list(here["rank"][names.values()]) == [1, 2, 3] and set(here["runs"]) == {3}
+    places = re.findall(r"at (\d) layers,(.*?)(?=at \d layers|\Z)", paragraph, re.DOTALL)
+    assert [depth for depth, _ in places] == ["3", "8"]
+    for depth, text in places:
+        said = re.findall(r"([A-Z][\w-]*|backprop) (?:has )?(\d+\.\d\d) %", text)
+        here = table[(table["dataset"] == "mnist") & (table["depth"] == int(depth))].set_index("model")
+        ranked = here.sort_values("rank")
+        better = ranked[ranked["rank"] <= here["rank"]["LRA-E"]]
+        assert [(names.get(name, name), error) for name, error in said] == [
+            (model, f"{error:.2f}") for model, error in better["test_error"].items()
+        ]
+        assert set(better["runs"]) == {3}
 
 
 @pytest.mark.parametrize("page", result_pages.PAGES, ids=lambda page: page.stem)
