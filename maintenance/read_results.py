@@ -12,7 +12,8 @@ sys.path.insert(0, str(ROOT))
 
 from lrarun.api.summary import summary_of
 from lrarun.paper import printed_cells
-from lrarun.report.cells import Wanted, fill, well_formed
+from lrarun.report.cells import Wanted, fill
+from lrarun.report.repetitions import well_formed
 from lrarun.report.summary.render import render_summary
 from lrarun.report.tables import render
 from lrarun.results.read import read_results

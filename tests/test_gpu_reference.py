@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lrarun.paper import printed_cells
-from lrarun.report.cells import settings
+from lrarun.report.repetitions import settings
 from lrarun.specs.build import load_specs
 from lrarun.specs.paper_runs import paper_specs
 from maintenance import gpu_reference

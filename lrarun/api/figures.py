@@ -15,7 +15,6 @@ from lrarun.data.sources import Progress
 from lrarun.errors import Incomplete, UsageError
 from lrarun.files import user_path
 from lrarun.nn.arrays import Params
-from lrarun.report.cells import settings
 from lrarun.report.figures.captions import caption
 from lrarun.report.figures.embedding import Cloud, choose_images, class_names, draw_clouds
 from lrarun.report.figures.files import CURVES, check_libraries, save, styled
@@ -29,6 +28,7 @@ from lrarun.report.figures.series import (
     shared,
     subject,
 )  # fmt: skip
+from lrarun.report.repetitions import settings
 from lrarun.results.read import DIVERGED, Result
 from lrarun.results.run_folder import PARAMETERS
 from lrarun.runs.stored_parameters import read_parameters, top_hidden

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lrarun.files import user_path
-from lrarun.report.cells import well_formed
+from lrarun.report.repetitions import well_formed
 from lrarun.results.read import Result, read_results
 from lrarun.specs.build import load_specs, make_spec
 from lrarun.specs.spec import Spec

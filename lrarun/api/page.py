@@ -13,8 +13,8 @@ from lrarun.api.inputs import SpecLike, all_specs_of, as_list, runs_in, specs_of
 from lrarun.api.summary import summary_of
 from lrarun.api.tables import Tables, tables
 from lrarun.files import user_path
-from lrarun.report.cells import MISSING, settings
 from lrarun.report.claims.claim import CheckedClaim
+from lrarun.report.repetitions import MISSING, settings
 from lrarun.report.web.page import Contents, Made, render_page
 from lrarun.report.web.pictures import FIGURES, Picture, read_pictures
 from lrarun.results.read import Result

@@ -12,7 +12,8 @@ import pandas as pd
 from lrarun.api.inputs import SpecLike, all_specs_of, runs_in
 from lrarun.errors import UsageError
 from lrarun.paper import MODELS, TABLE_OF, TABLES, Key, printed_cells
-from lrarun.report.cells import COLUMNS, Wanted, crowded, differences, fill, key_of, left_out, wanted_by
+from lrarun.report.cells import COLUMNS, Wanted, crowded, fill, key_of, left_out, wanted_by
+from lrarun.report.repetitions import differences
 from lrarun.report.verdicts import add_verdicts
 from lrarun.results.read import Result
 from lrarun.runs.staleness import superseded

@@ -68,7 +68,7 @@ def train(
     files = [read_specs(path, overrides) for path in specs]  # once: a pipe can't be read twice
     jobs = plan([spec for file in files for spec in file.specs()], results, force)
     how.check_stack(job.spec for job in jobs)
-    refuse_unwritable(jobs, results)
+    refuse_unwritable(jobs, results)  # before data are read, and for --dry-run too
     if how.is_here:
         check_data(files, jobs, dry_run)
     if dry_run:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from lrarun.paper import MARGINS, Key, breakdown_lines, rounding
-from lrarun.report.cells import MISSING
+from lrarun.report.repetitions import MISSING
 from lrarun.report.statistics import CONFIDENCE, ONE_SEED, Estimate, binomial_variance
 from lrarun.results.read import DIVERGED
 

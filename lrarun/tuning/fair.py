@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lrarun.paper import MODELS
-from lrarun.report.cells import by_settings, mean, one_per_seed, settings
 from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, mistakes_of
+from lrarun.report.repetitions import by_settings, mean, one_per_seed, settings
 from lrarun.report.statistics import CONFIDENCE, holm
 from lrarun.results.read import DIVERGED, Result, contents_of, load_result
 from lrarun.runs.pruning import PRUNED

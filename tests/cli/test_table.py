@@ -241,7 +241,7 @@ def test_what_is_not_installed_has_no_protocol():
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_the_experiments_hold_the_papers_runs(number):
     """Each table's spec file trains exactly the runs that its cells take, once each."""
-    from lrarun.report.cells import settings
+    from lrarun.report.repetitions import settings
     from lrarun.specs.build import load_specs
 
     keys = [cell.key for cell in printed_cells() if cell.table == number]

@@ -17,7 +17,7 @@ from lrarun.algorithms.backprop import Backprop
 from lrarun.algorithms.registry import rules_in
 from lrarun.cli import COMMANDS, INTERRUPTED
 from lrarun.nn.network import empty_like, init_forward
-from lrarun.report.cells import settings
+from lrarun.report.repetitions import settings
 from tests.support.own_rule import RULE
 
 ROOT = Path(__file__).parent.parent.parent

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from lrarun.cli import main
 from lrarun.paper import MARGINS, Key, printed_cells
-from lrarun.report.cells import MISSING
 from lrarun.report.claims.check import check
 from lrarun.report.claims.claim import FAILS, HOLDS, Claim, load_claims
 from lrarun.report.claims.evidence import Evidence
 from lrarun.report.claims.kinds import KINDS
 from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.claims.render import render_claims
+from lrarun.report.repetitions import MISSING
 from lrarun.report.statistics import holm
 from lrarun.report.verdicts import INCONCLUSIVE
 from lrarun.results.read import read_results

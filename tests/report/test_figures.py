@@ -17,10 +17,10 @@ from lrarun.algorithms.registry import algorithms
 from lrarun.api import figures
 from lrarun.cli import main
 from lrarun.paper import MODELS
-from lrarun.report.cells import differences
 from lrarun.report.figures import curves, embedding, series, style
 from lrarun.report.figures.files import save, styled
 from lrarun.report.figures.stored import read_caption
+from lrarun.report.repetitions import differences
 from lrarun.results.read import read_results
 from lrarun.runs.run import run as train
 from lrarun.specs.build import load_specs, make_spec

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from lrarun import __version__ as version
 from lrarun.cli import main
 from lrarun.paper import MODELS, TABLES, Key, printed_cells
-from lrarun.report.cells import Wanted, fill, settings, well_formed
+from lrarun.report.cells import Wanted, fill
 from lrarun.report.claims.claim import CheckedClaim, Claim, Comparison
+from lrarun.report.repetitions import settings, well_formed
 from lrarun.report.summary.render import columns_of
 from lrarun.report.summary.rows import summarize
 from lrarun.report.verdicts import add_verdicts

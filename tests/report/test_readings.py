@@ -12,8 +12,9 @@ import pytest
 
 from lrarun.paper import MODELS, Key, printed_cells
 from lrarun.paper.readings import load_readings, readings_by_cell, readings_used
-from lrarun.report.cells import COLUMNS, Wanted, comparable, fill
+from lrarun.report.cells import COLUMNS, Wanted, fill
 from lrarun.report.comparison import CHOSEN, render_comparison, reproduced_by_choice, tally
+from lrarun.report.repetitions import comparable
 from lrarun.report.verdicts import add_verdicts
 from lrarun.report.web.tables_section import tables_section
 from lrarun.results.read import read_results

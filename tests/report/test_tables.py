@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from lrarun.errors import UsageError
 from lrarun.paper import MODELS, Key, printed_cells, rounding
-from lrarun.report.cells import COLUMNS, Wanted, differences, fill, left_out, summarize, wanted_by, well_formed
+from lrarun.report.cells import COLUMNS, Wanted, fill, left_out, wanted_by
 from lrarun.report.comparison import render as render_comparison
+from lrarun.report.repetitions import differences, summarize, well_formed
 from lrarun.report.tables import render
 from lrarun.report.verdicts import add_verdicts
 from lrarun.results.read import Result, read_results

@@ -29,7 +29,7 @@ def show_settings(outcomes: Sequence[Outcome], files: Sequence[Path], overrides:
     if is_quiet():
         return
     from lrarun.api.summary import summary_of
-    from lrarun.report.cells import well_formed
+    from lrarun.report.repetitions import well_formed
     from lrarun.report.summary.render import render_summary
 
     runs = well_formed(outcome.result for outcome in outcomes if outcome.result is not None)
@@ -55,7 +55,7 @@ def again(found: Summary, files: Sequence[Path], overrides: Sequence[str], resul
 def of_paper(found: Summary) -> bool:
     """Return whether a finished run is one of the paper's tables."""
     from lrarun.api.tables import by_protocol
-    from lrarun.report.cells import settings
+    from lrarun.report.repetitions import settings
 
     runs = [run for row in found.rows for run in row.runs[:1]]
     papers = {settings(want.spec) for want in by_protocol(runs).values() if want.spec}

@@ -169,7 +169,7 @@ def check_finished(found: Summary, results: Path, files: Sequence[Path], overrid
 def table_of(run: Result, number: str | None, results: Path) -> str:
     """Return the ``lrarun table`` that shows a run which is not the paper's; empty if its spec can't be read again."""
     from lrarun.errors import LrarunError
-    from lrarun.report.cells import settings
+    from lrarun.report.repetitions import settings
     from lrarun.results.run_folder import SPEC
     from lrarun.specs.build import load_specs
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lrarun.report.cells import MISSING
+from lrarun.report.repetitions import MISSING
 from lrarun.report.verdicts import INCONCLUSIVE
 
 HOLDS, FAILS = "holds", "fails"

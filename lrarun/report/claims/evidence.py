@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lrarun.paper import Key
-from lrarun.report.cells import Settings, by_settings, one_per_seed, settings
 from lrarun.report.claims.paired import MissingEvidence, Mistakes, mistakes_of
+from lrarun.report.repetitions import Settings, by_settings, one_per_seed, settings
 from lrarun.results.log import read_log
 from lrarun.results.read import DIVERGED, Result
 from lrarun.results.settings import flatten

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lrarun.report.cells import MISSING
 from lrarun.report.claims.claim import VERDICTS, Comparison
 from lrarun.report.columns import broken, ruled, width_of
+from lrarun.report.repetitions import MISSING
 
 HEADS = ("comparison", "ours", "paper", "difference", "p")
 INDENT = 2

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from lrarun.files import to_json
-from lrarun.report.cells import MISSING
 from lrarun.report.claims.claim import FAILS, HOLDS, VERDICTS, CheckedClaim, Comparison
 from lrarun.report.claims.narrow import narrow_rows
 from lrarun.report.columns import broken, width_of
+from lrarun.report.repetitions import MISSING
 from lrarun.report.statistics import CONFIDENCE
 
 WIDTH = 118

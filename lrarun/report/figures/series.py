@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lrarun.report.cells import MISSING, by_settings, comparable, one_per_seed, progress, settings
 from lrarun.report.figures.style import dataset_title, named, plain_title, title_of
+from lrarun.report.repetitions import MISSING, by_settings, comparable, one_per_seed, progress, settings
 from lrarun.report.wording import plural
 from lrarun.results.log import read_log
 from lrarun.results.read import DIVERGED, Result

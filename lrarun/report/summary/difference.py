@@ -10,7 +10,7 @@ from statistics import fmean, variance
 from typing import Any
 
 from lrarun.errors import UsageError
-from lrarun.report.cells import score
+from lrarun.report.repetitions import score
 from lrarun.report.statistics import Estimate
 from lrarun.report.summary.rows import ERRORS, Row, Summary
 from lrarun.report.summary.settings import Flat, find_key, phrase, short_names, value_text

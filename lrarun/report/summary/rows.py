@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from lrarun.report.cells import MISSING, by_settings, mean, one_per_seed, progress, score, settings
+from lrarun.report.repetitions import MISSING, by_settings, mean, one_per_seed, progress, score, settings
 from lrarun.report.summary.settings import Flat, Keys, Usual, find_key, flat_settings, keys_of, with_silent
 from lrarun.results.read import DIVERGED, FAILED, INTERRUPTED, RUNNING, Result
 

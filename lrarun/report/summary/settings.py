@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lrarun.errors import UsageError
-from lrarun.report.cells import NOT_SETTINGS
+from lrarun.report.repetitions import NOT_SETTINGS
 from lrarun.results.settings import by_sweep_key, differing
 
 BLOCKS = ("algorithm", "optimizer", "init")  # the keys of a spec that have settings of their own

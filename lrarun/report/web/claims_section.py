@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lrarun.report.cells import MISSING
 from lrarun.report.claims.claim import CheckedClaim, Comparison
 from lrarun.report.claims.render import comparisons_made, effect_text, notes, p_text, tally
+from lrarun.report.repetitions import MISSING
 from lrarun.report.web.markup import Html, badge, caption, heads, scrolled, tag
 from lrarun.report.wording import plural
 

@@ -11,9 +11,10 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from lrarun.paper import DATASETS, MODELS, Key, printed_cells
-from lrarun.report.cells import Settings, Wanted, by_settings, key_of, one_per_seed, progress, settings
+from lrarun.report.cells import Wanted, key_of
 from lrarun.report.figures.series import PANEL, legend_names
 from lrarun.report.figures.style import dataset_title, named, title_of
+from lrarun.report.repetitions import Settings, by_settings, one_per_seed, progress, settings
 from lrarun.report.wording import plural
 from lrarun.results.log import read_log
 from lrarun.results.read import DIVERGED, Result

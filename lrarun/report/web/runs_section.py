@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lrarun.paper import Key
-from lrarun.report.cells import Wanted, left_out, settings
+from lrarun.report.cells import Wanted, left_out
+from lrarun.report.repetitions import settings
 from lrarun.report.web.curves import place_name, place_order
 from lrarun.report.web.markup import Html, caption, hidden, tag
 from lrarun.report.wording import plural, shortened
