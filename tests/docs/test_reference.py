@@ -127,7 +127,7 @@ def test_the_readmes_errors_after_equal_tuning_are_those_of_the_fair_table():
     places = re.findall(r"at (\d) layers,(.*?)(?=at \d layers|\Z)", paragraph, re.DOTALL)
     assert [depth for depth, _ in places] == ["3", "8"]
     for depth, text in places:
-        said = re.findall(r"([A-Z][\w-]*|backprop) (?:has )?(\d+\.\d\d) %", text)
+        said = re.findall(r"([A-Z][\w-]*|backprop)\s+(?:has\s+)?(\d+\.\d\d) %", text)
         here = table[(table["dataset"] == "mnist") & (table["depth"] == int(depth))].set_index("model")
         ranked = here.sort_values("rank")
         better = ranked[ranked["rank"] <= here["rank"]["LRA-E"]]
