@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 from lrarun.results import run_folder
-from lrarun.results.read import DIVERGED, FINISHED, Result, read_results
-from lrarun.runs.pruning import PRUNED
+from lrarun.results.read import DIVERGED, FINISHED, PRUNED, Result, read_results
 from lrarun.tuning.study import STUDIES, STUDY
 from lrarun.tuning.winner import WINNER
 
@@ -22,7 +21,7 @@ PUBLISHED = (run_folder.SPEC, run_folder.RUN, run_folder.LOG, run_folder.PREDICT
 def publish(results: Path, target: Path) -> list[Result]:
     """Copy the small files of each finished, diverged or pruned run, and replace those of a run that is there."""
     runs = read_results(results)
-    chosen = [run for run in runs if run.state in (FINISHED, DIVERGED) or run.record.get(PRUNED)]
+    chosen = [run for run in runs if run.state in (FINISHED, DIVERGED, PRUNED)]
     for path in (path for name in (STUDY, WINNER) for path in (results / STUDIES).glob(f"*/{name}")):
         copy = target / path.relative_to(results)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ def summary(
 
     Columns, those of ``--format csv``: the keys that differ, by the names that a sweep uses (``algorithm.beta``);
     ``runs`` (finished ones, which the means are over); how many others are ``missing``, ``running``,
-    ``interrupted``, ``failed`` and ``diverged``; how many of the runs are ``stale``; then the means
+    ``interrupted``, ``pruned``, ``failed`` and ``diverged``; how many of the runs are ``stale``; then the means
     ``validation_error``, ``test_error``, ``train_error`` (percent, at the epoch with the lowest validation error),
     ``best_epoch`` and ``seconds``, each beside its sample standard deviation, ``validation_error_std`` and so on,
     from two runs on. What there is not is empty. ``attrs["common"]`` has the settings that all rows share.

@@ -23,7 +23,9 @@ from lrarun.results import run_folder
 LOG = logging.getLogger(__name__)
 
 FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED = "finished", "running", "interrupted", "failed", "diverged"
-STATES = (FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED)
+PRUNED = "pruned"  # run.json says: interrupted, and that it was pruned
+STATES = (FINISHED, RUNNING, INTERRUPTED, PRUNED, FAILED, DIVERGED)
+STORED = tuple(state for state in STATES if state != PRUNED)
 RENAME = "a run's folder has its id as name: rename it, or move a copy to another place"
 
 
@@ -34,7 +36,7 @@ class Result:
     Attributes:
         run_id: as ``run.json`` has it; the folder's name where it does not say.
         folder: the run's folder.
-        state: one of :data:`STATES`.
+        state: one of :data:`STATES`; ``pruned`` is an interrupted run that ``lrarun tune`` stopped as hopeless.
         spec: the resolved spec, a mapping as in ``spec.yaml``.
         record: all of ``run.json``. The properties give its entries by name; an entry that is absent, or of
             the wrong type, is None or empty there.
@@ -99,7 +101,7 @@ class Result:
 
     @property
     def reason(self) -> str | None:
-        """Why the run failed, diverged or was interrupted."""
+        """Why the run failed, diverged, was interrupted or pruned."""
         return self.record.get("reason")
 
     @property
@@ -273,12 +275,15 @@ def _warn_of_damage(folder: Path, damage: Damaged) -> None:
 def _from_record(folder: Path, record: Any) -> Result:
     if not isinstance(record["spec"], Mapping):
         raise TypeError("a spec is a mapping")
-    if record["state"] not in STATES:
+    state = record["state"]
+    if state not in STORED:
         raise ValueError("no state of a run")
+    if state == INTERRUPTED and record.get(PRUNED):
+        state = PRUNED
     run_id = record.get("run_id", folder.name)
     if not isinstance(run_id, str):
         raise TypeError("a run's id is a string")
-    return Result(run_id, folder, record["state"], record["spec"], record)
+    return Result(run_id, folder, state, record["spec"], record)
 
 
 def warn_of_misplaced(results: Sequence[Result]) -> None:

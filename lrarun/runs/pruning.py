@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 # Percent that the lowest validation error so far may be after epoch 1, 2, ...; infinity where there is no limit.
 Limits = tuple[float, ...]
-PRUNED = "pruned"  # how such a run ended, and its key in run.json
 
 
 class Cut(NamedTuple):

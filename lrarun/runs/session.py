@@ -22,14 +22,14 @@ from lrarun.data.dataset import Dataset
 from lrarun.engine.training import Diverged, Evaluation, Training
 from lrarun.errors import UsageError
 from lrarun.files import append, atomic, remove_temporaries, to_json, write_atomic
-from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Result
+from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, Result
 from lrarun.results.run_folder import CHECKPOINT, LOG, PARAMETERS, PREDICTIONS, RUN, SPEC
 from lrarun.runs import checkpoint, retraining
 from lrarun.runs.checkpoint import Unreadable
 from lrarun.runs.events import CheckpointLost, CheckpointSaved, EpochDone, Hooks, Started
 from lrarun.runs.failures import reason_of, traceback_of
 from lrarun.runs.provenance import provenance
-from lrarun.runs.pruning import PRUNED, Cut, Limits, cut
+from lrarun.runs.pruning import Cut, Limits, cut
 from lrarun.specs.run_id import NUMBERS_VERSION
 from lrarun.specs.spec import Spec
 

@@ -18,11 +18,11 @@ from lrarun.data.dataset import Dataset
 from lrarun.engine.experiment import Experiment
 from lrarun.engine.stacked import device
 from lrarun.engine.training import Training, refuse_divergence
-from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, Result
+from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, PRUNED, Result
 from lrarun.runs.events import CHECKPOINT_SECONDS, Busy, Ended, Event, Hooks
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked
-from lrarun.runs.pruning import PRUNED, Cut, Limits
+from lrarun.runs.pruning import Cut, Limits
 from lrarun.runs.run import opened
 from lrarun.runs.session import Pruned, Session, Stopped
 from lrarun.specs.spec import Spec

@@ -30,7 +30,6 @@ from lrarun.results.timing import Estimates
 from lrarun.runs import retraining
 from lrarun.runs.lock import Locked, holder, locked
 from lrarun.runs.provenance import cpu_model
-from lrarun.runs.pruning import PRUNED
 from lrarun.runs.staleness import Staleness
 from lrarun.specs.spec import Spec
 
@@ -136,8 +135,6 @@ def _state_and_reason(result: Result | None, where: str, staleness: Staleness) -
     unsure = staleness.why_unsure(result)
     if result.state == RUNNING:
         return INTERRUPTED, "; ".join(filter(None, ("its process was killed", unsure)))
-    if result.record.get(PRUNED):
-        return PRUNED, result.reason or ""
     return result.state, "; ".join(filter(None, (result.reason, unsure)))
 
 

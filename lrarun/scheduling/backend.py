@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from lrarun.data.dataset import Dataset
-from lrarun.results.read import FAILED, INTERRUPTED
+from lrarun.results.read import FAILED, INTERRUPTED, PRUNED
 from lrarun.runs.events import Busy, Ended, Event, Hooks
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked
-from lrarun.runs.pruning import PRUNED, Limits
+from lrarun.runs.pruning import Limits
 from lrarun.runs.run import Pruned, Stopped, run
 from lrarun.scheduling.plan import Job
 from lrarun.specs.spec import Spec

@@ -15,6 +15,7 @@ from lrarun.results.read import (
     FAILED,
     FINISHED,
     INTERRUPTED,
+    PRUNED,
     RUNNING,
     Result,
     contents_of,
@@ -32,8 +33,15 @@ from lrarun.runs.staleness import Staleness, refuse_other_data
 from lrarun.specs.spec import Spec
 
 TRAIN, RESUME, SKIP, WAIT = "train", "resume", "skip", "wait"
-# How a run stopped, by the state it left behind. A run that still claims to be running was killed.
-ENDINGS = {RUNNING: "was killed", INTERRUPTED: "was interrupted", FAILED: "failed", DIVERGED: "diverged"}
+# How a run stopped, by the state it left behind. A run that still claims to be running was killed. The reason of a
+# pruned one says that it was pruned.
+ENDINGS = {
+    RUNNING: "was killed",
+    INTERRUPTED: "was interrupted",
+    PRUNED: "was stopped",
+    FAILED: "failed",
+    DIVERGED: "diverged",
+}
 NEW = "new"
 FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 

@@ -18,8 +18,7 @@ from lrarun.paper import MODELS
 from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.repetitions import by_settings, mean, one_per_seed, settings
 from lrarun.report.statistics import CONFIDENCE, holm
-from lrarun.results.read import DIVERGED, Result, contents_of, load_result
-from lrarun.runs.pruning import PRUNED
+from lrarun.results.read import DIVERGED, PRUNED, Result, contents_of, load_result
 from lrarun.specs.build import make_spec
 from lrarun.specs.search import Search, read_search
 from lrarun.tuning.study import Study

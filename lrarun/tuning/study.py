@@ -15,8 +15,8 @@ from pathlib import Path
 
 from lrarun.errors import RunsFailed
 from lrarun.files import to_json, write_atomic
-from lrarun.results.read import DIVERGED, FINISHED
-from lrarun.runs.pruning import PRUNED, Limits
+from lrarun.results.read import DIVERGED, FINISHED, PRUNED
+from lrarun.runs.pruning import Limits
 from lrarun.scheduling.outcome import Outcome, raise_for_failures
 from lrarun.scheduling.plan import Job, plan
 from lrarun.specs.search import Proposal, Search

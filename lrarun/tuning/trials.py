@@ -15,9 +15,9 @@ from typing import Any
 
 from lrarun.errors import LrarunError
 from lrarun.results.log import read_log
-from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, Result, load_result
+from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, PRUNED, Result, load_result
 from lrarun.results.run_folder import LOG
-from lrarun.runs.pruning import PRUNED, Limits, cut, lowest_so_far
+from lrarun.runs.pruning import Limits, cut, lowest_so_far
 from lrarun.specs.search import Budget, Proposal
 from lrarun.specs.spec import Spec
 
@@ -127,7 +127,7 @@ def judge(spec: Spec, results: Path, limits: Limits) -> TrialRun:
     if result is None:
         return TrialRun(spec, NEW, ())
     log: Sequence[Mapping[str, Any]] = read_log(result.folder)
-    settled = result.state in (FINISHED, DIVERGED) or result.record.get(PRUNED)
+    settled = result.state in (FINISHED, DIVERGED, PRUNED)
     if settled:
         _refuse_gaps(result, log)
     if result.state == DIVERGED:
@@ -135,7 +135,7 @@ def judge(spec: Spec, results: Path, limits: Limits) -> TrialRun:
     behind = cut(log, limits)
     if behind and settled:
         return TrialRun(spec, PRUNED, tuple(lowest_so_far(log)[: behind.epoch]), str(behind))
-    if not settled or result.record.get(PRUNED):  # or it was pruned under other limits
+    if not settled or result.state == PRUNED:  # or it was pruned under other limits
         return TrialRun(spec, INTERRUPTED, tuple(lowest_so_far(log)))
     return TrialRun(spec, result.state, tuple(lowest_so_far(log)), result.reason or "")
 

@@ -16,6 +16,7 @@ from lrarun.errors import RunsFailed
 from lrarun.results.log import read_log
 from lrarun.results.read import load_result
 from lrarun.runs.status import statuses
+from lrarun.scheduling.plan import plan
 from lrarun.specs.build import make_spec
 from lrarun.tuning import study as study_module
 from lrarun.tuning.study import STUDY, best
@@ -207,12 +208,18 @@ def test_what_is_pruned_is_worse_than_the_median_of_the_rounds_before(done, data
         assert list(run.lowest) == list(errors[: trial.epoch])
 
 
-def test_a_pruned_run_says_so_in_its_folder_and_in_status(done):
+def test_a_pruned_run_says_so_in_its_folder_and_wherever_runs_are_counted(done):
     study, trials = done
     trial = next(trial for trial in trials if trial.state == "pruned")
     (run,) = trial.runs
     result = load_result(study.results / run.spec.run_id)
-    assert (result.state, result.record["pruned"], result.epoch) == ("interrupted", True, trial.epoch)
+    assert (result.record["state"], result.record["pruned"], result.epoch) == ("interrupted", True, trial.epoch)
+    assert result.state == "pruned"
+    counts = lrarun.summary(study.results, run.spec)
+    assert (counts["pruned"].sum(), counts["interrupted"].sum()) == (1, 0)
+    (job,) = plan([run.spec], study.results)
+    assert (job.action, job.epoch) == ("resume", trial.epoch)
+    assert f"was stopped (pruned after epoch {trial.epoch}" in job.reason
     (status,) = statuses([run.spec], study.results)
     assert status.state == "pruned"
     assert status.reason.startswith(f"pruned after epoch {trial.epoch}: lowest validation error ")

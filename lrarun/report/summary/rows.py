@@ -13,11 +13,11 @@ import pandas as pd
 
 from lrarun.report.repetitions import MISSING, by_settings, mean, one_per_seed, progress, score, settings
 from lrarun.report.summary.settings import Flat, Keys, Usual, find_key, flat_settings, keys_of, with_silent
-from lrarun.results.read import DIVERGED, FAILED, INTERRUPTED, RUNNING, Result
+from lrarun.results.read import DIVERGED, FAILED, INTERRUPTED, PRUNED, RUNNING, Result
 
 ERRORS = ("validation_error", "test_error", "train_error")  # percent, at the best epoch
 MEASURES = (*ERRORS, "best_epoch", "seconds")
-UNSCORED = (MISSING, RUNNING, INTERRUPTED, FAILED, DIVERGED)
+UNSCORED = (MISSING, RUNNING, INTERRUPTED, PRUNED, FAILED, DIVERGED)
 SHORT = {"validation_error": "validation", "test_error": "test", "train_error": "train", "best_epoch": "epoch",
          "seconds": "time"}  # fmt: skip
 RUNS = "runs"
@@ -208,9 +208,9 @@ def frame(summary: Summary) -> pd.DataFrame:
     """Return a summary as a table for programs: one row per setting.
 
     Columns: the keys that differ, by the names that a sweep uses (``algorithm.beta``); ``runs``; how many others
-    are ``missing``, ``running``, ``interrupted``, ``failed``, ``diverged``, and how many of the runs are ``stale``;
-    and for each of ``validation_error``, ``test_error``, ``train_error`` (percent), ``best_epoch`` and ``seconds``
-    the mean, with the sample standard deviation under the name with ``_std``. What there is not is empty.
+    are ``missing``, ``running``, ``interrupted``, ``pruned``, ``failed``, ``diverged``, and how many of the runs are
+    ``stale``; and for each of ``validation_error``, ``test_error``, ``train_error`` (percent), ``best_epoch`` and
+    ``seconds`` the mean, with the sample standard deviation under the name with ``_std``. What there is not is empty.
     ``attrs["common"]`` has the settings that all rows share.
     """
     columns = [*summary.keys.columns, RUNS, *UNSCORED, "stale"]
