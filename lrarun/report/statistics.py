@@ -84,10 +84,13 @@ def spread_of(errors: Sequence[float], images: int) -> Part:
 
     Args:
         errors: one per seed.
-        images: how many each was measured on, which stand in for the spread where there is one seed.
+        images: how many each was measured on, which stand in for the spread where there is one seed. One seed with no
+            or only errors, such as one that diverged, does not say how often others would: its variance is infinite.
     """
     if len(errors) > 1:
         return variance(errors) / len(errors), len(errors) - 1
+    if not 0 < errors[0] < 100:
+        return math.inf, math.inf
     return ONE_SEED**2 * binomial_variance(errors[0], images), math.inf
 
 

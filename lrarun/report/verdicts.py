@@ -17,7 +17,7 @@ VERDICTS = (REPRODUCED, LOWER, HIGHER, INCONCLUSIVE, MISSING)
 TEST_IMAGES = 10_000
 # Two one-sided tests at 5 % are one interval at 90 %.
 EQUIVALENCE = 1 - 2 * (1 - CONFIDENCE)
-MANY_SEEDS = 50
+MANY_SEEDS, EVER_SO_MANY = 50, 10**9
 NUMBERS = ("difference", "half_width_90", "half_width_95", "margin")
 
 
@@ -125,10 +125,10 @@ def advice(ours: float, std: float | None, runs: int, printed: str, found: Verdi
     """Return why a verdict is inconclusive, and how many seeds would decide it if mean and spread stayed."""
     if std is None or found.margin is None:
         return "one seed: the spread is unknown"
-    for seeds in range(runs + 1, MANY_SEEDS + 1):
+    for seeds in [*range(runs + 1, MANY_SEEDS + 1), EVER_SO_MANY]:
         if judge(ours, std, seeds, printed, found.margin).name != INCONCLUSIVE:
-            return f"needs about {seeds} seeds"
-    return "no number of seeds decides it: the paper has one run"
+            return f"needs about {seeds} seeds" if seeds <= MANY_SEEDS else f"needs more than {MANY_SEEDS} seeds"
+    return "no number of seeds decides it at this spread: the paper has one run"
 
 
 def unfinished(cell: pd.Series) -> Verdict:

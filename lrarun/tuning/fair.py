@@ -6,6 +6,7 @@ docs/fair-table.md has the protocol. Nothing here trains or writes; what is not 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lrarun.paper import MODELS
-from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, mistakes_of
+from lrarun.report.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.repetitions import by_settings, mean, one_per_seed, settings
 from lrarun.report.statistics import CONFIDENCE, holm
 from lrarun.results.read import DIVERGED, PRUNED, Result, contents_of, load_result
@@ -35,7 +36,7 @@ MISSING = "missing"
 COLUMNS = (
     "dataset", "depth", "model", "trials", "pruned", "diverged", "validation_error", "near_best", "runs", "test_error",
     "test_error_std", "faithful_runs", "faithful_test_error", "gain", "gain_half_width", "gain_p", "rank",
-    "rank_low", "rank_high", "state",
+    "rank_low", "rank_high", "better_than", "state",
 )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ class Entry:
         study: the search in the results folder.
         trials: those proposed so far.
         runs: the winner's finished and diverged runs, one per seed; none while the search goes on.
-        faithful: the finished runs of the rule's own defaults.
+        faithful: the finished and diverged runs of the rule's own defaults.
     """
 
     cell: Cell
@@ -117,7 +118,7 @@ def _entry(cell: Cell, folder: Path, results: Path, faithful: Mapping[Any, Seque
     study = Study(search, results)
     default = make_spec({"dataset": cell.dataset, "depth": cell.depth, "algorithm": cell.rule}).to_dict()
     usual = one_per_seed(faithful.get(settings(default), ())).values()
-    entry = Entry(cell, study, study.trials(), (), [run for run in usual if run.finished])
+    entry = Entry(cell, study, study.trials(), (), [run for run in usual if run.state in (FINISHED, DIVERGED)])
     if not entry.searched or not rank(entry.trials):
         return entry
     return Entry(cell, study, entry.trials, list(_winners_runs(entry)), entry.faithful)
@@ -141,14 +142,16 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
     that was pruned or diverged is not. ``gain`` is the tuned test error less the faithful one, points, with half of
     its 95 % interval and a p value (Holm over the rules of a data set and depth). ``rank`` counts from the lowest test
     error of the rules whose winners are complete; ``rank_low`` and ``rank_high`` are the ranks that no comparison
-    rules out (Holm over the pairs of a data set and depth).
+    rules out, and ``better_than`` the rules with surely more errors (Holm over the pairs of a data set and depth).
+    A rule that is not complete counts in both corrections, with a p of 1: so nothing is easier to decide before all
+    are there than after.
     """
     groups: dict[tuple[str, int], list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: _place(entry.cell)):
         groups.setdefault(entry.cell[:2], []).append(entry)
     rows = []
     for group in groups.values():
-        ranks = _ranks([entry for entry in group if entry.complete])
+        ranks = _ranks([entry for entry in group if entry.complete], len(group))
         rows += _gains_corrected([_row(entry) | ranks.get(entry.cell, {}) for entry in group])
     whole = dict.fromkeys(("trials", "pruned", "diverged", "runs", "faithful_runs", "rank_low", "rank_high"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
@@ -177,13 +180,17 @@ def _row(entry: Entry) -> dict[str, Any]:
         "test_error_std": stdev(errors) if len(errors) > 1 else None,
         "faithful_runs": len(usual),
         "faithful_test_error": mean(usual) if usual else None,
-        "state": entry.state,
+        "state": entry.state or (DIVERGED if entry.complete and not errors else ""),
     }
-    return row | (_gain(entry) if errors and usual and entry.complete else {})
+    return row | (_gain(entry) if entry.runs and entry.faithful and entry.complete else {})
 
 
 def _errors(runs: Iterable[Result]) -> list[float]:
     return [run.test_error for run in runs if run.finished and run.test_error is not None]
+
+
+def _with_diverged(runs: Iterable[Result]) -> list[float]:
+    return [100.0 if run.state == DIVERGED else run.test_error or 0.0 for run in runs]
 
 
 def _near_best(trials: Sequence[Trial]) -> float:
@@ -198,24 +205,25 @@ def _gain(entry: Entry) -> dict[str, float]:
         width, p = difference.half_width(CONFIDENCE), difference.p()
         return {"gain": difference.effect, "gain_half_width": width, "gain_p": p}
     except MissingEvidence:
-        return {"gain": fmean(_errors(entry.runs)) - fmean(_errors(entry.faithful))}
+        return {"gain": fmean(_with_diverged(entry.runs)) - fmean(_with_diverged(entry.faithful))}
 
 
 def _gains_corrected(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of one data set and depth with Holm's p values for the gains."""
-    corrected = iter(holm([row["gain_p"] for row in rows if "gain_p" in row]))
-    return [row | ({"gain_p": next(corrected)} if "gain_p" in row else {}) for row in rows]
+    corrected = holm([row.get("gain_p", 1.0) for row in rows])
+    return [row | ({"gain_p": p} if "gain_p" in row else {}) for row, p in zip(rows, corrected)]
 
 
-def _ranks(entries: Sequence[Entry]) -> dict[Cell, dict[str, float]]:
-    """Return each rule's rank among those given, and the lowest and the highest that the comparisons leave."""
+def _ranks(entries: Sequence[Entry], rules: int) -> dict[Cell, dict[str, Any]]:
+    """Return each rule's rank among those given, and what the comparisons decide; there are to be so many rules."""
     try:
         sides = {entry.cell: mistakes_of(entry.runs) for entry in entries}
     except MissingEvidence:
         return {}
     pairs = list(itertools.combinations(sides, 2))
     differences = [compare(sides[one], sides[other]) for one, other in pairs]
-    sure = [p < 1 - CONFIDENCE for p in holm([difference.p() for difference in differences])]
+    lacking = [1.0] * (math.comb(rules, 2) - len(pairs))
+    sure = [p < 1 - CONFIDENCE for p in holm([*(difference.p() for difference in differences), *lacking])]
     better: dict[Cell, set[Cell]] = {cell: set() for cell in sides}  # cell -> those that are better beyond doubt
     for (one, other), difference, certain in zip(pairs, differences, sure):
         if certain:
@@ -223,10 +231,10 @@ def _ranks(entries: Sequence[Entry]) -> dict[Cell, dict[str, float]]:
     return {cell: _rank_of(cell, sides, better) for cell in sides}
 
 
-def _rank_of(cell: Cell, sides: Mapping[Cell, Mistakes], better: Mapping[Cell, set[Cell]]) -> dict[str, float]:
+def _rank_of(cell: Cell, sides: Mapping[Cell, Mistakes], better: Mapping[Cell, set[Cell]]) -> dict[str, Any]:
     own = sides[cell].error
     below = sum(side.error < own for side in sides.values())
     equal = sum(side.error == own for side in sides.values())
-    worse = sum(cell in those for those in better.values())
-    low, high = 1 + len(better[cell]), len(sides) - worse
-    return {"rank": below + (1 + equal) / 2, "rank_low": low, "rank_high": high}
+    worse = [MODELS[other.rule] for other in sides if cell in better[other]]
+    low, high = 1 + len(better[cell]), len(sides) - len(worse)
+    return {"rank": below + (1 + equal) / 2, "rank_low": low, "rank_high": high, "better_than": ", ".join(worse)}

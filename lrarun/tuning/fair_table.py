@@ -20,7 +20,7 @@ LEGEND = (
     " rule's own defaults, [n] seeds. Gain: tuned less faithful, points, ± half of a 95 % interval; * p < 0.05 after"
     " Holm's correction over the rules of a data set and depth. Near best: share of the trials within one point of the"
     " best one's validation error. Rank: among the rules whose runs are complete, and in parentheses the ranks that no"
-    " comparison rules out. CSV has the trials that were pruned or diverged, too."
+    " comparison rules out (Holm over the pairs). CSV has the trials that were pruned or diverged, too."
 )
 
 
@@ -40,7 +40,8 @@ def render(table: pd.DataFrame, format: str, width: int | None = None) -> str:
     for (dataset, depth), rows in table.groupby(["dataset", "depth"], sort=False):
         title = f"{DATASETS[dataset]}, {depth} hidden layers"
         parts.append(f"{f'**{title}**' if format == 'markdown' else title}\n\n{body_of(rows, style)}")
-    return "\n\n".join(parts) + "\n"
+        parts.append(wrapped(decided_of(rows), width) if format == "text" else escape(decided_of(rows)))
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def body_of(rows: pd.DataFrame, style: str) -> str:
@@ -48,6 +49,14 @@ def body_of(rows: pd.DataFrame, style: str) -> str:
     escape = escape_markdown if style == "github" else str
     lines = [{name: escape(text) for name, text in _line(row).items()} for row in rows.itertuples()]
     return tabulate(lines, "keys", style, disable_numparse=True, colalign=("left", *["right"] * 6))
+
+
+def decided_of(rows: pd.DataFrame) -> str:
+    """Return which rules of one data set and depth are told apart, in words; empty without two complete ones."""
+    if rows["rank"].notna().sum() < 2:
+        return ""
+    pairs = [f"{row.model} below {row.better_than}" for row in rows.sort_values("rank").itertuples() if row.better_than]
+    return f"Told apart: {'; '.join(pairs)}." if pairs else "No two rules are told apart."
 
 
 def _line(row: Any) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import statistics
 
 import numpy as np
@@ -17,8 +18,8 @@ from lrarun.report.claims.check import check
 from lrarun.report.claims.claim import FAILS, HOLDS, Claim, load_claims
 from lrarun.report.claims.evidence import Evidence
 from lrarun.report.claims.kinds import KINDS
-from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.claims.render import render_claims
+from lrarun.report.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.repetitions import MISSING
 from lrarun.report.statistics import holm
 from lrarun.report.verdicts import INCONCLUSIVE
@@ -77,7 +78,10 @@ def test_one_run_each_varies_over_images_and_by_the_spread_assumed(pairs):
     n = len(pairs)
     assert found.effect == pytest.approx(100 * (sum(first) - sum(second)) / n)
     per_image = [100 * (a - b) for a, b in pairs]
-    assumed = [4 * 1e4 * (sum(wrong) / n) * (1 - sum(wrong) / n) / n for wrong in (first, second)]
+    assumed = [
+        4 * 1e4 * (sum(wrong) / n) * (1 - sum(wrong) / n) / n if 0 < sum(wrong) < n else math.inf
+        for wrong in (first, second)
+    ]
     assert found.known == pytest.approx(statistics.variance(per_image) / n + sum(assumed), abs=1e-9)
     assert found.estimated[0] == 0
 
@@ -127,11 +131,14 @@ def test_a_margin_shifts_what_is_tested():
 # What is read from a run's folder
 
 
-def test_a_diverged_run_is_wrong_on_every_image(tmp_path):
-    write_tested(tmp_path, LRAE, 2.0)
-    write_run(tmp_path, spec_for(BACKPROP), "diverged", epoch=3)
+@pytest.mark.parametrize("seeds, expected", [(1, INCONCLUSIVE), (2, HOLDS)])
+def test_a_diverged_run_is_wrong_on_every_image(tmp_path, seeds, expected):
+    """One that diverged does not say that others would."""
+    write_tested(tmp_path, LRAE, *[2.0, 2.1][:seeds])
+    for seed in range(seeds):
+        write_run(tmp_path, spec_for(BACKPROP, seed=seed), "diverged", epoch=3)
     below = verdict(tmp_path, claim("lower", than=["Backprop"]))
-    assert verdicts(below) == [HOLDS] and "2.00 vs 100.00" in below.comparisons[0].numbers
+    assert verdicts(below) == [expected] and "vs 100.00" in below.comparisons[0].numbers
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 not a zip", b"\x93NUMPY"])
@@ -377,6 +384,18 @@ def test_p_values_are_corrected_over_the_comparisons_of_a_claim(tmp_path):
     assert all(part.p < 0.05 < part.p_holm for part in parts) and together.verdict == INCONCLUSIVE
     apart = check([claim("lower", than=[other]) for other in others], evidence)
     assert [one.verdict for one in apart] == [HOLDS] * 4, "other claims are another family"
+
+
+def test_a_comparison_that_lacks_runs_counts_in_the_correction(tmp_path):
+    """So nothing is decided while runs are missing that is not once they are there."""
+    write_tested(tmp_path, LRAE, 2.0)
+    write_tested(tmp_path, LRAE._replace(model="RFA"), 2.92)
+    (found,) = check(
+        [claim("lower", than=["RFA", "DFA", "Backprop", "Equil-Prop"])], Evidence(read_results(tmp_path), resolve)
+    )
+    first = found.comparisons[0]
+    assert first.p < 0.05 and first.p_holm == pytest.approx(4 * first.p) and first.verdict == INCONCLUSIVE
+    assert [part.p_holm for part in found.comparisons[1:]] == [None] * 3
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from lrarun.paper import BREAKDOWN, MARGINS
 from lrarun.report.claims.check import decided
 from lrarun.report.claims.claim import FAILS, HOLDS, Comparison
 from lrarun.report.claims.kinds import more_varied, p_of_range, pairs_apart
-from lrarun.report.claims.paired import Mistakes, compare
+from lrarun.report.paired import Mistakes, compare
 from lrarun.report.verdicts import HIGHER, INCONCLUSIVE, LOWER, REPRODUCED, judge, judge_broken
 
 SEEDS = (3, 5, 16)

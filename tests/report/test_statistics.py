@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lrarun.report.claims.paired import seeds_apart
+from lrarun.report.paired import seeds_apart
 from lrarun.report.statistics import ONE_SEED, Estimate, binomial_variance, holm, spread_of
 
 FIRST, SECOND = [2.1, 2.3, 2.2, 1.9], [2.6, 2.5, 3.1]
@@ -85,6 +85,13 @@ def test_one_seed_is_taken_to_spread_a_multiple_of_what_its_images_would_make():
     variance, degrees = spread_of([10.0], 10_000)
     assert math.sqrt(variance) == pytest.approx(ONE_SEED * 0.3) and math.isinf(degrees)
     assert math.sqrt(binomial_variance(10, 10_000)) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("error", [0.0, 100.0])
+def test_one_seed_that_diverged_or_never_errs_decides_nothing(error):
+    """It would vary by nothing at all, if its images told."""
+    estimate = Estimate(98.0, (spread_of([error], 10_000), spread_of([2.0, 2.1, 2.2], 10_000)))
+    assert estimate.half_width() == math.inf and estimate.p() == pytest.approx(1.0)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))

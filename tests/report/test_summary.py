@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,16 +21,16 @@ from lrarun.report.summary.render_difference import render_difference
 from lrarun.report.summary.rows import MEASURES, averaged_by, frame, ordered, summarize
 from lrarun.report.summary.settings import flat_settings, keys_of
 from lrarun.results.read import Result, read_results
-from tests.support.fabricate import spec_for, write_run
+from tests.support.fabricate import spec_for, write_predictions, write_run
 
 OWN = Key("mine.npz", "LRA-E", 3, "sgd")
 SCORES = [name for name in MEASURES if name != "best_epoch"]
 
 
 def a_run(spec, state="finished", **record):
-    """A run without a folder."""
+    """A run whose folder has nothing in it."""
     name = f"run-{spec['seed']}"
-    return Result(name, None, state, spec, {"epoch": spec["epochs"]} | record)
+    return Result(name, Path("nowhere"), state, spec, {"epoch": spec["epochs"]} | record)
 
 
 def runs_of(betas=(0.05, 0.1, 0.2), seeds=(0, 1, 2), depths=(3,), **more):
@@ -223,6 +224,29 @@ def test_a_paired_difference_is_scipys(seeds, names):
     assert (len(one.seeds), one.difference) == (seeds, pytest.approx((data[0.05] - data[0.2]).mean()))
     assert one.interval == pytest.approx((interval.low, interval.high))
     assert ("not told" in one.verdict) == (expected.pvalue > 0.05)
+
+
+@pytest.mark.parametrize("without", [None, 2])
+def test_a_difference_of_test_errors_is_over_the_images_too_where_the_predictions_are_there(tmp_path, without):
+    rng, wrong = np.random.default_rng(0), {}
+    for beta, often in ((0.1, 0.03), (0.2, 0.04)):
+        for seed in range(3):
+            wrong[beta, seed] = rng.random(2000) < often
+            spec = spec_for(OWN, seed=seed, algorithm={"beta": beta})
+            error = 100 * wrong[beta, seed].mean()
+            folder = write_run(tmp_path, spec, test_error=error, validation_error=error, train_error=error)
+            if seed != without:
+                write_predictions(folder, wrong[beta, seed])
+    found = compare(summarize(read_results(tmp_path)), "0.1", "0.2")
+    made = {one.error: one for one in found.differences}
+    of_images = 100 * np.mean([np.subtract(wrong[0.1, seed], wrong[0.2, seed], dtype=float) for seed in range(3)], 0)
+    of_seeds = [100 * (wrong[0.1, seed].mean() - wrong[0.2, seed].mean()) for seed in range(3)]
+    over_seeds = scipy.stats.t.ppf(0.975, 2) * scipy.stats.sem(of_seeds)
+    over_images = 0.0 if without is not None else scipy.stats.norm.ppf(0.975) * scipy.stats.sem(of_images)
+    assert made["test_error"].half_width == pytest.approx(np.hypot(over_seeds, over_images))
+    assert made["train_error"].half_width == pytest.approx(over_seeds), "its images are drawn anew for each seed"
+    said = " ".join(render_difference(found, "text").split())
+    assert ("over the test images, too" in said, "these very test images" in said) == (without is None, without == 2)
 
 
 def test_only_seeds_that_both_have_are_compared():

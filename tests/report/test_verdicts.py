@@ -111,6 +111,12 @@ def test_some_differences_no_number_of_seeds_decides():
     assert "no number of seeds" in advice(3.3, 0.25, 5, "3.02", found)
 
 
+def test_a_number_of_seeds_that_nobody_trains_is_still_not_none():
+    found = judge(2.56, 0.29, 3, "2.56", MARGIN)
+    assert (found.name, judge(2.56, 0.29, 200, "2.56", MARGIN).name) == (INCONCLUSIVE, REPRODUCED)
+    assert advice(2.56, 0.29, 3, "2.56", found) == "needs more than 50 seeds"
+
+
 # Networks that broke down
 
 

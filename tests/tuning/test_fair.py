@@ -7,15 +7,17 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 import lrarun
 from lrarun.paper import MODELS
+from lrarun.report.paired import Mistakes
 from lrarun.specs.build import make_spec
 from lrarun.specs.search import read_search
 from lrarun.tuning import fair
-from lrarun.tuning.fair_table import body_of
+from lrarun.tuning.fair_table import body_of, decided_of
 from lrarun.tuning.trials import rank
 from lrarun.tuning.winner import winner_spec
 from tests.support.fabricate import write_predictions, write_run
@@ -166,37 +168,74 @@ def test_the_gain_is_over_the_rules_own_defaults(small, tmp_path):
 
 
 def test_gains_are_corrected_for_how_many_rules_there_are_and_a_sure_one_is_marked(small):
-    """Of p values 0.03, 0.03 and 0.001, the smallest counts three times, the next twice."""
+    """Of p values 0.03, 0.03 and 0.001 of four rules, the smallest counts four times, the next three times."""
     rows = [{"gain_p": 0.03}, {}, {"gain_p": 0.03}, {"gain_p": 0.001}]
-    assert fair._gains_corrected(rows) == [{"gain_p": 0.06}, {}, {"gain_p": 0.06}, {"gain_p": 0.003}]
+    assert fair._gains_corrected(rows) == [{"gain_p": 0.09}, {}, {"gain_p": 0.09}, {"gain_p": 0.004}]
     row = fair.table(small()).iloc[:1].assign(gain=-0.5, gain_half_width=0.4)
     shown = [body_of(row.assign(gain_p=p), "simple") for p in (0.049, 0.051)]
     assert "-0.50±0.40*" in shown[0] and "-0.50±0.40" in shown[1] and "*" not in shown[1]
 
 
+def test_a_default_that_diverged_is_wrong_on_every_image_in_the_gain(small, tmp_path):
+    backprop = small()[0]
+    default = make_spec({"dataset": backprop.cell.dataset, "depth": 1, "algorithm": "backprop"}).to_dict()
+    write_run(tmp_path, default, "diverged", epoch=1)
+    row = fair.table(small(tmp_path)).iloc[0]
+    assert (row["faithful_runs"], row["gain"]) == (0, pytest.approx(row["test_error"] - 100.0))
+    assert pd.isna(row["faithful_test_error"]), "no mean"
+
+
+def test_a_winner_whose_every_seed_diverged_says_so():
+    row = fair.table([]).reindex([0]).assign(state="diverged", model="LRA-E", rank=7.0, rank_low=7, rank_high=7)
+    row = row.assign(**dict.fromkeys(("runs", "faithful_runs"), 0), better_than="")
+    assert "diverged" in body_of(row, "simple")
+
+
 class Side:
     """A rule whose winner's runs err on the same images with each seed."""
 
-    def __init__(self, cell, wrong):
-        self.cell, self.runs = cell, wrong
+    def __init__(self, rule, wrong):
+        self.cell, self.runs = fair.Cell("mnist", 3, rule), wrong
 
 
-def test_ranks_are_as_wide_as_the_comparisons_leave_them(monkeypatch):
-    """Of three rules, two are far better than the third and hardly apart."""
-    from lrarun.report.claims.paired import Mistakes
-
+@pytest.fixture
+def sides(monkeypatch):
+    """Three rules: the errors of two are far below the third's and hardly apart."""
     rng = np.random.default_rng(0)
     labels = np.arange(2000) % 10
 
-    def side(name, percent):
+    def side(rule, percent):
         wrong = np.array([rng.random(2000) < (percent + 0.1 * seed) / 100 for seed in range(3)])
-        return Side(name, Mistakes(wrong, labels, (1, 2, 3)))
+        return Side(rule, Mistakes(wrong, labels, (1, 2, 3)))
 
     monkeypatch.setattr(fair, "mistakes_of", lambda mistakes: mistakes)
-    ranks = fair._ranks([side("a", 5.0), side("b", 5.2), side("c", 40.0)])
-    assert {name: (each["rank_low"], each["rank_high"]) for name, each in ranks.items()} == {
-        "a": (1, 2),
-        "b": (1, 2),
-        "c": (3, 3),
+    return [side("rfa", 5.0), side("dfa", 5.2), side("dtp", 40.0)]
+
+
+def test_ranks_are_as_wide_as_the_comparisons_leave_them(sides):
+    ranks = {cell.rule: each for cell, each in fair._ranks(sides, 3).items()}
+    assert {rule: (each["rank_low"], each["rank_high"]) for rule, each in ranks.items()} == {
+        "rfa": (1, 2),
+        "dfa": (1, 2),
+        "dtp": (3, 3),
     }
-    assert ranks["c"]["rank"] == 3
+    assert ranks["dtp"]["rank"] == 3
+    assert [ranks[rule]["better_than"] for rule in ("rfa", "dfa", "dtp")] == ["DTP", "DTP", ""]
+
+
+def test_a_rule_that_is_not_trained_yet_counts_in_the_correction(sides):
+    """What three rules decide is not decided before all are there: 10,000 rules make too many pairs."""
+    assert any(each["better_than"] for each in fair._ranks(sides, 3).values())
+    ranks = fair._ranks(sides, 10_000).values()
+    assert {(each["rank_low"], each["rank_high"], each["better_than"]) for each in ranks} == {(1, 3, "")}
+
+
+def test_the_table_names_the_rules_that_are_told_apart(sides):
+    ranks = fair._ranks(sides, 3)
+    rows = pd.DataFrame([{"model": MODELS[cell.rule], **each} for cell, each in ranks.items()])
+    assert decided_of(rows) in (
+        "Told apart: RFA below DTP; DFA below DTP.",
+        "Told apart: DFA below DTP; RFA below DTP.",
+    )
+    assert decided_of(rows.assign(better_than="")) == "No two rules are told apart."
+    assert decided_of(rows[:1]) == "", "one rule alone"

@@ -24,9 +24,15 @@ def check(claims: Sequence[Claim], evidence: Evidence, products: Products | None
 
 
 def decided(parts: Sequence[Comparison]) -> list[Comparison]:
-    """Add the verdicts to a claim's comparisons."""
-    corrected = iter(holm([part.p for part in parts if part.p is not None]))
-    return [decide(part, next(corrected) if part.p is not None else None) for part in parts]
+    """Add the verdicts to a claim's comparisons.
+
+    One that lacks runs counts in the correction, with a p of 1: so no verdict is easier to reach before all runs are
+    there than after.
+    """
+    if all(part.p is None for part in parts):
+        return [decide(part, None) for part in parts]
+    corrected = holm([1.0 if part.p is None else part.p for part in parts])
+    return [decide(part, None if part.p is None else p) for part, p in zip(parts, corrected)]
 
 
 def decide(part: Comparison, p_holm: float | None) -> Comparison:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lrarun.paper import Key
-from lrarun.report.claims.paired import MissingEvidence, Mistakes, mistakes_of
+from lrarun.report.paired import MissingEvidence, Mistakes, mistakes_of
 from lrarun.report.repetitions import Settings, by_settings, one_per_seed, settings
 from lrarun.results.log import read_log
 from lrarun.results.read import DIVERGED, Result

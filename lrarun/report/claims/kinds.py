@@ -11,7 +11,7 @@ from typing import Any
 from lrarun.paper import DATASETS, MARGINS, Key, printed_cells
 from lrarun.report.claims.claim import Claim, Comparison
 from lrarun.report.claims.evidence import Evidence, Row
-from lrarun.report.claims.paired import MissingEvidence, Mistakes, compare, seeds_apart
+from lrarun.report.paired import MissingEvidence, Mistakes, compare, seeds_apart
 from lrarun.report.scored_epoch import best_and_last
 from lrarun.report.statistics import Estimate
 from lrarun.results.read import DIVERGED, Result
@@ -55,7 +55,7 @@ def as_good(claim: Claim, evidence: Evidence, _: Products | None) -> Iterator[Co
     for dataset, depth, other in itertools.product(claim.datasets, claim.depths, claim.than):
         margin = MARGINS[dataset]
         first, second = (experiment(dataset, model, depth, "") for model in (claim.model, other))
-        part = Comparison(f"{claim.model} within {margin:g} of {other}, {place(dataset, depth)}")
+        part = Comparison(f"{claim.model} less than {margin:g} above {other}, {place(dataset, depth)}")
         part = beside_paper(part, first, second, less_than_above(margin))
         yield attempt(paired, part, evidence, first, second, margin, -1)
 

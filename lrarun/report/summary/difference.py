@@ -10,8 +10,9 @@ from statistics import fmean, variance
 from typing import Any
 
 from lrarun.errors import UsageError
+from lrarun.report import paired
 from lrarun.report.repetitions import score
-from lrarun.report.statistics import Estimate
+from lrarun.report.statistics import Estimate, Part
 from lrarun.report.summary.rows import ERRORS, Row, Summary
 from lrarun.report.summary.settings import Flat, find_key, phrase, short_names, value_text
 from lrarun.results.read import Result, indented
@@ -33,6 +34,8 @@ class PairedDifference:
         difference: a - b, in points; None without any.
         half_width: half of its 95 % interval over seeds (Student's t with one less degree of freedom than seeds);
             None where the spread is unknown: for one seed, and where the difference is the same for each.
+        over_images: whether the interval is over test images as well. All seeds have the same ones, so their spread
+            does not show what other images would do. Validation samples are drawn anew for each seed.
     """
 
     others: Flat
@@ -42,6 +45,7 @@ class PairedDifference:
     b: float | None = None
     difference: float | None = None
     half_width: float | None = None
+    over_images: bool = False
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -198,11 +202,22 @@ def difference_of(one: Row, other: Row, error: str, others: Flat) -> PairedDiffe
         return PairedDifference(others, error)
     apart = [a[seed] - b[seed] for seed in seeds]
     effect, half = fmean(apart), None
+    images: list[Part] = []
     # Errors are counts of images: over a few seeds the same difference may come twice by chance.
     if len(apart) > 1 and not math.isclose(spread := variance(apart), 0, abs_tol=1e-12):
-        half = Estimate(effect, ((spread / len(apart), len(apart) - 1),)).half_width()
+        images = _over_images(one, other, seeds) if error == "test_error" else []
+        half = Estimate(effect, ((spread / len(apart), len(apart) - 1), *images)).half_width()
     means = [fmean(side[seed] for seed in seeds) for side in (a, b)]
-    return PairedDifference(others, error, seeds, means[0], means[1], effect, half)
+    return PairedDifference(others, error, seeds, means[0], means[1], effect, half, bool(images))
+
+
+def _over_images(one: Row, other: Row, seeds: Sequence[Any]) -> list[Part]:
+    """Return the variance over test images of a difference of test errors; nothing without the runs' predictions."""
+    sides = [[run for run in row.runs if run.spec.get("seed") in seeds] for row in (one, other)]
+    try:
+        return [(paired.compare(*map(paired.mistakes_of, sides)).known, math.inf)]
+    except paired.MissingEvidence:
+        return []
 
 
 def _by_seed(runs: Sequence[Result], error: str) -> dict[Any, float]:

@@ -101,6 +101,11 @@ def in_lines(column: Column, width: int) -> Column:
 def difference_legend(found: ComparedSettings) -> str:
     """Return what the columns of a comparison mean."""
     parts = ["A-B in points of percent, paired by seed, with its 95 % interval over seeds (Student's t)."]
+    tests = [one for one in found.differences if one.error == "test_error" and one.half_width is not None]
+    if any(one.over_images for one in tests):
+        parts.append("That of the test error is over the test images, too.")
+    if not all(one.over_images for one in tests):
+        parts.append("Without stored predictions, that of the test error is for these very test images.")
     pairs = len(found.differences) // len(ERRORS)
     if pairs > 1:
         parts.append(f"Of {pairs} pairs, chance alone puts about one in twenty outside of its interval.")
