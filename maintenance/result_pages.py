@@ -26,7 +26,7 @@ from lrarun.report.tables import CHOSEN, escape_markdown
 from lrarun.results.read import Result
 from lrarun.specs.build import make_spec
 from lrarun.tuning import fair
-from lrarun.tuning.fair_table import body_of
+from lrarun.tuning.fair_table import body_of, decided_of
 from lrarun.tuning.trials import rank
 
 ROOT = Path(__file__).parent.parent
@@ -207,7 +207,8 @@ def fair_cells(argument: str) -> str:
     """Return the fair table of one data set and depth."""
     dataset, depth = argument.split()
     found = fair.table(searches())
-    return body_of(found[(found["dataset"] == dataset) & (found["depth"] == int(depth))], "github")
+    rows = found[(found["dataset"] == dataset) & (found["depth"] == int(depth))]
+    return f"{body_of(rows, 'github')}\n\n{decided_of(rows)}"
 
 
 def winners(argument: str) -> str:

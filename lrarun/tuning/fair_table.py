@@ -53,9 +53,10 @@ def body_of(rows: pd.DataFrame, style: str) -> str:
 
 def decided_of(rows: pd.DataFrame) -> str:
     """Return which rules of one data set and depth are told apart, in words; empty without two complete ones."""
-    if rows["rank"].notna().sum() < 2:
+    ranked = rows.dropna(subset="rank").sort_values("rank")
+    if len(ranked) < 2:
         return ""
-    pairs = [f"{row.model} below {row.better_than}" for row in rows.sort_values("rank").itertuples() if row.better_than]
+    pairs = [f"{row.model} below {row.better_than}" for row in ranked.itertuples() if row.better_than]
     return f"Told apart: {'; '.join(pairs)}." if pairs else "No two rules are told apart."
 
 

@@ -239,3 +239,5 @@ def test_the_table_names_the_rules_that_are_told_apart(sides):
     )
     assert decided_of(rows.assign(better_than="")) == "No two rules are told apart."
     assert decided_of(rows[:1]) == "", "one rule alone"
+    missing = pd.DataFrame([{"model": "LRA-E"}])
+    assert decided_of(pd.concat([rows, missing])) == decided_of(rows)
