@@ -73,7 +73,13 @@ def fair(
     click.echo(render(library.table(entries), layout, terminal_width()), nl=False)
     lacking = [entry for entry in entries if entry.state]
     if lacking:
-        raise Incomplete(f"{len(lacking)} of {plural(len(entries), 'cell')} missing or unfinished in {results}")
+        what = f"{len(lacking)} of {plural(len(entries), 'cell')} missing or unfinished in {results}"
+        help = (
+            ""
+            if is_of_reference()
+            else "; --todo prints the commands that are left, --reference shows lrarun's own table"
+        )
+        raise Incomplete(what + help)
 
 
 def left(entries: Sequence[Entry], folder: Path) -> list[list[str]]:

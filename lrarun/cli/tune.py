@@ -110,14 +110,15 @@ def show_search(study: Study, layout: str) -> None:
     trials = study.trials()
     ended = sum(trial.ended for trial in trials)
     runs = len(budget.seeds)
-    left = (budget.trials - ended) * budget.epochs * runs
+    left = max(0, budget.trials - ended) * budget.epochs * runs
     if trials or layout != "text":
         show_trials(search, trials, layout)
     click.echo(
         f"{search.study_id} chooses {', '.join(dict.fromkeys(each.key for each in search.dimensions))};"
-        f" {ended} of {budget.trials} trials have ended; at most {left} epochs left",
+        f" {ended} of {max(budget.trials, len(trials))} trials have ended; at most {left} epochs left",
         err=layout != "text",  # a table for programs stands alone
     )
+    study.refuse_stale()
 
 
 def show_trials(search: Search, trials: Sequence[Trial], layout: str) -> None:
@@ -132,11 +133,18 @@ def write_winner(study: Study, trials: Sequence[Trial], out: Path | None) -> Non
     from lrarun.cli.support.next_commands import command
     from lrarun.cli.support.printing import is_stdout, write
     from lrarun.tuning.study import best
+    from lrarun.tuning.trials import rank
     from lrarun.tuning.winner import WINNER, winner_spec
 
     winner = best(trials)
     path = out or study.folder / WINNER
-    write(winner_spec(study.search, winner, len(trials)), path)
-    if not (out and is_stdout(out)):
-        how = command("train", [path], (), study.results)
-        say(f"trial {winner.number} has the lowest validation error, {winner.validation_error:.2f} %; train it: {how}")
+    text = winner_spec(study.search, winner, len(trials))
+    if out or not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write(text, path)
+    if out and is_stdout(out):
+        return
+    equal = [trial.number for trial in rank(trials) if trial.validation_error == winner.validation_error]
+    others = f" (so low is {', '.join(f'trial {number}' for number in equal[1:])}, too)" if equal[1:] else ""
+    how = command("train", [path], (), study.results)
+    error = f"{winner.validation_error:.2f} %"
+    say(f"trial {winner.number} has the lowest validation error, {error}{others}; train it: {how}")

@@ -7,7 +7,7 @@ that a trial can't have is refused at its place in the file, before anything is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +18,15 @@ from lrarun.specs.places import Node, Place, Problems, Source, node_of
 from lrarun.specs.run_id import NUMBERS_VERSION, digest_of, run_id_of
 from lrarun.specs.spec import BLOCKS, Spec
 from lrarun.specs.sweeps import Override, read_overrides, split_key
-from lrarun.specs.validate import check_settings
+from lrarun.specs.validate import check_settings, named
 from lrarun.specs.yaml_text import read_source
 
 # Raise it whenever the same study would propose other trials.
 PROPOSALS_VERSION = 1
 RANGE_KEYS = ("low", "high", "scale")
 SCALES = ("linear", "log")
+RANGE_HELP = "{low: ..., high: ...}, and scale: log if the step is a factor; or a list of values"
+SEARCH_HELP = "a search is a mapping of 'space' and its budget; lrarun describe search explains it"
 SPACE_HELP = (
     "what to choose: a key (dotted for a block's setting) to a list of values, to a range"
     " {low: 1e-4, high: 1, scale: log} (or linear), or,"
@@ -221,23 +223,40 @@ def search_in(source: Source, overrides: Sequence[str] = ()) -> Search:
     block = ([each.node for each in given if each.path == ("search",)] or [entries.pop("search", None)])[-1]
     entries.pop("search", None)
     if block is None or not isinstance(block.value, dict):
-        hint = "a search is a mapping of 'space' and its budget; lrarun describe search explains it"
-        missing = "the key 'search' is missing: " if block is None else ""
-        raise problems.fatal(block.where if block else document.place, missing + hint)
+        raise problems.fatal(*_no_block(block, entries, document))
     for key, hint in BESIDE.items():
         if key in entries:
             problems.add(entries[key].where, hint)
     own = dict(block.value) | {each.path[1]: each.node for each in given if each.path[0] == "search" and each.path[1:]}
     space = own.pop("space", None)
+    misspelt = None if space else _misspelt("space", own, [each.name for each in fields(Budget)])
+    if misspelt:
+        problems.add(own.pop(misspelt).where, f"unknown key {short_repr(misspelt)} for a search; did you mean 'space'?")
     budget = check_settings(Budget, own, "a search", problems)
     if budget and "seeds" in own:
         _check_seeds(Budget(**budget), own["seeds"].where, problems)
-    if space is None:
+    if space is None and not misspelt:
         problems.add(block.where, f"the key 'space' is missing: {SPACE_HELP}")
     dimensions = tuple(_dimensions(space, problems)) if space else ()
     rest = [each for each in given if each.path[0] != "search"]
     _check_chosen_once(rest, dimensions, problems)
     return _checked(replace(document, value=entries), rest, Budget(**(budget or {})), dimensions, problems)
+
+
+def _no_block(block: Node | None, entries: Mapping[str, Node], document: Node) -> tuple[Place, str]:
+    """Return where a spec has no search, and what is wrong there."""
+    if block:
+        return block.where, SEARCH_HELP
+    misspelt = _misspelt("search", entries, [each.name for each in fields(Spec)])
+    if misspelt:
+        return entries[misspelt].where, f"unknown key {short_repr(misspelt)} for a spec; did you mean 'search'?"
+    return document.place, f"the key 'search' is missing: {SEARCH_HELP}"
+
+
+def _misspelt(name: str, entries: Mapping[str, Node], others: Sequence[str]) -> str | None:
+    """Return the key that was probably meant as ``name``, if there is one; ``others`` are the keys beside it."""
+    unknown = [key for key in entries if key not in others]
+    return next((key for key in unknown if nearest(key, [name, *others]) == name), None)
 
 
 def _check_seeds(budget: Budget, where: Place, problems: Problems) -> None:
@@ -280,10 +299,22 @@ def _dimensions(space: Node, problems: Problems) -> Iterator[Dimension]:
             problems.add(node.where, f"{key} can't be searched: {why}")
         elif path[0] in BLOCKS and len(path) == 1 and isinstance(node.value, dict):
             yield from _block(path[0], node, problems)
+        elif isinstance(node.value, dict) and not set(node.value) & set(RANGE_KEYS):
+            problems.add(node.where, _no_range(key, path))
         else:
             dimension = _dimension(key, path, node, problems)
             if dimension:
                 yield dimension
+
+
+def _no_range(key: str, path: Sequence[str]) -> str:
+    """Return what is wrong with a mapping that is no range, under a key that is no block."""
+    block = next((block for block, table in named().items() if path[0] in table), None)
+    if block:
+        return f"{short_repr(key)} is a name of {block}; write it under {block}"
+    known = [each.name for each in fields(Spec)]
+    close = None if path[0] in known else nearest(path[0], known)
+    return f"unknown key {short_repr(key)}; did you mean {close!r}?" if close else f"{key} needs a range: {RANGE_HELP}"
 
 
 def _block(head: str, node: Node, problems: Problems) -> Iterator[Dimension]:

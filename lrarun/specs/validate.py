@@ -38,14 +38,16 @@ def check_keys(entries: Mapping[str, Node], place: Place, problems: Problems) ->
         entries: a run's keys and values, as given.
         place: where the spec starts.
     """
-    known = [*(field.name for field in fields(Spec)), "sweep"]
+    known = [*(field.name for field in fields(Spec)), "sweep", "search"]
     for key, node in entries.items():
         head, dot, rest = key.partition(".")
         if dot and head in BLOCKS:
             problems.add(node.where, f"write {head}: {{{rest}: ...}}; dotted keys work only in sweep and --set")
         elif key == "search":
             problems.add(
-                node.where, "this spec has a search, which lrarun tune makes; the spec of its winner can be used here"
+                node.where,
+                "this spec is a search: lrarun tune trains it, and with --dry-run shows how far it is;"
+                " here goes the spec of its winner, which it writes",
             )
         elif key not in known or key == "sweep":
             problems.add(node.where, _unknown_spec_key(key, known, entries))
@@ -55,12 +57,9 @@ def check_keys(entries: Mapping[str, Node], place: Place, problems: Problems) ->
 
 def _unknown_spec_key(key: str, known: list[str], entries: Mapping[str, Node]) -> str:
     """Name the block that the key belongs to, if it is a setting of one; else the nearest key."""
-    tables: dict[str, Mapping[str, type]] = {
-        "algorithm": algorithms(),
-        "optimizer": OPTIMIZERS,
-        "init": INITIALIZERS,
-    }
-    for block, table in tables.items():
+    if key == "space":
+        return "unknown key 'space' for a spec; it belongs under search, with the search's budget"
+    for block, table in named().items():
         names = [name for name, kind in table.items() if key in [field.name for field in settings_of(kind)]]
         if names:
             name = name_in(entries.get(block))
@@ -70,6 +69,11 @@ def _unknown_spec_key(key: str, known: list[str], entries: Mapping[str, Node]) -
                 f" in sweep and --set, write {block}.{key}"
             )
     return _unknown_key(key, "a spec", known)
+
+
+def named() -> dict[str, Mapping[str, type]]:
+    """Return what each block's ``name`` can be: block -> name -> kind."""
+    return {"algorithm": algorithms(), "optimizer": OPTIMIZERS, "init": INITIALIZERS}
 
 
 def _unknown_key(name: str, what: str, known: list[str]) -> str:

@@ -80,7 +80,7 @@ class Entry:
     @property
     def searched(self) -> bool:
         """Whether the search has come to its end, so that its winner is fixed."""
-        return sum(trial.ended for trial in self.trials) == self.search.budget.trials
+        return sum(trial.ended for trial in self.trials) >= self.search.budget.trials
 
     @property
     def complete(self) -> bool:

@@ -10,12 +10,13 @@ from lrarun.report.figures.files import check_libraries, save, styled
 from lrarun.report.figures.layout import legend_below, panels, unique
 from lrarun.report.figures.style import CLASS_COLOURS, GREY
 from lrarun.results.read import FINISHED
-from lrarun.specs.search import Search
+from lrarun.specs.search import Dimension, Search
 from lrarun.tuning.table import by_key
 from lrarun.tuning.trials import Trial, rank
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 COLUMNS = 3
@@ -51,6 +52,10 @@ def draw(search: Search, trials: Sequence[Trial]) -> Figure:
     above_zero = all(trial.validation_error for trial in shown)
     for panel in axes[::columns]:
         panel.set(ylabel="validation error (%)", yscale="log" if above_zero else "linear")
+        if above_zero:
+            _plain_ticks(panel.yaxis, (1, 2, 3, 5))
+    for panel in axes:
+        panel.margins(y=0.12)  # room for the winner's ring
     figure.suptitle(search.study_id)
     found = unique(axes)
     legend_below(figure, list(found.values()), list(found), rows=1)
@@ -88,13 +93,29 @@ def _panel(axes: Axes, search: Search, trials: Sequence[Trial], key: str, groupe
         )
         if [trial] == winner:
             axes.plot(place, error, "o", color=GREY, fillstyle="none", markersize=11, label="winner")
-    _scale(axes, ranges[0].scale, names)
+    _scale(axes, ranges, names)
     axes.set(title=key)
 
 
-def _scale(axes: Axes, scale: str, names: Sequence[Any]) -> None:
+def _scale(axes: Axes, ranges: Sequence[Dimension], names: Sequence[Any]) -> None:
+    """Show all that was searched, so that a winner at an end of a range is seen to be there."""
     if names:
         axes.set(xticks=range(len(names)), xlim=(-0.5, len(names) - 0.5))
         axes.set_xticklabels([str(name) for name in names])
-    elif scale == "log":
-        axes.set(xscale="log")
+        return
+    low, high = min(each.choices[0] for each in ranges), max(each.choices[1] for each in ranges)
+    if ranges[0].scale == "log":
+        beyond = (high / low) ** 0.05
+        axes.set(xscale="log", xlim=(low / beyond, high * beyond))
+        _plain_ticks(axes.xaxis, (1, 2, 5) if high / low < 10 else (1, 3) if high / low < 100 else (1,))
+    else:
+        axes.set(xlim=(low - 0.05 * (high - low), high + 0.05 * (high - low)))
+
+
+def _plain_ticks(axis: Axis, at: Sequence[int]) -> None:
+    """Label a logarithmic axis with numbers as 0.01 and 20, at these multiples of each power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=at, numticks=5))  # more would run into one another
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

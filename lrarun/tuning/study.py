@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lrarun.errors import RunsFailed
+from lrarun.errors import RunsFailed, UsageError
 from lrarun.files import to_json, write_atomic
-from lrarun.results.read import DIVERGED, FINISHED, PRUNED
+from lrarun.report.wording import plural
+from lrarun.results.read import DIVERGED, FINISHED, PRUNED, load_result
 from lrarun.runs.pruning import Limits
+from lrarun.runs.staleness import Staleness
 from lrarun.scheduling.outcome import Outcome, raise_for_failures
 from lrarun.scheduling.plan import Job, plan
 from lrarun.specs.search import Proposal, Search
@@ -49,12 +52,16 @@ class Study:
         return self.results / STUDIES / self.search.study_id
 
     def trials(self) -> list[Trial]:
-        """Return the trials proposed so far, as far as they have come; trains and writes nothing."""
+        """Return the trials proposed so far, as far as they have come; trains and writes nothing.
+
+        Those beyond the budget, of a time when it was larger, count too if they have ended.
+        """
         trials: list[Trial] = []
         stored = self._stored()
-        while stored[len(trials) : self.search.budget.trials]:
-            trials += self._judged(trials, stored[len(trials) : self._end_of_round(trials)])
-        return trials
+        last = max(len(stored), self.search.budget.trials)
+        while stored[len(trials) :]:
+            trials += self._judged(trials, stored[len(trials) : self._end_of_round(trials, last)])
+        return [trial for trial in trials if trial.number < self.search.budget.trials or trial.ended]
 
     def run(self, train: Train, told: Callable[[Sequence[Trial]], None] = lambda trials: None) -> list[Trial]:
         """Propose and train until the budget is spent, from where the study is; return all trials, each with its end.
@@ -65,9 +72,10 @@ class Study:
 
         Raises:
             RunsFailed: a run failed or was killed; no further round begins.
-            UsageError: Optuna is not installed.
+            UsageError: Optuna is not installed, the study can't be stored, or a trial is stale.
             KeyboardInterrupt: from ``train``; what is done is stored.
         """
+        self.refuse_stale()
         trials: list[Trial] = []
         while len(trials) < self.search.budget.trials:
             proposals = self._proposed(trials)
@@ -78,10 +86,40 @@ class Study:
                 _refuse_failures(train(jobs))
                 judged = self._judged(trials, proposals)
             trials += judged
-        return trials
+        return self.trials()
 
-    def _end_of_round(self, before: Sequence[Trial]) -> int:
-        return min(len(before) + self.search.budget.round, self.search.budget.trials)
+    def refuse_stale(self) -> None:
+        """Refuse to go on if a trial was trained with another rule or on other data than there are now.
+
+        Its validation error says nothing of theirs, and would choose what is tried and who wins.
+
+        Raises:
+            UsageError: with the reason and what to do.
+        """
+        stale, reasons = self._stale()
+        if stale:
+            clean = shlex.join(["lrarun", "clean", "--results", str(self.results)])
+            raise UsageError(
+                f"{plural(len(stale), 'trial')} of the study {self.search.study_id} can't be compared with new ones:"
+                f" {'; '.join(reasons)}. Nothing was changed. {clean} shows and removes what is stale, then the same"
+                " command tries the same settings again; to keep them, name another folder with --results"
+            )
+
+    def _stale(self) -> tuple[list[Trial], list[str]]:
+        """Return the trials with a stale run or one of other data, and why they are, each reason once."""
+        staleness = Staleness()
+        stale: list[Trial] = []
+        reasons: list[str] = []
+        for trial in self.trials():
+            results = [load_result(self.results / run.spec.run_id) for run in trial.runs]
+            why = [staleness.what_changed(run) or staleness.of_other_data(run) for run in results if run]
+            if any(why):
+                stale.append(trial)
+                reasons += [reason for reason in why if reason]
+        return stale, list(dict.fromkeys(reasons))
+
+    def _end_of_round(self, before: Sequence[Trial], last: int | None = None) -> int:
+        return min(len(before) + self.search.budget.round, last or self.search.budget.trials)
 
     def _proposed(self, before: Sequence[Trial]) -> list[Proposal]:
         """Return a round's proposals: those stored, and new ones where the study has fewer."""
@@ -104,7 +142,7 @@ class Study:
     def _limits(self, before: Sequence[Trial]) -> list[Limits]:
         return [limits_after(before, self.search.budget, index) for index in range(len(self.search.budget.seeds))]
 
-    def _jobs(self, before: Sequence[Trial], judged: Iterable[Trial]) -> list[Job]:
+    def _jobs(self, before: Sequence[Trial], judged: Sequence[Trial]) -> list[Job]:
         """Return what is left to train of a round, each run with its limits."""
         due: dict[str, tuple[TrialRun, Limits]] = {}
         for trial in judged:
@@ -112,22 +150,35 @@ class Study:
                 if run.state not in (FINISHED, PRUNED, DIVERGED):
                     due[run.spec.run_id] = run, limit
         jobs = plan([run.spec for run, _ in due.values()], self.results)
-        return [replace(job, limits=due[job.run_id][1]) for job in jobs]
+        chosen = {run.spec.run_id: _in_words(trial) for trial in judged for run in trial.runs}
+        return [replace(job, limits=due[job.run_id][1], differs=chosen[job.run_id]) for job in jobs]
 
     # --- the study's file
 
     def _stored(self) -> list[Proposal]:
         try:
             return [dict(trial) for trial in json.loads((self.folder / STUDY).read_text(encoding="utf-8"))["trials"]]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except (ValueError, KeyError, TypeError) as error:
             LOG.warning("lrarun: %s is damaged (%s); its trials are proposed anew", self.folder / STUDY, error)
             return []
 
     def _store(self, proposals: Sequence[Proposal]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.folder / STUDY, to_json({"study": self.search.study_id, "trials": proposals}) + "\n")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(self.folder / STUDY, to_json({"study": self.search.study_id, "trials": proposals}) + "\n")
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder}: the study cannot be stored there ({error.strerror or error})."
+                " Mend that, or name another folder with --results or LRARUN_RESULTS"
+            ) from error
+
+
+def _in_words(trial: Trial) -> str:
+    """Return ``trial 6: optimizer adam, learning_rate 0.0003``."""
+    parts = [f"{label.rpartition('.')[2]} {value}" for label, value in trial.proposal.items()]
+    return f"trial {trial.number}: {', '.join(parts)}"
 
 
 def _refuse_failures(outcomes: Sequence[Outcome]) -> None:
@@ -135,7 +186,7 @@ def _refuse_failures(outcomes: Sequence[Outcome]) -> None:
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """Return the winner: the finished trial with the lowest validation error.
+    """Return the winner: the finished trial with the lowest validation error, of equal ones the first.
 
     Raises:
         RunsFailed: none is finished.

@@ -11,6 +11,7 @@ from tabulate import tabulate
 from lrarun.files import to_json
 from lrarun.report.latex import latex_table
 from lrarun.report.tables import records
+from lrarun.report.wording import plural
 from lrarun.specs.search import Search
 from lrarun.tuning.trials import Trial, rank
 
@@ -77,10 +78,16 @@ def _caption(search: Search, trials: Sequence[Trial]) -> str:
     seeds = "seed" if len(budget.seeds) == 1 else "mean over seeds"
     states = pd.Series([trial.state for trial in trials]).value_counts()
     count = ", ".join(f"{number} {state}" for state, number in states.items())
-    return (
-        f"Study {search.study_id}: {count}, of {budget.trials} trials of {budget.epochs} epochs."
-        f" Error: lowest validation error by the epoch, percent ({seeds} {', '.join(map(str, budget.seeds))})."
-    )
+    repeats = len(trials) - len({tuple(sorted(trial.proposal.items())) for trial in trials})
+    parts = [
+        f"Study {search.study_id}: {count}, of {max(budget.trials, len(trials))} trials of {budget.epochs} epochs.",
+        f"Error: the lowest validation error of those epochs, percent ({seeds} {', '.join(map(str, budget.seeds))}).",
+    ]
+    if len(trials) > budget.trials:
+        parts.append(f"{len(trials) - budget.trials} are more than search.trials asks for; they count, too.")
+    if repeats:
+        parts.append(f"{plural(repeats, 'trial')} tried what another did.")
+    return " ".join(parts)
 
 
 def _cell(name: str, value: Any) -> str:

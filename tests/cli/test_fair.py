@@ -11,7 +11,7 @@ def test_the_command_says_what_is_missing_and_what_is_left(call, tmp_path):
     results = tmp_path / "results"
     code, out, err = call("fair", "--specs", FAIR, "--results", results)
     assert code == 4
-    assert "28 of 28 cells missing or unfinished" in err
+    assert "28 of 28 cells missing or unfinished" in err and "--todo prints the commands" in err
     assert out.count("missing") == 28 and "Fashion-MNIST, 8 hidden layers" in out
     lines = call("fair", "--specs", FAIR, "--results", results, "--todo").out.splitlines()
     assert sum(line.startswith("lrarun tune ") for line in lines) == 28
@@ -21,6 +21,7 @@ def test_the_command_says_what_is_missing_and_what_is_left(call, tmp_path):
 
 
 def test_the_reference_is_read_and_never_trained_into(call):
-    assert "LRA-E" in call("fair", "--reference").out
+    shown = call("fair", "--reference")
+    assert "LRA-E" in shown.out and "Told apart: " in shown.out and "--todo" not in shown.err
     code, out, err = call("fair", "--reference", "--todo")
     assert (code, out) == (2, "") and "--results" in err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import sys
 
 import pytest
@@ -46,6 +47,70 @@ def test_a_second_call_trains_nothing_and_says_the_same(tune):
     second = tune("--format", "csv")
     assert second.out == first.out
     assert "to train" in first.err and "to train" not in second.err
+
+
+def test_progress_names_trials_and_their_settings(tune):
+    err = tune().err
+    assert "(trial 0: optimizer " in err and "(trial 5: optimizer " in err
+    assert ", learning_rate " in err and ", beta " in err
+
+
+def test_a_study_that_was_larger_once_keeps_its_trials_and_its_winner(tune, tmp_path):
+    def winner():
+        (path,) = (tmp_path / "results").glob("studies/*/winner.yaml")
+        return path.read_text()
+
+    tune()
+    large, text = tune("--set", "search.trials=8", "--format", "csv").out, winner()
+    assert tune("--format", "csv").out == large and winner() == text
+    out = tune().out
+    assert "of 8 trials" in out and "2 are more than search.trials asks for; they count, too." in out
+    assert "8 of 8 trials have ended; at most 0 epochs left" in tune("--dry-run").out
+
+
+def test_trials_that_repeat_another_are_counted(tune):
+    space = "search.space={algorithm.reduction: [sum, mean]}"
+    code, out, err = tune("--set", space)
+    assert code == 0 and "4 trials tried what another did." in " ".join(out.split())
+    assert "has the lowest validation error" in err and "(so low is trial " in err, "equal settings, equal errors"
+    assert "tried what another did" not in tune().out
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_trials_of_other_data_are_not_mixed_with_new_ones(call, tmp_path, dry):
+    file = write_search(tmp_path / "s.yaml", write_dataset(tmp_path / "d.npz"), budget={"trials": 3, "epochs": 1})
+    arguments = ["tune", file, "--results", tmp_path / "results", "--jobs", 1, "--quiet"]
+    assert call(*arguments).code == 0
+    before = files_in(tmp_path / "results")
+    write_dataset(tmp_path / "d.npz", seed=1)
+    code, _, err = call(*arguments, "--set", "search.trials=5", *(["--dry-run"] if dry else []))
+    assert code == 2 and "3 trials of the study" in err and "its data set has changed since" in err
+    assert files_in(tmp_path / "results") == before
+    clean = shlex.split(err[err.index("lrarun clean") :].partition(" shows")[0])
+    assert call(*clean[1:], "--yes").code == 0
+    assert call(*arguments).code == 0
+
+
+def files_in(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_study_that_cannot_be_stored_is_refused_with_what_to_do(tune, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "studies").write_text("in the way")
+    code, _, err = tune()
+    assert code == 2 and "the study cannot be stored there" in err and "--results" in err
+
+
+def test_a_finished_study_can_be_read_where_nothing_can_be_written(tune, tmp_path, monkeypatch):
+    first = tune("--format", "csv").out
+
+    def refuse(*_, **__):
+        raise AssertionError("it wrote")
+
+    monkeypatch.setattr("lrarun.files.write_atomic", refuse)
+    monkeypatch.setattr("lrarun.cli.support.printing.write", refuse)
+    assert tune("--format", "csv").out == first
 
 
 def test_every_format(tune, tmp_path):

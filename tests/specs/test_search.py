@@ -105,6 +105,32 @@ def test_a_rules_default_optimizer_keeps_the_rules_settings(read):
         ("algorithm: lra-e\nsearch: {space: {}}\n", 2, 17, "space must be a mapping that is not empty"),
         ("algorithm: lra-e\nsearch: 3\n", 2, 1, "a search is a mapping"),
         ("algorithm: lra-e\n", 1, 1, "the key 'search' is missing"),
+        (
+            "algorithm: lra-e\nserach: {space: {depth: [1]}}\n",
+            2,
+            1,
+            "unknown key 'serach' for a spec; did you mean 'search'?",
+        ),
+        (
+            "algorithm: lra-e\nsearch: {spaces: {depth: [1]}}\n",
+            2,
+            10,
+            "unknown key 'spaces' for a search; did you mean 'space'?",
+        ),
+        (
+            "algorithm: lra-e\nsearch: {space: {depth: [1]}}\nspace: {}\n",
+            3,
+            1,
+            "'space' for a spec; it belongs under search",
+        ),
+        (space("optimiser:\n  sgd: {learning_rate: [1]}"), 4, 5, "unknown key 'optimiser'; did you mean 'optimizer'?"),
+        (
+            space("adam: {learning_rate: {low: 1, high: 2}}"),
+            4,
+            5,
+            "'adam' is a name of optimizer; write it under optimizer",
+        ),
+        (space("depth: {from: 1, to: 2}"), 4, 5, "depth needs a range: {low: ..., high: ...}"),
         ("algorithm: lra-e\nseed: 1\nsearch: {space: {depth: [1]}}\n", 2, 1, "the seeds of a search stand in it"),
         ("algorithm: lra-e\nsweep: {depth: [1]}\nsearch: {space: {depth: [1]}}\n", 2, 1, "a search has no sweep"),
         ("algorithm: lra-e\nsearch: {space: {depth: [1]}}\n---\nalgorithm: rfa\n", 4, 1, "holds one spec"),
@@ -153,7 +179,7 @@ def test_a_file_for_a_search_is_known_and_refused_by_others(tmp_path, call):
     assert has_search(read_source(path))
     code, _, err = call("train", path)
     assert code == 2
-    assert f"{path}:3:1: this spec has a search" in err
+    assert f"{path}:3:1: this spec is a search" in err
     code, _, err = call("train", tmp_path / "t.yaml", "--set", "search.trials=3")
     assert code == 2
     assert call("validate", path).out == f"{path}: valid, a search of 6 trials\n"
