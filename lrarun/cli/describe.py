@@ -132,7 +132,8 @@ def setting_text(setting: Setting) -> str:
     from lrarun.cli.support.printing import flow, wrapped
     from lrarun.specs.catalogue import allowed
 
-    default = "no default" if setting.default is None and setting.choices else f"default {flow(setting.default)}"
+    needed = setting.default is None and (setting.choices or setting.type == "mapping")
+    default = "no default" if needed else f"default {flow(setting.default)}"
     first = wrapped(f"{setting.name}  {allowed(setting)}, {default}", 2)
     lines = [first.replace(setting.name, click.style(setting.name, bold=True), 1)]
     lines.append(wrapped(setting.help, 6))

@@ -98,7 +98,7 @@ class Setting:
     Attributes:
         type: in words; empty if there are choices.
         choices: the allowed values, if there is a list of them.
-        default: the value if a spec gives none.
+        default: the value if a spec gives none; None for one that must be given, and for one that may be null.
         bounds: any of ``ge, gt, le, lt``.
         help: what it means.
         paper: what the paper says about it, what lrarun assumes, and why.
@@ -355,7 +355,7 @@ def _keys_of_a_spec() -> tuple[Setting, ...]:
 
 def _keys_of_a_search() -> tuple[Setting, ...]:
     """Describe the keys of a search: ``space``, then the budget."""
-    return (Setting("space", "mapping", (), {}, {}, f"{SPACE_HELP}; must be given", ""), *described_settings(Budget))
+    return (Setting("space", "mapping", (), None, {}, f"{SPACE_HELP}; must be given", ""), *described_settings(Budget))
 
 
 def _choice(kind: str, default: Any, help: str) -> Setting:
