@@ -89,7 +89,7 @@ def tune(
         check_libraries()
         picture_type(plot)
     with stoppable():
-        trials = study.run(how.train, lambda before: tell_round(before, search.budget))
+        trials = study.run(how.train, lambda before: tell_round(before, search.budget), failures_told=not quiet)
     show_trials(search, trials, layout)
     write_winner(study, trials, out)
     if plot:

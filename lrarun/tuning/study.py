@@ -63,12 +63,18 @@ class Study:
             trials += self._judged(trials, stored[len(trials) : self._end_of_round(trials, last)])
         return [trial for trial in trials if trial.number < self.search.budget.trials or trial.ended]
 
-    def run(self, train: Train, told: Callable[[Sequence[Trial]], None] = lambda trials: None) -> list[Trial]:
+    def run(
+        self,
+        train: Train,
+        told: Callable[[Sequence[Trial]], None] = lambda trials: None,
+        failures_told: bool = False,
+    ) -> list[Trial]:
         """Propose and train until the budget is spent, from where the study is; return all trials, each with its end.
 
         Args:
             train: trains a round's jobs.
             told: called with the trials so far, before each round that has something to train.
+            failures_told: ``train`` says why a run fails, so that the error need not.
 
         Raises:
             RunsFailed: a run failed or was killed; no further round begins.
@@ -83,7 +89,7 @@ class Study:
             jobs = self._jobs(trials, judged)
             if jobs:
                 told(trials)
-                _refuse_failures(train(jobs))
+                _refuse_failures(train(jobs), failures_told)
                 judged = self._judged(trials, proposals)
             trials += judged
         return self.trials()
@@ -181,8 +187,8 @@ def _in_words(trial: Trial) -> str:
     return f"trial {trial.number}: {', '.join(parts)}"
 
 
-def _refuse_failures(outcomes: Sequence[Outcome]) -> None:
-    raise_for_failures([each for each in outcomes if each.state not in (PRUNED, DIVERGED)], told=True)
+def _refuse_failures(outcomes: Sequence[Outcome], told: bool) -> None:
+    raise_for_failures([each for each in outcomes if each.state not in (PRUNED, DIVERGED)], told)
 
 
 def best(trials: Sequence[Trial]) -> Trial:

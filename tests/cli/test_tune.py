@@ -55,6 +55,29 @@ def test_progress_names_trials_and_their_settings(tune):
     assert ", learning_rate " in err and ", beta " in err
 
 
+FAILING = """
+from lrarun.rules import Algorithm
+
+class Failing(Algorithm):
+    name, title = "failing", "Failing"
+
+    def step(self, params, x, y, grads, rng):
+        if params["W"][1].shape[0] == 16:
+            raise ValueError("sixteen is too many")
+        return {"nll": 0.0}
+"""
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_run_that_fails_says_why_also_if_nothing_else_is_said(call, tmp_path, plugin, quiet):
+    data, budget = write_dataset(tmp_path / "d.npz"), {"trials": 4, "epochs": 1}
+    file = write_search(tmp_path / "s.yaml", data, {"width": [8, 16]}, budget, algorithm="failing")
+    how = ["--plugin", plugin(FAILING), "--results", tmp_path / "results", "--jobs", 1]
+    code, out, err = call("tune", file, *how, *(["--quiet"] if quiet else []))
+    assert (code, out) == (3, "") and "sixteen is too many" in err
+    assert ("as said above" in err) == (not quiet)
+
+
 def test_a_study_that_was_larger_once_keeps_its_trials_and_its_winner(tune, tmp_path):
     def winner():
         (path,) = (tmp_path / "results").glob("studies/*/winner.yaml")
