@@ -18,7 +18,7 @@ from lrarun.specs.places import Node, Place, Problems, Source, node_of
 from lrarun.specs.run_id import NUMBERS_VERSION, digest_of, run_id_of
 from lrarun.specs.spec import BLOCKS, Spec
 from lrarun.specs.sweeps import Override, read_overrides, split_key
-from lrarun.specs.validate import check_settings, named
+from lrarun.specs.validate import check_settings, named, unknown_spec_key
 from lrarun.specs.yaml_text import read_source
 
 # Raise it whenever the same study would propose other trials.
@@ -299,7 +299,7 @@ def _dimensions(space: Node, problems: Problems) -> Iterator[Dimension]:
             problems.add(node.where, f"{key} can't be searched: {why}")
         elif path[0] in BLOCKS and len(path) == 1 and isinstance(node.value, dict):
             yield from _block(path[0], node, problems)
-        elif isinstance(node.value, dict) and not set(node.value) & set(RANGE_KEYS):
+        elif len(path) == 1 and isinstance(node.value, dict) and not set(node.value) & set(RANGE_KEYS):
             problems.add(node.where, _no_range(key, path))
         else:
             dimension = _dimension(key, path, node, problems)
@@ -313,8 +313,7 @@ def _no_range(key: str, path: Sequence[str]) -> str:
     if block:
         return f"{short_repr(key)} is a name of {block}; write it under {block}"
     known = [each.name for each in fields(Spec)]
-    close = None if path[0] in known else nearest(path[0], known)
-    return f"unknown key {short_repr(key)}; did you mean {close!r}?" if close else f"{key} needs a range: {RANGE_HELP}"
+    return f"{key} needs a range: {RANGE_HELP}" if path[0] in known else unknown_spec_key(path[0], known, {})
 
 
 def _block(head: str, node: Node, problems: Problems) -> Iterator[Dimension]:

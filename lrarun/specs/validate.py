@@ -50,15 +50,13 @@ def check_keys(entries: Mapping[str, Node], place: Place, problems: Problems) ->
                 " here goes the spec of its winner, which it writes",
             )
         elif key not in known or key == "sweep":
-            problems.add(node.where, _unknown_spec_key(key, known, entries))
+            problems.add(node.where, unknown_spec_key(key, known, entries))
     if "algorithm" not in entries:
         problems.add(place, "the key 'algorithm' is missing: it says which learning rule to train with")
 
 
-def _unknown_spec_key(key: str, known: list[str], entries: Mapping[str, Node]) -> str:
+def unknown_spec_key(key: str, known: list[str], entries: Mapping[str, Node]) -> str:
     """Name the block that the key belongs to, if it is a setting of one; else the nearest key."""
-    if key == "space":
-        return "unknown key 'space' for a spec; it belongs under search, with the search's budget"
     for block, table in named().items():
         names = [name for name, kind in table.items() if key in [field.name for field in settings_of(kind)]]
         if names:
@@ -68,6 +66,8 @@ def _unknown_spec_key(key: str, known: list[str], entries: Mapping[str, Node]) -
                 f"unknown key {short_repr(key)} for a spec; it belongs under {block}: {{name: {example}, {key}: ...}};"
                 f" in sweep and --set, write {block}.{key}"
             )
+    if key == "space":
+        return "unknown key 'space' for a spec; it belongs under search, with the search's budget"
     return _unknown_key(key, "a spec", known)
 
 

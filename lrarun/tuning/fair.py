@@ -189,8 +189,8 @@ def _errors(runs: Iterable[Result]) -> list[float]:
     return [run.test_error for run in runs if run.finished and run.test_error is not None]
 
 
-def _with_diverged(runs: Iterable[Result]) -> list[float]:
-    return [100.0 if run.state == DIVERGED else run.test_error or 0.0 for run in runs]
+def _with_diverged(runs: Sequence[Result]) -> list[float]:
+    return [*_errors(runs), *(100.0 for run in runs if run.state == DIVERGED)]
 
 
 def _near_best(trials: Sequence[Trial]) -> float:

@@ -52,8 +52,9 @@ def draw(search: Search, trials: Sequence[Trial]) -> Figure:
     above_zero = all(trial.validation_error for trial in shown)
     for panel in axes[::columns]:
         panel.set(ylabel="validation error (%)", yscale="log" if above_zero else "linear")
-        if above_zero:
-            _plain_ticks(panel.yaxis, (1, 2, 3, 5))
+        if above_zero and shown:
+            errors = [float(trial.validation_error or 0.0) for trial in shown]
+            _plain_ticks(panel.yaxis, _multiples(min(errors), max(errors)))
     for panel in axes:
         panel.margins(y=0.12)  # room for the winner's ring
     figure.suptitle(search.study_id)
@@ -70,7 +71,8 @@ def _grouped_by(search: Search) -> str:
 def _panel(axes: Axes, search: Search, trials: Sequence[Trial], key: str, grouped: str) -> None:
     """Draw each trial's mark at its value of a key, in the colour of its choice of what ``grouped`` names."""
     ranges = [each for each in search.dimensions if each.key == key]
-    names = list(dict.fromkeys(value for each in ranges if not each.scale for value in each.choices))
+    lists = not any(each.scale for each in ranges)
+    names = list(dict.fromkeys(value for each in ranges for value in each.choices)) if lists else []
     group = next(each for each in search.dimensions if each.label == grouped)
     coloured = group.choices if not group.scale else ("trials",)
     winner = rank(trials)[:1]
@@ -103,13 +105,19 @@ def _scale(axes: Axes, ranges: Sequence[Dimension], names: Sequence[Any]) -> Non
         axes.set(xticks=range(len(names)), xlim=(-0.5, len(names) - 0.5))
         axes.set_xticklabels([str(name) for name in names])
         return
-    low, high = min(each.choices[0] for each in ranges), max(each.choices[1] for each in ranges)
-    if ranges[0].scale == "log":
+    values = [value for each in ranges for value in each.choices]
+    low, high = min(values), max(values)
+    if low > 0 and all(each.scale == "log" for each in ranges if each.scale):
         beyond = (high / low) ** 0.05
         axes.set(xscale="log", xlim=(low / beyond, high * beyond))
-        _plain_ticks(axes.xaxis, (1, 2, 5) if high / low < 10 else (1, 3) if high / low < 100 else (1,))
+        _plain_ticks(axes.xaxis, _multiples(low, high))
     else:
         axes.set(xlim=(low - 0.05 * (high - low), high + 0.05 * (high - low)))
+
+
+def _multiples(low: float, high: float) -> Sequence[int]:
+    """Return at which multiples of the powers of ten an axis between two numbers has room for labels."""
+    return (1, 2, 5) if high < 10 * low else (1, 3) if high < 100 * low else (1,)
 
 
 def _plain_ticks(axis: Axis, at: Sequence[int]) -> None:

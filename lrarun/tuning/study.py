@@ -7,10 +7,13 @@ and so comes to the same next round. Two commands that do so at once share the r
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from lrarun.errors import RunsFailed, UsageError
 from lrarun.files import to_json, write_atomic
 from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, FINISHED, PRUNED, load_result
+from lrarun.results.run_folder import RUN
 from lrarun.runs.pruning import Limits
 from lrarun.runs.staleness import Staleness
 from lrarun.scheduling.outcome import Outcome, raise_for_failures
@@ -29,6 +33,7 @@ from lrarun.tuning.trials import Trial, TrialRun, judge, limits_after, rank
 LOG = logging.getLogger(__name__)
 STUDIES = "studies"
 STUDY = "study.json"
+ENDED = (FINISHED, PRUNED, DIVERGED)
 
 # Jobs -> how each ended, in their order: lrarun.scheduling.train_all.train_all with its options.
 Train = Callable[[Sequence[Job]], list[Outcome]]
@@ -54,14 +59,15 @@ class Study:
     def trials(self) -> list[Trial]:
         """Return the trials proposed so far, as far as they have come; trains and writes nothing.
 
-        Those beyond the budget, of a time when it was larger, count too if they have ended.
+        Those beyond the budget, of a time when it was larger, count too once all within it have ended.
         """
         trials: list[Trial] = []
         stored = self._stored()
         last = max(len(stored), self.search.budget.trials)
         while stored[len(trials) :]:
             trials += self._judged(trials, stored[len(trials) : self._end_of_round(trials, last)])
-        return [trial for trial in trials if trial.number < self.search.budget.trials or trial.ended]
+        within, beyond = trials[: self.search.budget.trials], trials[self.search.budget.trials :]
+        return within + [trial for trial in beyond if trial.ended and all(each.ended for each in within)]
 
     def run(
         self,
@@ -102,40 +108,61 @@ class Study:
         Raises:
             UsageError: with the reason and what to do.
         """
-        stale, reasons = self._stale()
-        if stale:
+        staleness = Staleness()
+        ended = [run for trial in self.trials() for run in trial.runs if run.state in ENDED]
+        results = [result for run in ended if (result := load_result(self.results / run.spec.run_id))]
+        elsewhere = [other for result in results if (other := staleness.of_other_data(result))]
+        changed = [why for result in results if (why := staleness.what_changed(result))]
+        keep = "name another folder with --results"
+        if elsewhere:
+            raise UsageError(
+                f"trials of the study {self.search.study_id} were trained on {elsewhere[0]}, which differ from those"
+                f" here. Nothing was changed. To search on the data here, {keep}, or give the data set by its"
+                " absolute path, which makes it another study"
+            )
+        if changed:
             clean = shlex.join(["lrarun", "clean", "--results", str(self.results)])
             raise UsageError(
-                f"{plural(len(stale), 'trial')} of the study {self.search.study_id} can't be compared with new ones:"
-                f" {'; '.join(reasons)}. Nothing was changed. {clean} shows and removes what is stale, then the same"
-                " command tries the same settings again; to keep them, name another folder with --results"
+                f"{plural(len(changed), 'run')} of the study {self.search.study_id} can't be compared with new ones:"
+                f" {'; '.join(dict.fromkeys(changed))}. Nothing was changed. {clean} shows and removes what is stale,"
+                f" then the same command searches anew; to keep them, {keep}"
             )
-
-    def _stale(self) -> tuple[list[Trial], list[str]]:
-        """Return the trials with a stale run or one of other data, and why they are, each reason once."""
-        staleness = Staleness()
-        stale: list[Trial] = []
-        reasons: list[str] = []
-        for trial in self.trials():
-            results = [load_result(self.results / run.spec.run_id) for run in trial.runs]
-            why = [staleness.what_changed(run) or staleness.of_other_data(run) for run in results if run]
-            if any(why):
-                stale.append(trial)
-                reasons += [reason for reason in why if reason]
-        return stale, list(dict.fromkeys(reasons))
 
     def _end_of_round(self, before: Sequence[Trial], last: int | None = None) -> int:
         return min(len(before) + self.search.budget.round, last or self.search.budget.trials)
 
     def _proposed(self, before: Sequence[Trial]) -> list[Proposal]:
-        """Return a round's proposals: those stored, and new ones where the study has fewer."""
-        stored, first, end = self._stored(), len(before), self._end_of_round(before)
-        round = stored[first:end]
-        if len(round) < end - first:
-            fresh = propose(self.search.dimensions, self.search.budget, before, end - first)
-            round = [*round, *fresh[len(round) :]]
-            self._store([*stored[:first], *round])
-        return round
+        """Return a round's proposals: those stored, and new ones where the study has fewer.
+
+        Stored ones of which no run has begun are proposed again: the same, but for a study whose stale trials before
+        them were removed and trained anew.
+        """
+        first, end = len(before), self._end_of_round(before)
+        if len(stored := self._stored_from(first)) >= end - first:
+            return stored[: end - first]
+        fresh = propose(self.search.dimensions, self.search.budget, before, end - first)
+        with self._alone():
+            stored = self._stored_from(first)  # what another command may have stored meanwhile stays
+            self._store([*(trial.proposal for trial in before), *stored, *fresh[len(stored) :]])
+        return [*stored, *fresh[len(stored) :]][: end - first]
+
+    def _stored_from(self, first: int) -> list[Proposal]:
+        """Return the stored proposals from a number on; none if no run of them has begun."""
+        stored = self._stored()[first:]
+        seeds = self.search.budget.seeds
+        specs = (self.search.trial(proposal, seed) for proposal in stored for seed in seeds)
+        return stored if any((self.results / spec.run_id / RUN).exists() for spec in specs) else []
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other commands from writing the study's file in this block."""
+        self._make_folder()
+        held = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(held)
 
     def _judged(self, before: Sequence[Trial], proposals: Iterable[Proposal]) -> list[Trial]:
         limits = list(zip(self.search.budget.seeds, self._limits(before)))
@@ -153,7 +180,7 @@ class Study:
         due: dict[str, tuple[TrialRun, Limits]] = {}
         for trial in judged:
             for run, limit in zip(trial.runs, self._limits(before)):
-                if run.state not in (FINISHED, PRUNED, DIVERGED):
+                if run.state not in ENDED:
                     due[run.spec.run_id] = run, limit
         jobs = plan([run.spec for run, _ in due.values()], self.results)
         chosen = {run.spec.run_id: _in_words(trial) for trial in judged for run in trial.runs}
@@ -171,9 +198,18 @@ class Study:
             return []
 
     def _store(self, proposals: Sequence[Proposal]) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with self._storing():
             write_atomic(self.folder / STUDY, to_json({"study": self.search.study_id, "trials": proposals}) + "\n")
+
+    def _make_folder(self) -> None:
+        with self._storing():
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """Say in one message that the study cannot be stored."""
+        try:
+            yield
         except OSError as error:
             raise UsageError(
                 f"{self.folder}: the study cannot be stored there ({error.strerror or error})."

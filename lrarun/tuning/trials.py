@@ -15,7 +15,7 @@ from typing import Any
 
 from lrarun.errors import LrarunError
 from lrarun.results.log import read_log
-from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, PRUNED, Result, load_result
+from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, PRUNED, Damaged, Result, load_result
 from lrarun.results.run_folder import LOG
 from lrarun.runs.pruning import Limits, cut, lowest_so_far
 from lrarun.specs.search import Budget, Proposal
@@ -123,7 +123,10 @@ def judge(spec: Spec, results: Path, limits: Limits) -> TrialRun:
     Raises:
         LrarunError: the log of a run that has ended lacks an epoch, so that nobody can tell.
     """
-    result = load_result(results / spec.run_id)
+    try:
+        result = load_result(results / spec.run_id)
+    except Damaged:  # it is trained anew, and the plan of that says why
+        result = None
     if result is None:
         return TrialRun(spec, NEW, ())
     log: Sequence[Mapping[str, Any]] = read_log(result.folder)

@@ -6,13 +6,16 @@ import csv
 import io
 import json
 import shlex
+import shutil
 import sys
 
 import pytest
 
+from lrarun.report.figures.files import styled
 from lrarun.specs.build import load_specs
+from lrarun.tuning.picture import draw
 from tests.support.small_runs import write_dataset
-from tests.support.small_search import write_search
+from tests.support.small_search import study_of, trained, write_search
 
 pytest.importorskip("optuna")
 
@@ -64,6 +67,8 @@ class Failing(Algorithm):
     def step(self, params, x, y, grads, rng):
         if params["W"][1].shape[0] == 16:
             raise ValueError("sixteen is too many")
+        for l in grads["W"]:
+            grads["W"][l][...], grads["c"][l][...] = 0.0, 0.0
         return {"nll": 0.0}
 """
 
@@ -107,11 +112,50 @@ def test_trials_of_other_data_are_not_mixed_with_new_ones(call, tmp_path, dry):
     before = files_in(tmp_path / "results")
     write_dataset(tmp_path / "d.npz", seed=1)
     code, _, err = call(*arguments, "--set", "search.trials=5", *(["--dry-run"] if dry else []))
-    assert code == 2 and "3 trials of the study" in err and "its data set has changed since" in err
+    assert code == 2 and "3 runs of the study" in err and "its data set has changed since" in err
     assert files_in(tmp_path / "results") == before
     clean = shlex.split(err[err.index("lrarun clean") :].partition(" shows")[0])
     assert call(*clean[1:], "--yes").code == 0
     assert call(*arguments).code == 0
+
+
+def test_after_stale_trials_are_removed_nothing_of_them_chooses_the_new_ones(call, tmp_path):
+    budget = {"trials": 10, "epochs": 1, "quasi_random": 4}
+    file = write_search(tmp_path / "s.yaml", write_dataset(tmp_path / "d.npz"), budget=budget)
+    how = ["--jobs", 1, "--quiet", "--format", "csv"]
+    first = call("tune", file, "--results", tmp_path / "one", *how).out
+    write_dataset(tmp_path / "d.npz", seed=1)
+    assert call("clean", "--results", tmp_path / "one", "--yes").code == 0
+    again, anew = (call("tune", file, "--results", tmp_path / name, *how).out for name in ("one", "two"))
+    assert again == anew != first
+
+
+def test_trials_of_a_data_set_elsewhere_are_kept_and_the_way_out_is_said(call, tmp_path, monkeypatch):
+    for number, name in enumerate(("a", "b")):
+        (tmp_path / name).mkdir()
+        write_dataset(tmp_path / name / "d.npz", seed=number)
+        write_search(tmp_path / name / "s.yaml", "d.npz", budget={"trials": 2, "epochs": 1})
+    tune = ["tune", "s.yaml", "--results", tmp_path / "results", "--jobs", 1, "--quiet"]
+    monkeypatch.chdir(tmp_path / "a")
+    assert call(*tune).code == 0
+    monkeypatch.chdir(tmp_path / "b")
+    code, _, err = call(*tune)
+    assert code == 2 and str(tmp_path / "a" / "d.npz") in err and "absolute path" in err and "lrarun clean" not in err
+    assert call(*tune[:3], tmp_path / "others", *tune[4:]).code == 0
+
+
+def test_a_rule_that_was_mended_goes_on_and_one_that_was_changed_does_not(call, tmp_path, plugin):
+    data = write_dataset(tmp_path / "d.npz")
+    file = write_search(tmp_path / "s.yaml", data, {"width": [8, 16]}, {"trials": 4, "epochs": 1}, algorithm="failing")
+    tune = ["tune", file, "--results", tmp_path / "results", "--jobs", 1, "--quiet"]
+    plugin(FAILING)
+    assert call(*tune).code == 3
+    shutil.rmtree(next((tmp_path / "results").glob("d.npz-failing-2x8-*")), ignore_errors=True)
+    plugin(FAILING.replace("== 16", "== 99"))
+    assert call(*tune).code == 0
+    plugin(FAILING.replace("== 16", "== 98"))
+    code, _, err = call(*tune)
+    assert code == 2 and "its rule's file has changed since" in err
 
 
 def files_in(folder):
@@ -131,7 +175,8 @@ def test_a_finished_study_can_be_read_where_nothing_can_be_written(tune, tmp_pat
     def refuse(*_, **__):
         raise AssertionError("it wrote")
 
-    monkeypatch.setattr("lrarun.files.write_atomic", refuse)
+    monkeypatch.setattr("lrarun.tuning.study.write_atomic", refuse)
+    monkeypatch.setattr("lrarun.runs.session.write_atomic", refuse)
     monkeypatch.setattr("lrarun.cli.support.printing.write", refuse)
     assert tune("--format", "csv").out == first
 
@@ -157,6 +202,29 @@ def test_a_picture_of_the_error_over_each_key(tune, tmp_path):
     text = (tmp_path / "p.svg").read_text()
     for key in ("algorithm.beta", "optimizer.learning_rate", "winner"):
         assert key in text
+
+
+@pytest.mark.parametrize(
+    ("sgd", "adam", "scale"),
+    [
+        ({"low": 1e-6, "high": 0.01, "scale": "log"}, {"low": 1e-5, "high": 0.1, "scale": "log"}, "log"),
+        ({"low": 1e-6, "high": 0.01, "scale": "log"}, {"low": 0.0, "high": 0.1}, "linear"),
+        ([0.001, 0.01], {"low": 1e-6, "high": 0.1, "scale": "log"}, "log"),
+    ],
+)
+def test_the_picture_shows_all_that_was_searched(tmp_path, sgd, adam, scale):
+    pytest.importorskip("matplotlib")
+    space = {"optimizer": {"sgd": {"weight_decay": sgd}, "adam": {"weight_decay": adam}}}
+    file = write_search(tmp_path / "s.yaml", write_dataset(tmp_path / "d.npz"), space, {"trials": 4, "epochs": 1})
+    study = study_of(file, tmp_path / "results")
+    trials = trained(study)
+    with styled():
+        (axes,) = [each for each in draw(study.search, trials).axes if each.get_title() == "optimizer.weight_decay"]
+    low, high = axes.get_xlim()
+    ends = [end for each in (sgd, adam) for end in (each if isinstance(each, list) else (each["low"], each["high"]))]
+    assert low < min(ends) and high > max(ends) and axes.get_xscale() == scale
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert scale == "linear" or ("0.0001" in labels and not any("$" in label for label in labels))
 
 
 def test_a_dry_run_says_what_is_left_and_writes_nothing(tune, tmp_path):

@@ -246,7 +246,7 @@ def test_a_difference_of_test_errors_is_over_the_images_too_where_the_prediction
     assert made["test_error"].half_width == pytest.approx(np.hypot(over_seeds, over_images))
     assert made["train_error"].half_width == pytest.approx(over_seeds), "its images are drawn anew for each seed"
     said = " ".join(render_difference(found, "text").split())
-    assert ("over the test images, too" in said, "these very test images" in said) == (without is None, without == 2)
+    assert ("over the test images, too" in said, "over seeds alone" in said) == (without is None, without == 2)
 
 
 def test_only_seeds_that_both_have_are_compared():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -185,10 +186,29 @@ def test_a_default_that_diverged_is_wrong_on_every_image_in_the_gain(small, tmp_
     assert pd.isna(row["faithful_test_error"]), "no mean"
 
 
-def test_a_winner_whose_every_seed_diverged_says_so():
-    row = fair.table([]).reindex([0]).assign(state="diverged", model="LRA-E", rank=7.0, rank_low=7, rank_high=7)
-    row = row.assign(**dict.fromkeys(("runs", "faithful_runs"), 0), better_than="")
+def test_a_winner_whose_every_seed_diverged_says_so(small):
+    first, other = small()
+    gone = replace(first, runs=[replace(run, state="diverged") for run in first.runs])
+    row = fair.table([gone, other]).iloc[:1]
+    assert (row["state"].item(), row["runs"].item(), row["rank"].item()) == ("diverged", 0, 2.0)
     assert "diverged" in body_of(row, "simple")
+
+
+def test_a_gain_without_predictions_counts_what_diverged_as_wrong_on_every_image(small, tmp_path):
+    backprop = small()[0]
+    default = make_spec({"dataset": backprop.cell.dataset, "depth": 1, "algorithm": "backprop"}).to_dict()
+    write_run(tmp_path, default, "diverged", epoch=1)
+    write_run(tmp_path, default | {"seed": 1}, test_error=50.0, train_error=1.0)
+    row = fair.table(small(tmp_path)).iloc[0]
+    assert row["gain"] == pytest.approx(row["test_error"] - 75.0) and row["faithful_test_error"] == 50.0
+
+
+def test_the_table_counts_the_rules_that_are_missing(small, monkeypatch):
+    seen = []
+    monkeypatch.setattr(fair, "_ranks", lambda entries, rules: seen.append((len(entries), rules)) or {})
+    first, other = small()
+    fair.table([replace(first, runs=()), other])
+    assert seen == [(1, 2)]
 
 
 class Side:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from dataclasses import replace
 from statistics import fmean, median
 
@@ -159,6 +160,47 @@ def test_a_damaged_study_file_is_proposed_anew(done, file, tmp_path, caplog):
     (other.folder / STUDY).write_text("{")
     assert history(other, trained(other)) == history(study, trials)
     assert "is damaged" in caplog.text
+
+
+def test_a_study_is_never_made_shorter_by_a_command_with_a_smaller_budget(done, file, tmp_path, monkeypatch):
+    """The other command stores more while this one proposes, as two that wait for the same run do."""
+    study, trials = done
+    small, large = study_of(file, tmp_path, "search.trials=6"), study_of(file, tmp_path)
+    real = study_module.propose
+    waiting = [True]
+
+    def slow(dimensions, budget, before, count):
+        found = real(dimensions, budget, before, count)
+        if budget.trials == 6 and before and waiting.pop():
+            waiting.append(False)
+            trained(large)
+        return found
+
+    monkeypatch.setattr(study_module, "propose", slow)
+    trained(small)
+    assert not waiting[0], "what the test is about"
+    assert json.loads((large.folder / STUDY).read_text())["trials"] == [dict(trial.proposal) for trial in trials]
+    assert history(large, trained(large)) == history(study, trials)
+
+
+def test_trials_beyond_the_budget_count_once_all_within_it_have_ended(file, tmp_path):
+    large, small = (study_of(file, tmp_path, f"search.trials={count}") for count in (8, 6))
+    trained(large)
+    assert [trial.number for trial in small.trials()] == list(range(8))
+    shutil.rmtree(tmp_path / large.trials()[4].runs[0].spec.run_id)
+    found = small.trials()
+    assert [trial.number for trial in found] == list(range(6)) and not found[4].ended
+    shutil.rmtree(tmp_path / large.trials()[7].runs[0].spec.run_id)
+    trained(small)
+    assert [trial.number for trial in small.trials()] == list(range(7)), "a trial without an end is none"
+
+
+def test_a_trial_whose_record_is_damaged_is_trained_anew(file, tmp_path):
+    study = study_of(file, tmp_path, "search.trials=4")
+    before = history(study, trained(study))
+    (tmp_path / study.trials()[1].runs[0].spec.run_id / "run.json").write_text("{")
+    assert [trial.state for trial in study.trials()][1] == "new"
+    assert history(study, trained(study)) == before
 
 
 def test_more_trials_go_on_with_the_same_study(done, file, tmp_path):

@@ -53,14 +53,16 @@ def difference_frame(found: ComparedSettings) -> pd.DataFrame:
     """Return a comparison as a table for programs: one row per pair of settings and error.
 
     Columns: the keys that tell the pairs apart; ``error``; ``seeds`` (how many); ``a``, ``b`` (percent),
-    ``difference``, ``low``, ``high`` (points; the 95 % interval) and ``verdict``.
+    ``difference``, ``low``, ``high`` (points; the 95 % interval), ``over_images`` (whether it is over test images as
+    well as seeds) and ``verdict``.
     """
     rows = []
     for one in found.differences:
         low, high = one.interval or (None, None)
         rows.append({**one.others, "error": one.error, "seeds": len(one.seeds), "a": one.a, "b": one.b,
-                     "difference": one.difference, "low": low, "high": high, "verdict": one.verdict})  # fmt: skip
-    columns = [*found.columns, "error", "seeds", "a", "b", "difference", "low", "high", "verdict"]
+                     "difference": one.difference, "low": low, "high": high, "over_images": one.over_images,
+                     "verdict": one.verdict})  # fmt: skip
+    columns = [*found.columns, "error", "seeds", "a", "b", "difference", "low", "high", "over_images", "verdict"]
     numbers = ("a", "b", "difference", "low", "high")
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, "float64"))
 
@@ -105,7 +107,7 @@ def difference_legend(found: ComparedSettings) -> str:
     if any(one.over_images for one in tests):
         parts.append("That of the test error is over the test images, too.")
     if not all(one.over_images for one in tests):
-        parts.append("Without stored predictions, that of the test error is for these very test images.")
+        parts.append("Without predictions of the same test images, that of the test error is over seeds alone.")
     pairs = len(found.differences) // len(ERRORS)
     if pairs > 1:
         parts.append(f"Of {pairs} pairs, chance alone puts about one in twenty outside of its interval.")
