@@ -124,13 +124,13 @@ def test_the_readmes_errors_after_equal_tuning_are_those_of_the_fair_table():
     paragraph = re.search(r"Is LRA-E the best rule.*?\n\n", readme, re.DOTALL)[0]
     names = {"DTP-σ": "DTP-sigma", "backprop": "Backprop"}
     table = fair.table(result_pages.searches())
-    places = re.findall(r"at (\d) layers,(.*?)(?=at \d layers|\Z)", paragraph, re.DOTALL)
-    assert [depth for depth, _ in places] == ["3", "8"]
-    for depth, text in places:
+    places = re.findall(r"on\s([\w-]+)\sat\s(\d)\slayers,(.*?)(?=on\s[\w-]+\sat\s\d|\Z)", paragraph, re.DOTALL)
+    ranked = table[(table["model"] == "LRA-E") & table["rank"].notna()]
+    assert [(name.lower(), int(depth)) for name, depth, _ in places] == list(zip(ranked["dataset"], ranked["depth"]))
+    for name, depth, text in places:
         said = re.findall(r"([A-Z][\w-]*|backprop)\s+(?:has\s+)?(\d+\.\d\d) %", text)
-        here = table[(table["dataset"] == "mnist") & (table["depth"] == int(depth))].set_index("model")
-        ranked = here.sort_values("rank")
-        better = ranked[ranked["rank"] <= here["rank"]["LRA-E"]]
+        here = table[(table["dataset"] == name.lower()) & (table["depth"] == int(depth))].set_index("model")
+        better = here.sort_values("rank")[lambda rows: rows["rank"] <= here["rank"]["LRA-E"]]
         assert [(names.get(name, name), error) for name, error in said] == [
             (model, f"{error:.2f}") for model, error in better["test_error"].items()
         ]
