@@ -74,12 +74,9 @@ def fair(
     lacking = [entry for entry in entries if entry.state]
     if lacking:
         what = f"{len(lacking)} of {plural(len(entries), 'cell')} missing or unfinished in {results}"
-        help = (
-            ""
-            if is_of_reference()
-            else "; --todo prints the commands that are left, --reference shows lrarun's own table"
-        )
-        raise Incomplete(what + help)
+        if not is_of_reference():
+            what += "; --todo prints the commands that are left, --reference shows lrarun's own table"
+        raise Incomplete(what)
 
 
 def left(entries: Sequence[Entry], folder: Path) -> list[list[str]]:

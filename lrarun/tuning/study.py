@@ -20,7 +20,7 @@ from pathlib import Path
 from lrarun.errors import RunsFailed, UsageError
 from lrarun.files import to_json, write_atomic
 from lrarun.report.wording import plural
-from lrarun.results.read import DIVERGED, FINISHED, PRUNED, load_result
+from lrarun.results.read import DIVERGED, PRUNED, load_result
 from lrarun.results.run_folder import RUN
 from lrarun.runs.pruning import Limits
 from lrarun.runs.staleness import Staleness
@@ -28,12 +28,11 @@ from lrarun.scheduling.outcome import Outcome, raise_for_failures
 from lrarun.scheduling.plan import Job, plan
 from lrarun.specs.search import Proposal, Search
 from lrarun.tuning.propose import propose
-from lrarun.tuning.trials import Trial, TrialRun, judge, limits_after, rank
+from lrarun.tuning.trials import ENDED, Trial, TrialRun, judge, limits_after, rank
 
 LOG = logging.getLogger(__name__)
 STUDIES = "studies"
 STUDY = "study.json"
-ENDED = (FINISHED, PRUNED, DIVERGED)
 
 # Jobs -> how each ended, in their order: lrarun.scheduling.train_all.train_all with its options.
 Train = Callable[[Sequence[Job]], list[Outcome]]

@@ -22,6 +22,7 @@ from lrarun.specs.search import Budget, Proposal
 from lrarun.specs.spec import Spec
 
 NEW = "new"
+ENDED = (FINISHED, PRUNED, DIVERGED)
 FEWEST = 4  # trials before, without which there is no median to speak of
 
 
@@ -68,7 +69,7 @@ class Trial:
     @property
     def ended(self) -> bool:
         """Whether nothing is left to train."""
-        return self.state in (FINISHED, PRUNED, DIVERGED)
+        return self.state in ENDED
 
     @property
     def epoch(self) -> int:
@@ -130,7 +131,7 @@ def judge(spec: Spec, results: Path, limits: Limits) -> TrialRun:
     if result is None:
         return TrialRun(spec, NEW, ())
     log: Sequence[Mapping[str, Any]] = read_log(result.folder)
-    settled = result.state in (FINISHED, DIVERGED, PRUNED)
+    settled = result.state in ENDED
     if settled:
         _refuse_gaps(result, log)
     if result.state == DIVERGED:
