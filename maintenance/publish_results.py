@@ -12,7 +12,8 @@ from pathlib import Path
 
 from lrarun.results import run_folder
 from lrarun.results.read import DIVERGED, FINISHED, PRUNED, Result, read_results
-from lrarun.tuning.study import STUDIES, STUDY
+from lrarun.tuning.study import STUDIES
+from lrarun.tuning.study_file import STUDY
 from lrarun.tuning.winner import WINNER
 
 PUBLISHED = (run_folder.SPEC, run_folder.RUN, run_folder.LOG, run_folder.PREDICTIONS)

@@ -1,24 +1,18 @@
 """A study: rounds of trials, proposed, trained and judged, until the budget is spent.
 
-``RESULTS/studies/<study id>/study.json`` holds what each round proposed, and is written whole or not at all before the
-round is trained. The trials' runs lie in the results folder like any other. Whoever goes on with a study reads both,
-and so comes to the same next round. Two commands that do so at once share the runs.
+What each round proposed is stored before the round is trained (:mod:`lrarun.tuning.study_file`). The trials' runs lie
+in the results folder like any other. Whoever goes on with a study reads both, and so comes to the same next round. Two
+commands that do so at once share the runs.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import logging
-import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lrarun.errors import RunsFailed, UsageError
-from lrarun.files import to_json, write_atomic
 from lrarun.report.wording import plural
 from lrarun.results.read import DIVERGED, PRUNED, load_result
 from lrarun.results.run_folder import RUN
@@ -28,11 +22,10 @@ from lrarun.scheduling.outcome import Outcome, raise_for_failures
 from lrarun.scheduling.plan import Job, plan
 from lrarun.specs.search import Proposal, Search
 from lrarun.tuning.propose import propose
+from lrarun.tuning.study_file import StudyFile
 from lrarun.tuning.trials import ENDED, Trial, TrialRun, judge, limits_after, rank
 
-LOG = logging.getLogger(__name__)
 STUDIES = "studies"
-STUDY = "study.json"
 
 # Jobs -> how each ended, in their order: lrarun.scheduling.train_all.train_all with its options.
 Train = Callable[[Sequence[Job]], list[Outcome]]
@@ -55,13 +48,18 @@ class Study:
         """Where the study's own files are."""
         return self.results / STUDIES / self.search.study_id
 
+    @property
+    def file(self) -> StudyFile:
+        """Where its proposals are stored."""
+        return StudyFile(self.folder)
+
     def trials(self) -> list[Trial]:
         """Return the trials proposed so far, as far as they have come; trains and writes nothing.
 
         Those beyond the budget, of a time when it was larger, count too once all within it have ended.
         """
         trials: list[Trial] = []
-        stored = self._stored()
+        stored = self.file.proposals()
         last = max(len(stored), self.search.budget.trials)
         while stored[len(trials) :]:
             trials += self._judged(trials, stored[len(trials) : self._end_of_round(trials, last)])
@@ -140,28 +138,17 @@ class Study:
         if len(stored := self._stored_from(first)) >= end - first:
             return stored[: end - first]
         fresh = propose(self.search.dimensions, self.search.budget, before, end - first)
-        with self._alone():
+        with self.file.alone():
             stored = self._stored_from(first)  # what another command may have stored meanwhile stays
-            self._store([*(trial.proposal for trial in before), *stored, *fresh[len(stored) :]])
+            self.file.store([*(trial.proposal for trial in before), *stored, *fresh[len(stored) :]])
         return [*stored, *fresh[len(stored) :]][: end - first]
 
     def _stored_from(self, first: int) -> list[Proposal]:
         """Return the stored proposals from a number on; none if no run of them has begun."""
-        stored = self._stored()[first:]
+        stored = self.file.proposals()[first:]
         seeds = self.search.budget.seeds
         specs = (self.search.trial(proposal, seed) for proposal in stored for seed in seeds)
         return stored if any((self.results / spec.run_id / RUN).exists() for spec in specs) else []
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other commands from writing the study's file in this block."""
-        self._make_folder()
-        held = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(held)
 
     def _judged(self, before: Sequence[Trial], proposals: Iterable[Proposal]) -> list[Trial]:
         limits = list(zip(self.search.budget.seeds, self._limits(before)))
@@ -184,36 +171,6 @@ class Study:
         jobs = plan([run.spec for run, _ in due.values()], self.results)
         chosen = {run.spec.run_id: _in_words(trial) for trial in judged for run in trial.runs}
         return [replace(job, limits=due[job.run_id][1], differs=chosen[job.run_id]) for job in jobs]
-
-    # --- the study's file
-
-    def _stored(self) -> list[Proposal]:
-        try:
-            return [dict(trial) for trial in json.loads((self.folder / STUDY).read_text(encoding="utf-8"))["trials"]]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except (ValueError, KeyError, TypeError) as error:
-            LOG.warning("lrarun: %s is damaged (%s); its trials are proposed anew", self.folder / STUDY, error)
-            return []
-
-    def _store(self, proposals: Sequence[Proposal]) -> None:
-        with self._storing():
-            write_atomic(self.folder / STUDY, to_json({"study": self.search.study_id, "trials": proposals}) + "\n")
-
-    def _make_folder(self) -> None:
-        with self._storing():
-            self.folder.mkdir(parents=True, exist_ok=True)
-
-    @contextmanager
-    def _storing(self) -> Iterator[None]:
-        """Say in one message that the study cannot be stored."""
-        try:
-            yield
-        except OSError as error:
-            raise UsageError(
-                f"{self.folder}: the study cannot be stored there ({error.strerror or error})."
-                " Mend that, or name another folder with --results or LRARUN_RESULTS"
-            ) from error
 
 
 def _in_words(trial: Trial) -> str:

@@ -175,7 +175,7 @@ def test_a_finished_study_can_be_read_where_nothing_can_be_written(tune, tmp_pat
     def refuse(*_, **__):
         raise AssertionError("it wrote")
 
-    monkeypatch.setattr("lrarun.tuning.study.write_atomic", refuse)
+    monkeypatch.setattr("lrarun.tuning.study_file.write_atomic", refuse)
     monkeypatch.setattr("lrarun.runs.session.write_atomic", refuse)
     monkeypatch.setattr("lrarun.cli.support.printing.write", refuse)
     assert tune("--format", "csv").out == first

@@ -20,7 +20,8 @@ from lrarun.runs.status import statuses
 from lrarun.scheduling.plan import plan
 from lrarun.specs.build import make_spec
 from lrarun.tuning import study as study_module
-from lrarun.tuning.study import STUDY, best
+from lrarun.tuning.study import best
+from lrarun.tuning.study_file import STUDY
 from lrarun.tuning.trials import limits_after
 from lrarun.tuning.winner import winner_spec
 from maintenance.publish_results import publish
