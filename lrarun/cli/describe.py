@@ -13,7 +13,8 @@ from lrarun.cli.support.next_commands import command
 from lrarun.cli.support.options import data_dir_option, json_option
 
 if TYPE_CHECKING:
-    from lrarun.specs.catalogue import Description, Setting
+    from lrarun.specs.catalogue import Description
+    from lrarun.specs.described_setting import Setting
 
 
 @click.command()
@@ -130,7 +131,7 @@ def by_depth_text(values: Mapping[int, Any]) -> str:
 def setting_text(setting: Setting) -> str:
     """Return one setting in a few lines."""
     from lrarun.cli.support.printing import flow, wrapped
-    from lrarun.specs.catalogue import allowed
+    from lrarun.specs.described_setting import allowed
 
     needed = setting.default is None and (setting.choices or setting.type == "mapping")
     default = "no default" if needed else f"default {flow(setting.default)}"

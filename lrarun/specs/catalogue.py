@@ -9,12 +9,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lrarun.algorithms.base import Algorithm
 from lrarun.algorithms.registry import algorithms
@@ -24,10 +22,11 @@ from lrarun.engine.probes import PROBES, Probe
 from lrarun.nn.activations import ACTIVATIONS
 from lrarun.nn.initializers import INITIALIZERS, Initializer
 from lrarun.nn.optimizers import OPTIMIZERS, Optimizer
-from lrarun.settings import UnknownName, nearest, settings_of
+from lrarun.settings import UnknownName, nearest
 from lrarun.shipped import named_file, spec_names
 from lrarun.specs import experiments
 from lrarun.specs.build import load_specs
+from lrarun.specs.described_setting import TRUTH, Setting, described_settings
 from lrarun.specs.search import SPACE_HELP, Budget
 from lrarun.specs.spec import Spec
 
@@ -73,7 +72,6 @@ SEARCH = """A spec with this block is for lrarun tune. The spec's other keys hol
       optimizer:
         sgd: {learning_rate: {low: 0.001, high: 1, scale: log}}
         adam: {learning_rate: {low: 1e-5, high: 0.01, scale: log}}"""
-TYPES = {tuple[int, ...]: "list of integers", int: "integer", float: "number", bool: "true or false", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -89,28 +87,6 @@ class Entry:
     kind: str
     name: str
     summary: str
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One field of a spec, a rule, an optimizer, ...
-
-    Attributes:
-        type: in words; empty if there are choices.
-        choices: the allowed values, if there is a list of them.
-        default: the value if a spec gives none; None for one that must be given, and for one that may be null.
-        bounds: any of ``ge, gt, le, lt``.
-        help: what it means.
-        paper: what the paper says about it, what lrarun assumes, and why.
-    """
-
-    name: str
-    type: str
-    choices: tuple[Any, ...]
-    default: Any
-    bounds: Mapping[str, float]
-    help: str
-    paper: str
 
 
 @dataclass(frozen=True)
@@ -283,7 +259,7 @@ def set_keys() -> dict[str, Setting]:
 
 
 def _with_truth(each: Setting) -> Setting:
-    return dataclasses.replace(each, choices=("true", "false")) if each.type == TYPES[bool] else each
+    return dataclasses.replace(each, choices=("true", "false")) if each.type == TRUTH else each
 
 
 def _describe(kind: str, name: str, thing: Any, data_dir: Path | None) -> Description:
@@ -321,12 +297,6 @@ def plain_text(docstring: str) -> str:
     return re.sub(r"``(.*?)``", r"\1", re.sub(r":\w+:`([^`]*)`", r"\1", short))
 
 
-def described_settings(kind: type) -> tuple[Setting, ...]:
-    """Describe the fields of a dataclass that a spec may set, from their annotations and metadata."""
-    hints = typing.get_type_hints(kind)
-    return tuple(_setting(each, hints[each.name]) for each in settings_of(kind))
-
-
 def _keys_of_a_spec() -> tuple[Setting, ...]:
     """Describe every key, in the order of a resolved spec, and ``sweep``."""
     plain = {each.name: each for each in described_settings(Spec)}
@@ -362,35 +332,6 @@ def _choice(kind: str, default: Any, help: str) -> Setting:
     """Describe a key whose value is a name, or a mapping with a name and its settings."""
     written = "NAME, or {name: NAME, SETTING: ...}; lrarun describe NAME shows the settings"
     return Setting(KEYS[kind], "", tuple(_registry(kind)), default, {}, f"{help}. {written}", "")
-
-
-def _setting(each: Any, hint: Any) -> Setting:
-    choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
-    words = "" if choices else _type_in_words(hint)
-    meta = each.metadata
-    return Setting(each.name, words, choices, each.default, dict(meta["bounds"]), meta["help"], meta["paper"])
-
-
-def _type_in_words(hint: Any) -> str:
-    """Return a type as a reader of specs knows it: ``integer``, ``number, list of numbers or mapping to numbers``."""
-    origin, parts = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        *most, last = map(_type_in_words, parts)
-        return f"{', '.join(most)} or {last}"
-    if origin is tuple:
-        return f"list of {_type_in_words(parts[0])}s"
-    if origin is dict:
-        return f"mapping to {_type_in_words(parts[1])}s"
-    return TYPES.get(hint) or str(hint).replace("typing.", "")
-
-
-def allowed(setting: Setting) -> str:
-    """Return a setting's type and range in words: ``number > 0``, ``gaussian | cauchy``."""
-    if setting.choices:
-        return " | ".join(map(str, setting.choices))
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    ranges = [f"{signs[name]} {bound:.10g}" for name, bound in setting.bounds.items()]
-    return " ".join([setting.type, " and ".join(ranges)]).strip()
 
 
 def _experiment(name: str) -> Description:
