@@ -13,7 +13,7 @@ import math
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED = "finished", "running", "inter
 PRUNED = "pruned"  # run.json says: interrupted, and that it was pruned
 STATES = (FINISHED, RUNNING, INTERRUPTED, PRUNED, FAILED, DIVERGED)
 STORED = tuple(state for state in STATES if state != PRUNED)
+KILLED = "its process was killed"
 RENAME = "a run's folder has its id as name: rename it, or move a copy to another place"
 
 
@@ -36,7 +37,9 @@ class Result:
     Attributes:
         run_id: as ``run.json`` has it; the folder's name where it does not say.
         folder: the run's folder.
-        state: one of :data:`STATES`; ``pruned`` is an interrupted run that ``lrarun tune`` stopped as hopeless.
+        state: one of :data:`STATES`; ``pruned`` is an interrupted run that ``lrarun tune`` stopped as hopeless, and
+            ``running`` one that a living process trains. One whose process was killed is ``interrupted``, although its
+            ``run.json`` still says that it runs.
         spec: the resolved spec, a mapping as in ``spec.yaml``.
         record: all of ``run.json``. The properties give its entries by name; an entry that is absent, or of
             the wrong type, is None or empty there.
@@ -102,7 +105,8 @@ class Result:
     @property
     def reason(self) -> str | None:
         """Why the run failed, diverged, was interrupted or pruned."""
-        return self.record.get("reason")
+        killed = self.state == INTERRUPTED and self.record.get("state") == RUNNING
+        return KILLED if killed else self.record.get("reason")
 
     @property
     def traceback(self) -> Sequence[str]:
@@ -253,6 +257,20 @@ def load_result(folder: Path) -> Result | None:
         Damaged: its ``run.json`` holds no run.
         Unreadable: this process can't read it.
     """
+    result = _as_stored(folder)
+    if result is None or result.state != RUNNING or is_locked(_lock_folder(folder)):
+        return result
+    result = _as_stored(folder)  # its process may have stored its end before it gave up the lock
+    return replace(result, state=INTERRUPTED) if result is not None and result.state == RUNNING else result
+
+
+def _lock_folder(folder: Path) -> Path:
+    """Return the folder whose lock is held while the run in a folder is trained: for ``.new``, the one above it."""
+    return folder.parent if folder.name in (run_folder.NEW, run_folder.DONE) else folder
+
+
+def _as_stored(folder: Path) -> Result | None:
+    """Return the run in a folder with the state that its ``run.json`` says; else as :func:`load_result`."""
     try:
         return _from_record(folder, json.loads((folder / run_folder.RUN).read_bytes()))
     except (FileNotFoundError, NotADirectoryError):

@@ -151,4 +151,4 @@ def mark_interrupted(folder: Path, reason: str) -> None:
 
 
 def _claims_to_run(result: Result | None) -> bool:
-    return result is not None and result.state == RUNNING
+    return result is not None and result.record["state"] == RUNNING

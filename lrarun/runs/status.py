@@ -133,8 +133,6 @@ def _state_and_reason(result: Result | None, where: str, staleness: Staleness) -
     if why_stale:
         return STALE, why_stale
     unsure = staleness.why_unsure(result)
-    if result.state == RUNNING:
-        return INTERRUPTED, "; ".join(filter(None, ("its process was killed", unsure)))
     return result.state, "; ".join(filter(None, (result.reason, unsure)))
 
 

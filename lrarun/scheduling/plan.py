@@ -16,7 +16,6 @@ from lrarun.results.read import (
     FINISHED,
     INTERRUPTED,
     PRUNED,
-    RUNNING,
     Result,
     contents_of,
     is_locked,
@@ -33,10 +32,8 @@ from lrarun.runs.staleness import Staleness, refuse_other_data
 from lrarun.specs.spec import Spec
 
 TRAIN, RESUME, SKIP, WAIT = "train", "resume", "skip", "wait"
-# How a run stopped, by the state it left behind. A run that still claims to be running was killed. The reason of a
-# pruned one says that it was pruned.
+# How a run stopped, by the state it left behind. The reason of a pruned one says that it was pruned.
 ENDINGS = {
-    RUNNING: "was killed",
     INTERRUPTED: "was interrupted",
     PRUNED: "was stopped",
     FAILED: "failed",

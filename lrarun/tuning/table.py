@@ -54,7 +54,7 @@ def by_key(search: Search, trial: Trial) -> Mapping[str, Any]:
 def render(search: Search, trials: Sequence[Trial], format: str) -> str:
     """Return the table of the trials in one of :data:`lrarun.report.tables.FORMATS`.
 
-    Text, Markdown and LaTeX leave reasons and runs out.
+    Text and Markdown have the runs' digests alone, and no reasons; LaTeX has neither.
 
     Raises:
         KeyError: for another format.
@@ -64,7 +64,9 @@ def render(search: Search, trials: Sequence[Trial], format: str) -> str:
         return table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
     if format == "json":
         return to_json(records(table)) + "\n"
-    shown = table.drop(columns=["reason", "runs"]).rename(columns={"validation_error": "error"})
+    table["runs"] = [" ".join(run_id.rpartition("-")[2] for run_id in runs.split()) for runs in table["runs"]]
+    left_out = ["reason", "runs"] if format == "latex" else ["reason"]
+    shown = table.drop(columns=left_out).rename(columns={"validation_error": "error", "runs": "run"})
     cells = [[_cell(name, value) for name, value in zip(shown, row)] for row in shown.itertuples(index=False)]
     heads = [name.rpartition(".")[2] if format == "text" else name for name in shown]
     body = tabulate(cells, heads, STYLES[format], disable_numparse=True)

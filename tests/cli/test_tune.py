@@ -45,6 +45,15 @@ def test_from_the_search_to_the_winners_run(call, tune, tmp_path):
     assert all(row["test_error"] is not None for row in rows)
 
 
+def test_the_table_names_each_trial_s_run_as_show_takes_it(call, tune, tmp_path):
+    digests = [line.split()[-1] for line in tune().out.splitlines()[4:]]
+    assert len(digests) == 6
+    shown = call("show", digests[0], "--results", tmp_path / "results", "--json")
+    best = next(csv.DictReader(tune("--format", "csv").out.splitlines()))
+    assert json.loads(shown.out)["run_id"] == best["runs"]
+    assert digests[0] not in tune("--format", "latex").out
+
+
 def test_a_second_call_trains_nothing_and_says_the_same(tune):
     first = tune("--format", "csv")
     second = tune("--format", "csv")

@@ -25,6 +25,7 @@ from lrarun.results.read import read_results
 from lrarun.runs.run import run as train
 from lrarun.specs.build import load_specs, make_spec
 from lrarun.specs.paper_runs import figure_specs
+from tests.support.fabricate import lock_for_good
 from tests.support.pages import parse
 from tests.support.synthetic import synthetic_dataset
 
@@ -42,6 +43,8 @@ def write_run(results, spec, state="finished", **columns):
     (folder / "log.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     record = {"state": state, "spec": spec, "epoch": len(rows), "test_error": 2.0, "train_error": 1.0}
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    if state == "running":
+        lock_for_good(folder)
     return folder
 
 

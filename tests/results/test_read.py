@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+from lrarun.results import read
 from lrarun.results.find_run import find_result
 from lrarun.results.log import read_log
-from lrarun.results.read import Result, read_result, read_results
+from lrarun.results.read import Result, load_result, read_result, read_results
 from lrarun.runs.failures import reason_of
+from lrarun.runs.lock import locked
 
 RECORD = {"state": "finished", "spec": {"depth": 3}}
 RECORDS = (
@@ -32,9 +34,30 @@ def test_a_damaged_record_is_warned_of_and_an_absent_one_is_not(tmp_path, caplog
     assert read_result(tmp_path / "nowhere") is None
 
 
-def write(folder, run_id):
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(RECORD | {"run_id": run_id}))
+def write(folder, run_id, **record):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(RECORD | {"run_id": run_id} | record))
+
+
+@pytest.mark.parametrize("place", [".", ".new"])
+def test_a_run_is_running_while_a_process_holds_its_lock_and_interrupted_if_that_was_killed(tmp_path, place):
+    write(tmp_path / "a" / place, "a", state="running")
+    with locked(tmp_path / "a"):
+        assert load_result((tmp_path / "a" / place).resolve()).state == "running"
+    killed = load_result((tmp_path / "a" / place).resolve())
+    assert (killed.state, killed.reason) == ("interrupted", "its process was killed")
+    assert killed.record["state"] == "running", "the record is as it is stored"
+
+
+def test_a_run_that_ends_while_it_is_read_was_not_killed(tmp_path, monkeypatch):
+    write(tmp_path / "a", "a", state="running")
+
+    def unlocked(folder):
+        write(folder, "a", state="finished")  # its process stores the end, then gives up the lock
+        return False
+
+    monkeypatch.setattr(read, "is_locked", unlocked)
+    assert load_result(tmp_path / "a").state == "finished"
 
 
 def test_a_run_counts_once_whatever_copies_lie_beside_it(tmp_path, caplog):

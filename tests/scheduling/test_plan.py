@@ -61,7 +61,7 @@ def test_a_run_that_nobody_began_is_new(run, tmp_path):
         ("finished", {"epoch": 10}, "skip", "finished"),
         ("diverged", {"epoch": 2, "reason": "the loss is not finite"}, "skip", "the loss is not finite"),
         ("interrupted", {"epoch": 4}, "resume", "goes on after epoch 4/10, was interrupted"),
-        ("running", {"epoch": 4}, "resume", "goes on after epoch 4/10, was killed"),
+        ("running", {"epoch": 4}, "resume", "goes on after epoch 4/10, was interrupted (its process was killed)"),
         ("failed", {"epoch": 4, "reason": "disk full"}, "resume", "goes on after epoch 4/10, failed (disk full)"),
     ],
 )
@@ -98,14 +98,14 @@ def test_a_checkpoint_says_where_a_run_goes_on_and_a_damaged_one_that_it_does_no
     checkpoints.save(checkpoint, {"progress": {"epoch": 7}, "params": {"W": {1: np.zeros(99)}}})
     job = only(run, tmp_path)
     assert (job.action, job.epoch) == ("resume", 7)
-    assert job.reason == "goes on after epoch 7/10, was killed after epoch 9/10"
+    assert job.reason == "goes on after epoch 7/10, was interrupted after epoch 9/10 (its process was killed)"
     whole = checkpoint.read_bytes()
     for damaged, why in ((whole[:-30], "cut short or overwritten"), (b"", "cut short"), (b"x" * 999, "overwritten")):
         checkpoint.write_bytes(damaged)
         job = only(run, tmp_path)
         assert (job.action, job.epoch, job.anew) == ("train", 0, False)
         assert job.reason.startswith("starts anew: its checkpoint cannot be read (") and why in job.reason
-        assert job.reason.endswith("; was killed after epoch 9/10")
+        assert job.reason.endswith("; was interrupted after epoch 9/10 (its process was killed)")
 
 
 def test_a_results_folder_that_cannot_be_written_is_refused_at_once(run, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from lrarun.paper import MODELS, printed_cells
 
+HELD = []  # the files of locks, kept open
 NAMES = {title: name for name, title in MODELS.items()}
 
 
@@ -35,13 +37,22 @@ def spec_for(key, seed=0, **settings):
 
 
 def write_run(results, spec, state="finished", name=None, **record):
-    """A run's folder with its ``run.json``; returns the folder."""
+    """A run's folder with its ``run.json``; returns the folder. A running one is trained by this process."""
     count = itertools.count() if name is None else [name]
     folder = next(Path(results) / f"run-{number}" for number in count if not (results / f"run-{number}").exists())
     folder.mkdir(parents=True)
     done = {"run_id": folder.name, "state": state, "spec": spec, "epoch": spec["epochs"]} | record
     (folder / "run.json").write_text(json.dumps(done), encoding="utf-8")
+    if state == "running":
+        lock_for_good(folder)
     return folder
+
+
+def lock_for_good(folder):
+    """Hold a run's lock until this process ends, as one that trains it does."""
+    file = open(folder / ".lock", "wb")  # noqa: SIM115
+    fcntl.flock(file, fcntl.LOCK_EX)
+    HELD.append(file)
 
 
 def protocol(**settings):
