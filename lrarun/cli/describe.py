@@ -102,7 +102,8 @@ def indented(text: str) -> str:
 
 def owner_text(owner: str, setting: Setting) -> str:
     """Return a setting as one rule, optimizer, ... has it."""
-    head = "As a key of a spec" if owner == "spec" else f"Of the {owner}"
+    heads = {"spec": "As a key of a spec", "search": "As a key of a spec's search block"}
+    head = heads.get(owner, f"Of the {owner}")
     return f"{head}\n{setting_text(setting)}"
 
 

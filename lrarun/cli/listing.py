@@ -6,7 +6,7 @@ import click
 
 from lrarun.cli.support.options import json_option
 
-# The kinds of `lrarun.specs.catalogue.KINDS`, which the help page must not import.
+# The kinds of `lrarun.specs.choices.KINDS`, which the help page must not import.
 HEADINGS = {
     "algorithms": "Algorithms",
     "optimizers": "Optimizers",

@@ -6,7 +6,6 @@ from the fields of dataclasses. So nothing is written down twice.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 from collections.abc import Mapping, Sequence
@@ -15,42 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from lrarun.algorithms.base import Algorithm
-from lrarun.algorithms.registry import algorithms
 from lrarun.data.load import load_to_train, where
-from lrarun.data.published import PUBLISHED, TEST_IMAGES, TRAIN_IMAGES, Published
-from lrarun.engine.probes import PROBES, Probe
-from lrarun.nn.activations import ACTIVATIONS
-from lrarun.nn.initializers import INITIALIZERS, Initializer
-from lrarun.nn.optimizers import OPTIMIZERS, Optimizer
+from lrarun.data.published import TEST_IMAGES, TRAIN_IMAGES, Published
+from lrarun.engine.probes import Probe
+from lrarun.nn.initializers import Initializer
+from lrarun.nn.optimizers import Optimizer
 from lrarun.settings import UnknownName, nearest
 from lrarun.shipped import named_file, spec_names
 from lrarun.specs import experiments
 from lrarun.specs.build import load_specs
-from lrarun.specs.described_setting import TRUTH, Setting, described_settings
-from lrarun.specs.search import SPACE_HELP, Budget
+from lrarun.specs.choices import KEYS, KINDS, SINGULAR, registry
+from lrarun.specs.described_setting import Setting, described_settings
+from lrarun.specs.keys import DEPTHS, defaults_of_rules, keys_of_a_search, keys_of_a_spec, owners_of, set_keys
 from lrarun.specs.spec import Spec
 
-KINDS = ("algorithms", "optimizers", "init", "activations", "probes", "datasets", "experiments")
-# What messages call one of each.
-SINGULAR = {
-    "algorithms": "algorithm",
-    "optimizers": "optimizer",
-    "init": "initial scheme",
-    "activations": "activation",
-    "probes": "probe",
-    "datasets": "data set",
-}
-# The key of a spec that chooses one.
-KEYS = {
-    "algorithms": "algorithm",
-    "optimizers": "optimizer",
-    "init": "init",
-    "activations": "activation",
-    "probes": "probes",
-    "datasets": "dataset",
-}
 INTERFACES = (Algorithm, Optimizer, Initializer, Probe)
-DEPTHS = (3, 5, 8)  # the paper's
 # The formula of each activation; a test compares it with what is computed.
 FORMULAS = {
     "tanh": "tanh(h)",
@@ -103,7 +81,7 @@ class Description:
         sources: for a data set: where it can be downloaded.
         folder: for a data set: its folder on this machine, if it is here; for an experiment, that of its spec file.
         key: the key of a spec that chooses it.
-        owners: for a setting: whose it is, such as ``algorithm lra-e`` or ``spec`` -> the setting as it is there.
+        owners: for a setting: whose it is, such as ``algorithm lra-e``, ``spec`` or ``search`` -> the setting as it is.
         others: for a setting: rule -> the default that a spec with this rule has instead.
         runs: for an experiment: the ids of its runs.
         varied: for an experiment: the settings in which its runs differ, each with its values.
@@ -135,18 +113,7 @@ def entries(kind: str, folder: Path | None = None) -> list[Entry]:
     if kind == "experiments":
         found = experiments.experiments(folder)
         return [Entry(kind, name, _experiment_summary(path)) for name, path in found.items()]
-    return [Entry(kind, name, _summary(thing)) for name, thing in _registry(kind).items()]
-
-
-def _registry(kind: str) -> Mapping[str, Any]:
-    known: dict[str, Mapping[str, Any]] = {
-        "optimizers": OPTIMIZERS,
-        "init": INITIALIZERS,
-        "activations": ACTIVATIONS,
-        "probes": PROBES,
-        "datasets": PUBLISHED,
-    }
-    return algorithms() if kind == "algorithms" else known[kind]
+    return [Entry(kind, name, _summary(thing)) for name, thing in registry(kind).items()]
 
 
 def _summary(thing: Any) -> str:
@@ -179,9 +146,9 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
 
     Args:
         name: of an algorithm, optimizer, initial scheme, activation, probe or data set; of a setting of one of
-            these or a key of a spec, such as ``beta``, ``optimizer.momentum`` or ``epochs``; ``spec`` for all keys
-            of a spec; ``search`` for those of its block of that name; the path of a data set of your own; or a spec, by
-            the path of its file or a shipped one's name.
+            these or a key of a spec, such as ``beta``, ``optimizer.momentum``, ``epochs`` or ``search.prune``; ``spec``
+            for all keys of a spec; ``search`` for those of its block of that name; the path of a data set of your own;
+            or a spec, by the path of its file or a shipped one's name.
         data_dir: where to look for data sets first.
 
     Raises:
@@ -190,76 +157,24 @@ def describe(name: str, data_dir: Path | None = None) -> list[Description]:
         SpecError: the name is a spec's, and it is not valid.
     """
     if name == "spec":
-        return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=_keys_of_a_spec())]
+        return [Description("spec", name, text=plain_text(_docstring(Spec)), settings=keys_of_a_spec())]
     if name == "search":
-        return [Description("block of a spec for lrarun tune", name, text=SEARCH, settings=_keys_of_a_search())]
-    registries = {kind: _registry(kind) for kind in KINDS if kind != "experiments"}
+        return [Description("block of a spec for lrarun tune", name, text=SEARCH, settings=keys_of_a_search())]
+    registries = {kind: registry(kind) for kind in KINDS if kind != "experiments"}
     found = [_describe(kind, name, table[name], data_dir) for kind, table in registries.items() if name in table]
-    found += describe_setting(name)
+    if owners := owners_of(name):
+        others = defaults_of_rules(name.rpartition(".")[2])
+        found.append(Description("setting", name, owners=owners, others=others))
     if not found and experiments.is_spec_file(name):
         return [_experiment(name)]
     if not found and (name.endswith(".npz") or Path(name).is_dir()):
         return [_own_dataset(name)]
     if not found:
         names = ["spec", "search", *(known for table in registries.values() for known in table), *spec_names()]
-        more = [*names, *(key.rpartition(".")[2] for key in set_keys())]
+        keys = (*set_keys(), *(each.name for each in keys_of_a_search()))
+        more = [*names, *(key.rpartition(".")[2] for key in keys)]
         raise UnknownName("name", name, more if nearest(name, more) else names)
     return found
-
-
-def describe_setting(name: str) -> list[Description]:
-    """Describe a key of a spec, or a setting of a rule, an optimizer, an initial scheme or a probe.
-
-    Args:
-        name: with or without its block, ``beta`` or ``algorithm.beta``.
-
-    Returns:
-        One description with all that have such a setting; none if nothing has.
-    """
-    block, _, own = name.rpartition(".")
-    of_spec = [each for each in _keys_of_a_spec() if each.name == own and not block]
-    owners = dict(zip(["spec"], of_spec))
-    for kind in ("algorithms", "optimizers", "init", "probes"):
-        if block in ("", KEYS[kind]):
-            for owner, thing in _registry(kind).items():
-                owners |= {f"{SINGULAR[kind]} {owner}": each for each in described_settings(thing) if each.name == own}
-    return [Description("setting", name, owners=owners, others=_defaults_of_rules(own))] if owners else []
-
-
-def _defaults_of_rules(name: str) -> dict[str, Any]:
-    """Return the default of a setting in the specs of each rule that has one of its own; by depth if it differs."""
-    found: dict[str, Any] = {}
-    for rule, thing in algorithms().items():
-        by_depth = {depth: _own_default(thing.defaults(depth), name) for depth in DEPTHS}
-        values = list(by_depth.values())
-        if any(value is not None for value in values):
-            found[rule] = values[0] if all(value == values[0] for value in values) else by_depth
-    return found
-
-
-def _own_default(defaults: Mapping[str, Any], name: str) -> Any:
-    for key, value in defaults.items():
-        if name in (key, key.rpartition(".")[2]):
-            return value
-        if isinstance(value, Mapping) and name in value and name != "name":
-            return value[name]
-    return None
-
-
-def set_keys() -> dict[str, Setting]:
-    """Return every key that ``--set`` takes, dotted for the settings of blocks: the first that has it explains it."""
-    found = {each.name: each for each in _keys_of_a_spec() if each.name != "sweep"}
-    for kind in ("algorithms", "optimizers", "init"):
-        for thing in _registry(kind).values():
-            for each in described_settings(thing):
-                found.setdefault(f"{KEYS[kind]}.{each.name}", each)
-    found["dataset"] = dataclasses.replace(found["dataset"], choices=tuple(_registry("datasets")))
-    found["activation"] = dataclasses.replace(found["activation"], choices=tuple(_registry("activations")))
-    return {name: _with_truth(each) for name, each in found.items()}
-
-
-def _with_truth(each: Setting) -> Setting:
-    return dataclasses.replace(each, choices=("true", "false")) if each.type == TRUTH else each
 
 
 def _describe(kind: str, name: str, thing: Any, data_dir: Path | None) -> Description:
@@ -295,43 +210,6 @@ def plain_text(docstring: str) -> str:
     """
     short = re.sub(r":\w+:`~[\w.]*?(\w+)`", r"\1", docstring)
     return re.sub(r"``(.*?)``", r"\1", re.sub(r":\w+:`([^`]*)`", r"\1", short))
-
-
-def _keys_of_a_spec() -> tuple[Setting, ...]:
-    """Describe every key, in the order of a resolved spec, and ``sweep``."""
-    plain = {each.name: each for each in described_settings(Spec)}
-    chosen = {
-        "algorithm": _choice("algorithms", None, "the learning rule; must be given"),
-        "optimizer": _choice(
-            "optimizers",
-            Spec.optimizer.name,
-            "how the weights are updated; some rules have another default (lrarun describe RULE)",
-        ),
-        "init": _choice("init", Spec.init.name, "how the weights are first drawn; some rules have another default"),
-        "probes": _choice("probes", [], "what to measure beside the errors: a list of names or mappings"),
-        "sweep": Setting(
-            "sweep",
-            "mapping of keys to lists of values",
-            (),
-            {},
-            {},
-            "one run for each combination of the values, for example {seed: [0, 1, 2]};"
-            " a key may be dotted: algorithm.beta",
-            "",
-        ),
-    }
-    return tuple((plain | chosen)[name] for name in [*(each.name for each in dataclasses.fields(Spec)), "sweep"])
-
-
-def _keys_of_a_search() -> tuple[Setting, ...]:
-    """Describe the keys of a search: ``space``, then the budget."""
-    return (Setting("space", "mapping", (), None, {}, f"{SPACE_HELP}; must be given", ""), *described_settings(Budget))
-
-
-def _choice(kind: str, default: Any, help: str) -> Setting:
-    """Describe a key whose value is a name, or a mapping with a name and its settings."""
-    written = "NAME, or {name: NAME, SETTING: ...}; lrarun describe NAME shows the settings"
-    return Setting(KEYS[kind], "", tuple(_registry(kind)), default, {}, f"{help}. {written}", "")
 
 
 def _experiment(name: str) -> Description:

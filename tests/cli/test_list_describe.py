@@ -10,7 +10,7 @@ import pytest
 from lrarun.algorithms.registry import algorithms
 from lrarun.cli.listing import HEADINGS
 from lrarun.settings import settings_of
-from lrarun.specs.catalogue import KINDS
+from lrarun.specs.choices import KINDS
 from tests.support.tiny_data import contents, write
 
 

@@ -17,6 +17,7 @@ from lrarun.nn.optimizers import OPTIMIZERS
 from lrarun.settings import UnknownName
 from lrarun.specs import catalogue
 from lrarun.specs.build import make_spec
+from lrarun.specs.choices import KINDS, SINGULAR
 from tests.support.tiny_data import contents, write
 
 BLOCKS = {
@@ -44,12 +45,12 @@ def refused(key, name, **settings):
     return False
 
 
-@pytest.mark.parametrize("kind", catalogue.KINDS[:-1])
+@pytest.mark.parametrize("kind", KINDS[:-1])
 def test_every_name_has_a_summary_and_a_description(kind):
     for entry in catalogue.entries(kind):
         assert entry.summary and "\n" not in entry.summary and "``" not in entry.summary
         (found,) = catalogue.describe(entry.name)
-        assert (found.kind, found.name) == (catalogue.SINGULAR[kind], entry.name)
+        assert (found.kind, found.name) == (SINGULAR[kind], entry.name)
         assert found.text
 
 
@@ -140,6 +141,16 @@ def test_every_key_of_a_spec_is_described_with_what_it_can_be():
             value = [choice] if each.name == "probes" else choice
             assert make_spec({"algorithm": "lra-e", each.name: value})
     assert set({each.name: each.choices for each in about.settings}["algorithm"]) == set(algorithms())
+
+
+def test_a_key_of_a_search_is_described_by_name_beside_a_spec_s_of_that_name():
+    (about,) = catalogue.describe("search")
+    assert {each.name for each in about.settings} >= {"space", "trials", "epochs", "prune"}
+    for each in about.settings:
+        (found,) = catalogue.describe(f"search.{each.name}")
+        assert found.owners == {"search": each}
+    (both,) = catalogue.describe("epochs")
+    assert [*both.owners] == ["spec", "search"] and both.owners["spec"] != both.owners["search"]
 
 
 @pytest.mark.parametrize("name", ["tune", "fair/dfa"])
