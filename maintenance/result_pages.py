@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import geometric_mean
+from statistics import fmean, geometric_mean
 from typing import Any
 
 import pandas as pd
@@ -21,7 +21,9 @@ from lrarun.api.claims import check_claims
 from lrarun.api.inputs import runs_in
 from lrarun.api.tables import tables
 from lrarun.paper import DATASETS, MODELS
-from lrarun.report.claims.render import tally
+from lrarun.report.claims.render import p_text, tally
+from lrarun.report.paired import compare, mistakes_of
+from lrarun.report.statistics import Estimate, holm
 from lrarun.report.tables import CHOSEN, escape_markdown
 from lrarun.results.read import Result
 from lrarun.specs.build import make_spec
@@ -35,6 +37,7 @@ REFERENCE = ROOT / "results" / "reference"
 BLOCK = re.compile(r"(<!-- ([a-z]+)(?:: (.*?))? -->\n).*?(<!-- end -->)", re.DOTALL)
 SIGNS = {"reproduced": "=", "lower": "↓", "higher": "↑", "inconclusive": "?", "missing": "–"}
 OF_DEPTHS = (1, 2)  # the paper's tables with a column per depth
+SEEDS = range(16)  # more than there are of any setting
 
 
 @functools.cache
@@ -173,26 +176,75 @@ def _two_digits(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
 
 
+RULES_WITH_STEPS = ("backprop", "rfa", "dfa")  # those that take the mean over the mini-batch
+
+
 def steps(argument: str) -> str:
     """Return test errors at the tables' steps and at the sum over the mini-batch: a row per rule."""
     dataset, depth, *rates = argument.split()
     base = {"dataset": dataset, "depth": int(depth)}
     rows = []
-    for rule in ("lra-e", "backprop", "rfa", "dfa"):
-        runs = [_run_of(base | {"algorithm": rule})]
-        for rate in rates:
-            optimizer = {"name": "sgd", "learning_rate": float(rate)}
-            runs.append(_run_of(base | {"algorithm": {"name": rule, "reduction": "sum"}, "optimizer": optimizer}))
-        rows.append([MODELS[rule], *map(_test_and_train, runs)])
+    for rule in ("lra-e", *RULES_WITH_STEPS):
+        columns = [base | {"algorithm": rule}, *(_with_sum(base, rule, rate) for rate in rates)]
+        rows.append([MODELS[rule], *(_test_and_train(_runs_of(settings)) for settings in columns)])
     return markdown(["", "as in the tables", *(f"sum, {rate}" for rate in rates)], rows)
 
 
-def _test_and_train(run: Result | None) -> str:
-    return "–" if run is None else f"{run.record['test_error']:.2f} ({run.record['train_error']:.2f})"
+def apart(argument: str) -> str:
+    """Return how far rules with the sum over the mini-batch are above LRA-E in test error, in points.
+
+    The argument has places with the rates of each column, such as ``mnist 3 0.01 0.004, mnist 8 0.01 0.002``. Runs are
+    paired by seed. Each column's p values are corrected for how many it has.
+    """
+    names, columns, used = [], [], []
+    for place in argument.split(", "):
+        dataset, depth, *rates = place.split()
+        used.append(rates)
+        base = {"dataset": dataset, "depth": int(depth)}
+        for rule in RULES_WITH_STEPS:
+            names.append(f"{MODELS[rule]}, {DATASETS[dataset]}, {depth} layers")
+            columns.append([_above(_with_sum(base, rule, rate), base | {"algorithm": "lra-e"}) for rate in rates])
+    heads = [f"sum, {' or '.join(dict.fromkeys(rates))}" for rates in zip(*used)]
+    return markdown(["less LRA-E", *heads], [*zip(names, *map(_in_words, zip(*columns)))])
+
+
+def _with_sum(base: Mapping[str, Any], rule: str, rate: str) -> dict[str, Any]:
+    optimizer = {"name": "sgd", "learning_rate": float(rate)}
+    return {**base, "algorithm": {"name": rule, "reduction": "sum"}, "optimizer": optimizer}
+
+
+def _above(settings: Mapping[str, Any], other: Mapping[str, Any]) -> Estimate:
+    """Return how much higher the test error with some settings is than with others, over the seeds that both have."""
+    first, second = ({run.spec["seed"]: run for run in _runs_of(each)} for each in (settings, other))
+    shared = sorted(first.keys() & second.keys())
+    return compare(*(mistakes_of([side[seed] for seed in shared]) for side in (first, second)))
+
+
+def _in_words(estimates: Sequence[Estimate]) -> list[str]:
+    """Return differences with their intervals and p values, corrected for how many there are."""
+    adjusted = holm([estimate.p() for estimate in estimates])
+    widths = [estimate.half_width() for estimate in estimates]
+    return [
+        f"{each.effect:+.2f} ({each.effect - half:+.2f} to {each.effect + half:+.2f}), {p_text(p)}"
+        for each, half, p in zip(estimates, widths, adjusted)
+    ]
+
+
+def _test_and_train(found: Sequence[Result]) -> str:
+    if not found:
+        return "–"
+    tests = pd.Series([run.record["test_error"] for run in found])
+    return f"{ours(tests.mean(), tests.std(), len(tests))} ({fmean(run.record['train_error'] for run in found):.2f})"
+
+
+def _runs_of(settings: Mapping[str, Any]) -> list[Result]:
+    """Return the finished reference runs with these settings and the defaults of all else, by seed."""
+    found = [_run_of({**settings, "seed": seed}) for seed in SEEDS]
+    return [run for run in found if run is not None]
 
 
 def _run_of(settings: Mapping[str, Any]) -> Result | None:
-    """Return the finished reference run with these settings, seed 0 and the defaults of all else, if there is one."""
+    """Return the finished reference run with these settings and the defaults of all else, if there is one."""
     run_id = make_spec(settings).run_id
     return next((run for run in runs() if run.run_id == run_id and run.finished), None)
 
@@ -239,6 +291,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "runs": explained,
     "epsilons": epsilons,
     "steps": steps,
+    "apart": apart,
     "fair": fair_cells,
     "winners": winners,
 }
