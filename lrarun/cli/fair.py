@@ -24,7 +24,7 @@ LAYOUTS = ("text", "markdown", "csv", "json")
 @results_option
 @click.option(
     "--faithful",
-    type=UserPath(file_okay=False),
+    type=UserPath(exists=True, file_okay=False),
     metavar="DIR",
     help="Folder of runs with the rules' own defaults.  [default: the results that lrarun ships]",
 )

@@ -66,6 +66,8 @@ def tune(
     layout = layout_of(layout, as_json) or "text"
     if len(specs) > 1:
         raise click.UsageError("One search at a time: name one spec.")
+    if out and out.exists() and specs[0].exists() and out.samefile(specs[0]):
+        raise click.UsageError("--out is the file of the search itself; name another one for the winner.")
     how = Training(results, data_dir, workers, scheduler, stack, quiet)
     from lrarun.results.run_folder import refuse_reference
     from lrarun.specs.dataset_check import check_datasets

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Container, Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -98,8 +100,9 @@ def first_failure(spec: Spec, shape: Shape) -> str:
     """Train one mini-batch of made-up images and predict one more; return why that fails, or an empty text."""
     samples = min(spec.batch_size, MOST_SAMPLES)
     try:
-        # One mini-batch is then an epoch.
-        Training(replace(spec, batch_size=samples, validation=1), _made_up(shape, samples + 1)).advance()
+        # One mini-batch is then an epoch. What a rule prints is no data of the command's.
+        with redirect_stdout(sys.stderr):
+            Training(replace(spec, batch_size=samples, validation=1), _made_up(shape, samples + 1)).advance()
     except Diverged:
         return ""  # on other images it may not
     except BadRule as error:

@@ -165,8 +165,13 @@ def _own_dataset(result: Result) -> str | None:
 
 
 def superseded(results: Iterable[Result]) -> dict[str, str]:
-    """Return the runs that fill a table's cell, but whose numbers today's version would not get: run id -> why."""
-    return {result.run_id: why for result in results if (why := _why_other_numbers(result))}
+    """Return the runs that fill a table's cell, but would not come out the same today: run id -> why.
+
+    Their rule's file, their data set or the engine's numbers have changed since.
+    """
+    staleness = Staleness()
+    whys = {each.run_id: _why_other_numbers(each) or (staleness.what_changed(each) or "") for each in results}
+    return {run_id: why for run_id, why in whys.items() if why}
 
 
 def rule_changed(result: Result) -> bool:

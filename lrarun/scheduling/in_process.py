@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +38,9 @@ class InProcess(Backend):
         if job is None:
             return
         dataset = self.datasets[job.spec.dataset]
-        deliver(job, train(job.spec, job.anew, dataset, self.results, partial(deliver, job), self._stop, job.limits))
+        with redirect_stdout(sys.stderr):  # what a rule prints is no data of the command's
+            ended = train(job.spec, job.anew, dataset, self.results, partial(deliver, job), self._stop, job.limits)
+        deliver(job, ended)
 
     def stop(self, deliver: Deliver) -> None:
         """Do nothing: ``wait`` has returned, so nothing is being trained."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ PIPE_CHECK_SECONDS = 0.05  # between two looks into the pipe while training
 def main(connection: Connection, results: Path, datasets: Mapping[str, SharedDataset]) -> None:
     """Train jobs until the pipe closes, as it does too when the main process dies."""
     worker = _Worker(connection)
+    sys.stdout = sys.stderr  # what a rule prints is no data of the command's
     # Ctrl-C and the end of the terminal reach the main process, which stops its workers.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

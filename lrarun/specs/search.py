@@ -6,6 +6,7 @@ that a trial can't have is refused at its place in the file, before anything is 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -42,6 +43,14 @@ BESIDE = {
 
 
 SEEDS = 2**32  # the first that is too large
+# What a search can't choose. A split decides which samples the validation error is measured on, so that errors after
+# different ones can't be ranked.
+NOT_CHOSEN = {
+    **dict.fromkeys(("seed", "epochs"), "it stands beside 'space'"),
+    **dict.fromkeys(("validation", "split"), "validation errors on different samples can't be ranked"),
+    **dict.fromkeys(("scores", "sweep", "search", "probes", "dataset", "engine"), "it is not a search's to choose"),
+}
+MOST_PAIRS = 5000  # of choices that are tried together; a thousand take about 0.2 s
 
 
 @dataclass(frozen=True)
@@ -294,9 +303,8 @@ def _dimensions(space: Node, problems: Problems) -> Iterator[Dimension]:
         path = split_key(key, node.where, problems)
         if path is None:
             continue
-        if path[0] in ("seed", "epochs", "scores", "sweep", "search", "probes", "dataset"):
-            why = "seeds and epochs stand beside 'space'; the rest is not a search's to choose"
-            problems.add(node.where, f"{key} can't be searched: {why}")
+        if path[0] in NOT_CHOSEN:
+            problems.add(node.where, f"{key} can't be searched: {NOT_CHOSEN[path[0]]}")
         elif path[0] in BLOCKS and len(path) == 1 and isinstance(node.value, dict):
             yield from _block(path[0], node, problems)
         elif len(path) == 1 and isinstance(node.value, dict) and not set(node.value) & set(RANGE_KEYS):
@@ -399,15 +407,20 @@ def _checked(
 ) -> Search:
     """Return the search if there is no mistake so far, and every choice and end of a range makes a valid run.
 
+    So does every pair of choices that a trial may have, up to :data:`MOST_PAIRS`.
+
     Raises:
         SpecError: with all mistakes, those of a choice at its place.
     """
     kinds: dict[str, type] = {}
     for dimension in dimensions:
         for node in dimension.values:
-            overridden = [*overrides, *chosen(dimensions, _example(dimensions, dimension, node.value))]
-            built = build_documents([document], overridden, problems).built
+            example = _example(dimensions, (dimension, node.value))
+            built = build_documents([document], [*overrides, *chosen(dimensions, example)], problems).built
             kinds[dimension.label] = type(_value(built[0], dimension.path)) if built else type(None)
+    if not problems:
+        for example in itertools.islice(_pairs(dimensions), MOST_PAIRS):
+            build_documents([document], [*overrides, *chosen(dimensions, example)], problems)
     file = build_documents([document], [*overrides, *chosen(dimensions, _example(dimensions))], problems)
     file.specs()
     typed = []
@@ -419,11 +432,20 @@ def _checked(
     return Search(document, overrides, budget, tuple(typed), file)
 
 
-def _example(dimensions: Sequence[Dimension], dimension: Dimension | None = None, value: Any = None) -> dict[str, Any]:
-    """Return a proposal in which a dimension has a value, and all others their first one."""
-    forced: dict[str, Any] = {}
-    if dimension:
-        forced = dict([(dimension.label, value), *([dimension.given] if dimension.given else [])])
+def _pairs(dimensions: Sequence[Dimension]) -> Iterator[dict[str, Any]]:
+    """Yield proposals with each pair of values that a trial may have, but for two of ranges."""
+    for one, other in itertools.combinations(dimensions, 2):
+        if not (one.scale and other.scale):
+            for first, second in itertools.product(one.choices, other.choices):
+                example = _example(dimensions, (one, first), (other, second))
+                if example.get(one.label) == first and example.get(other.label) == second:
+                    yield example
+
+
+def _example(dimensions: Sequence[Dimension], *values: tuple[Dimension, Any]) -> dict[str, Any]:
+    """Return a proposal in which some dimensions have these values, and all others their first one."""
+    forced = dict(each.given for each, _ in values if each.given)
+    forced |= {each.label: value for each, value in values}
     example: dict[str, Any] = {}
     for each in dimensions:
         if each.is_needed(example):

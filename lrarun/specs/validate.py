@@ -77,7 +77,7 @@ def named() -> dict[str, Mapping[str, type]]:
 
 
 def _unknown_key(name: str, what: str, known: list[str]) -> str:
-    close = nearest(name, known)
+    close = nearest(name, [other for other in known if other != name])  # one that is known elsewhere has no place here
     hint = f"did you mean {close!r}?" if close else f"known are {', '.join(known) or 'none'}"
     return f"unknown key {short_repr(name)} for {what}; {hint}"
 

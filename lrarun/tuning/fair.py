@@ -6,25 +6,29 @@ docs/fair-table.md has the protocol. Nothing here trains or writes; what is not 
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from lrarun.errors import LrarunError
 from lrarun.paper import MODELS
 from lrarun.report.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.repetitions import by_settings, mean, one_per_seed, settings
 from lrarun.report.statistics import CONFIDENCE, holm
-from lrarun.results.read import DIVERGED, PRUNED, Result, contents_of, load_result
+from lrarun.results.read import DIVERGED, PRUNED, Result, contents_of, read_result
 from lrarun.specs.build import make_spec
 from lrarun.specs.search import Search, read_search
 from lrarun.tuning.study import Study
 from lrarun.tuning.trials import FINISHED, Trial, rank
 from lrarun.tuning.winner import fresh_seeds
+
+LOG = logging.getLogger(__name__)
 
 # In the order in which they are trained, so that a part of the table is of use. Eight layers of equilibrium
 # propagation cost as much as all other rules together, and come last.
@@ -64,6 +68,7 @@ class Entry:
         trials: those proposed so far.
         runs: the winner's finished and diverged runs, one per seed; none while the search goes on.
         faithful: the finished and diverged runs of the rule's own defaults.
+        damage: why its trials can't be read; empty if they can.
     """
 
     cell: Cell
@@ -71,6 +76,7 @@ class Entry:
     trials: Sequence[Trial]
     runs: Sequence[Result] = field(default=())
     faithful: Sequence[Result] = field(default=())
+    damage: str = ""
 
     @property
     def search(self) -> Search:
@@ -90,6 +96,8 @@ class Entry:
     @property
     def state(self) -> str:
         """What is missing, in words; empty if nothing is."""
+        if self.damage:
+            return f"{MISSING}: a damaged trial"
         ended, budget = sum(trial.ended for trial in self.trials), self.search.budget
         if not self.searched:
             return f"{MISSING}: {ended} of {budget.trials} trials" if ended else MISSING
@@ -118,16 +126,21 @@ def _entry(cell: Cell, folder: Path, results: Path, faithful: Mapping[Any, Seque
     study = Study(search, results)
     default = make_spec({"dataset": cell.dataset, "depth": cell.depth, "algorithm": cell.rule}).to_dict()
     usual = one_per_seed(faithful.get(settings(default), ())).values()
-    entry = Entry(cell, study, study.trials(), (), [run for run in usual if run.state in (FINISHED, DIVERGED)])
+    entry = Entry(cell, study, (), faithful=[run for run in usual if run.state in (FINISHED, DIVERGED)])
+    try:
+        entry = replace(entry, trials=study.trials())
+    except LrarunError as error:
+        LOG.warning("lrarun: %s", error)
+        return replace(entry, damage=str(error))
     if not entry.searched or not rank(entry.trials):
         return entry
-    return Entry(cell, study, entry.trials, list(_winners_runs(entry)), entry.faithful)
+    return replace(entry, runs=list(_winners_runs(entry)))
 
 
 def _winners_runs(entry: Entry) -> Iterable[Result]:
     own = entry.search.winner(rank(entry.trials)[0].proposal).to_dict()
     for seed in fresh_seeds(entry.search):
-        result = load_result(entry.study.results / make_spec(own | {"seed": seed}).run_id)
+        result = read_result(entry.study.results / make_spec(own | {"seed": seed}).run_id)
         if result is not None and result.state in (FINISHED, DIVERGED):
             yield result
 
@@ -216,12 +229,13 @@ def _gains_corrected(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _ranks(entries: Sequence[Entry], rules: int) -> dict[Cell, dict[str, Any]]:
     """Return each rule's rank among those given, and what the comparisons decide; there are to be so many rules."""
-    try:
-        sides = {entry.cell: mistakes_of(entry.runs) for entry in entries}
-    except MissingEvidence:
-        return {}
+    sides = _with_predictions(entries)
     pairs = list(itertools.combinations(sides, 2))
-    differences = [compare(sides[one], sides[other]) for one, other in pairs]
+    try:
+        differences = [compare(sides[one], sides[other]) for one, other in pairs]
+    except MissingEvidence as error:
+        LOG.warning("lrarun: no ranks: %s", error)
+        return {}
     lacking = [1.0] * (math.comb(rules, 2) - len(pairs))
     sure = [p < 1 - CONFIDENCE for p in holm([*(difference.p() for difference in differences), *lacking])]
     better: dict[Cell, set[Cell]] = {cell: set() for cell in sides}  # cell -> those that are better beyond doubt
@@ -229,6 +243,18 @@ def _ranks(entries: Sequence[Entry], rules: int) -> dict[Cell, dict[str, Any]]:
         if certain:
             better[other if difference.effect < 0 else one].add(one if difference.effect < 0 else other)
     return {cell: _rank_of(cell, sides, better) for cell in sides}
+
+
+def _with_predictions(entries: Sequence[Entry]) -> dict[Cell, Mistakes]:
+    """Return the test results of each rule's winner; warn of a rule that lacks some, as it gets no rank."""
+    sides = {}
+    for entry in entries:
+        try:
+            sides[entry.cell] = mistakes_of(entry.runs)
+        except MissingEvidence as error:
+            rule, where = MODELS[entry.cell.rule], f"{entry.cell.dataset}, {entry.cell.depth} layers"
+            LOG.warning("lrarun: %s, %s, has no rank, for lack of %s", rule, where, error)
+    return sides
 
 
 def _rank_of(cell: Cell, sides: Mapping[Cell, Mistakes], better: Mapping[Cell, set[Cell]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from statistics import fmean, median
 from typing import Any
 
 from lrarun.errors import LrarunError
-from lrarun.results.log import read_log
+from lrarun.results.log import read_log_and_gaps
 from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, PRUNED, Damaged, Result, load_result
 from lrarun.results.run_folder import LOG
 from lrarun.runs.pruning import Limits, cut, lowest_so_far
@@ -130,7 +130,7 @@ def judge(spec: Spec, results: Path, limits: Limits) -> TrialRun:
         result = None
     if result is None:
         return TrialRun(spec, NEW, ())
-    log: Sequence[Mapping[str, Any]] = read_log(result.folder)
+    log: Sequence[Mapping[str, Any]] = read_log_and_gaps(result.folder)[0]  # `_refuse_gaps` says what lacks
     settled = result.state in ENDED
     if settled:
         _refuse_gaps(result, log)

@@ -72,6 +72,7 @@ def test_what_runs_are_made_by_is_the_file_as_it_was_imported(plugin):
 BROKEN = {
     "a syntax error": ("x = 1\ndef f(:\n", r"rule\.py:2: SyntaxError"),
     "an error when imported": ("import numpy\n\ny = z\n", r"rule\.py:3: NameError: name 'z'"),
+    "an end of the process": ("import sys\n\nsys.exit(0)\n", r"rule\.py:3: SystemExit: 0"),
     "a missing package": ("import nowhere_at_all\n", r"rule\.py:1: ModuleNotFoundError: .*nowhere_at_all"),
     "no rule": ("x = 1\n", "no learning rule in it"),
     "no step": (RULE.replace("def step", "def stop"), "SignSymmetry lacks step"),

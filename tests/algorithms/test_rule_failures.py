@@ -106,6 +106,13 @@ def test_a_rule_that_ends_the_process_has_failed(train, jobs):
     assert record()["state"] == "failed"
 
 
+@pytest.mark.parametrize("jobs", (1, 2))
+def test_what_a_rule_prints_is_not_among_the_commands_data(train, jobs):
+    done = train(with_mistake(RETURN, f'print("seen")\n        {RETURN}'), "--json", runs=jobs, jobs=jobs)
+    assert done.code == 0 and len(json.loads(done.out)) > 0
+    assert jobs > 1 or "seen" in done.err  # that of other processes is theirs
+
+
 def test_a_failure_after_a_checkpoint_goes_on_from_it(train, monkeypatch):
     """The rule fails in its second epoch: what was stored at the end of the first is gone on with."""
     monkeypatch.setattr("lrarun.scheduling.backend.Hooks", functools.partial(Hooks, checkpoint_seconds=0.0))

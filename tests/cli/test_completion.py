@@ -174,6 +174,11 @@ def test_settings_are_among_the_names_to_describe_once_a_letter_is_typed(offered
     assert "beta" in plain(offered("describe", "be")) and "epochs" in plain(offered("describe", "ep"))
 
 
+def test_set_offers_the_keys_of_a_search_and_of_a_sweep(offered):
+    assert "search.trials=" in plain(offered("tune", "t.yaml", "--set", "search.t"))
+    assert "sweep.algorithm.beta=" in plain(offered("train", "t.yaml", "--set", "sweep.algorithm.b"))
+
+
 def test_what_goes_wrong_is_not_the_shells_business(offered, monkeypatch):
     def broken(*_):
         raise RuntimeError

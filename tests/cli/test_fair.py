@@ -20,6 +20,12 @@ def test_the_command_says_what_is_missing_and_what_is_left(call, tmp_path):
     assert not results.exists()
 
 
+def test_a_folder_that_is_not_there_is_refused(call, tmp_path):
+    for option in ("--faithful", "--specs"):
+        code, out, err = call("fair", "--reference", option, tmp_path / "nope")
+        assert (code, out) == (2, "") and "nope" in err
+
+
 def test_the_reference_is_read_and_never_trained_into(call):
     shown = call("fair", "--reference")
     assert "LRA-E" in shown.out and "Told apart: " in shown.out and "--todo" not in shown.err

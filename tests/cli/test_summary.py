@@ -48,6 +48,22 @@ def test_a_sweep_has_a_row_per_setting_in_every_format(call, folder, format):
     assert ("running 34/100" in out) == (format not in ("csv", "json"))
 
 
+def test_runs_whose_data_have_changed_are_counted_as_stale(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = write_dataset(tmp_path / "d.npz")
+    spec = {"dataset": data, "algorithm": "backprop", "depth": 1, "width": 4, "epochs": 1, "validation": 50}
+    lrarun.train(spec, tmp_path / "results")
+    assert [row["stale"] for row in json.loads(call("summary", "--json").out)["settings"]] == [0]
+    write_dataset(tmp_path / "d.npz", samples=300)
+    assert [row["stale"] for row in json.loads(call("summary", "--json").out)["settings"]] == [1]
+    assert "would not come out the same today" in " ".join(call("summary").out.split())
+
+
+def test_a_seed_is_no_row_to_compare(call, folder):
+    code, out, err = call("summary", "mine.yaml", "--compare", "seed=0", "seed=1")
+    assert (code, out) == (2, "") and "means over seeds" in err and "lrarun diff" in err
+
+
 def test_json_has_a_short_form(call, folder):
     assert call("summary", "--json").out == call("summary", "--format", "json").out
     rows = json.loads(call("summary", "--json").out)["settings"]

@@ -54,6 +54,13 @@ def test_the_table_names_each_trial_s_run_as_show_takes_it(call, tune, tmp_path)
     assert digests[0] not in tune("--format", "latex").out
 
 
+def test_the_search_is_not_overwritten_by_its_winner(call, file, tmp_path):
+    before = file.read_text()
+    code, out, err = call("tune", file, "--results", tmp_path / "results", "--out", file)
+    assert (code, out) == (2, "") and "the search itself" in err
+    assert file.read_text() == before and not (tmp_path / "results").exists()
+
+
 def test_a_second_call_trains_nothing_and_says_the_same(tune):
     first = tune("--format", "csv")
     second = tune("--format", "csv")

@@ -203,6 +203,39 @@ def test_a_gain_without_predictions_counts_what_diverged_as_wrong_on_every_image
     assert row["gain"] == pytest.approx(row["test_error"] - 75.0) and row["faithful_test_error"] == 50.0
 
 
+@contextmanager
+def damaged(path, content=b"{"):
+    """A file with other content for a while."""
+    before = path.read_bytes()
+    path.write_bytes(content)
+    yield
+    path.write_bytes(before)
+
+
+def test_a_winners_damaged_record_counts_as_missing_and_is_warned_of(small, caplog):
+    run = small()[0].runs[0]
+    with damaged(run.folder / "run.json"):
+        table = fair.table(small())
+    assert list(table["state"]) == ["missing: 1 of 2 seeds", ""]
+    assert run.run_id in caplog.text and "is damaged" in caplog.text
+
+
+def test_a_winner_without_sound_predictions_costs_its_own_rank_alone_and_is_named(small, caplog):
+    run = small()[0].runs[0]
+    with damaged(run.folder / "test_predictions.npz"):
+        table = fair.table(small())
+    assert [pd.isna(rank) for rank in table["rank"]] == [True, False]
+    assert caplog.text.count("has no rank") == 1 and run.run_id in caplog.text and "Backprop" in caplog.text
+
+
+def test_a_trial_with_a_damaged_log_costs_its_own_cell_and_says_one_way_out(small, caplog):
+    trial = small()[0].trials[0].runs[0].spec.run_id
+    with damaged(small()[0].study.results / trial / "log.csv", b"epoch"):
+        table = fair.table(small())
+    assert list(table["state"]) == ["missing: a damaged trial", ""]
+    assert trial in caplog.text and "remove that run's folder" in caplog.text and "--force" not in caplog.text
+
+
 def test_the_table_counts_the_rules_that_are_missing(small, monkeypatch):
     seen = []
     monkeypatch.setattr(fair, "_ranks", lambda entries, rules: seen.append((len(entries), rules)) or {})

@@ -92,7 +92,7 @@ def _imported(path: Path) -> ModuleType:
     _digests.update({file: _digest(file) for file in beside})
     try:
         module = importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"plugin {_place(path, error)}: {type(error).__name__}: {error}") from error
     _warn_of_old_paths(path)
     return module
@@ -111,7 +111,7 @@ def _forget(files: set[Path]) -> None:
         Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
 
 
-def _place(path: Path, error: Exception) -> str:
+def _place(path: Path, error: BaseException) -> str:
     """Return the file and, if it is known, the line in it that caused the error."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}:{error.lineno}"

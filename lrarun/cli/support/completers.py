@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from lrarun.files import user_path
 from lrarun.shipped import spec_names
+
+if TYPE_CHECKING:
+    from lrarun.specs.described_setting import Setting
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 MOST = 500  # offers; nobody reads more
@@ -68,14 +72,22 @@ def run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 @silent
 def overrides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the keys that ``--set`` takes, each with ``=``; after that, the values where there is a list of them."""
-    from lrarun.specs.keys import set_keys
-
     key, equals, _ = incomplete.partition("=")
-    known = set_keys()
+    known = _keys_of(key.partition(".")[0])
     if not equals:
         return [CompletionItem(f"{name}=", help=about.help) for name, about in known.items() if name.startswith(key)]
     values = [f"{key}={value}" for value in known[key].choices] if key in known else []
     return [CompletionItem(value) for value in values if value.startswith(incomplete)]
+
+
+def _keys_of(head: str) -> Mapping[str, Setting]:
+    """Return what ``--set`` takes; under ``sweep`` and ``search``, the keys of that block."""
+    from lrarun.specs.keys import keys_of_a_search, set_keys
+
+    if head == "search":
+        return {f"search.{each.name}": each for each in keys_of_a_search()}
+    known = set_keys()
+    return {f"sweep.{name}": each for name, each in known.items()} if head == "sweep" else known
 
 
 @silent

@@ -137,6 +137,8 @@ def find_key(typed: str, keys: Iterable[str]) -> str:
         return found[0]
     if found:
         raise UsageError(f"{typed!r} means {' and '.join(found)}; write which")
+    if typed == "seed":
+        raise UsageError("rows are means over seeds, so a seed names none; lrarun diff compares two runs")
     close = nearest(typed, [*known, *(key.rpartition(".")[2] for key in known)])
     raise UsageError(f"no key {typed!r}; " + (f"did you mean {close}?" if close else f"there are {', '.join(known)}"))
 
