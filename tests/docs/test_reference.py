@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy.stats import ttest_rel
 
 from lrarun import load_specs, make_spec
 from lrarun.paper import printed_cells
@@ -116,6 +117,33 @@ def test_every_error_rate_on_the_reproduction_page_is_in_the_results():
     prose = result_pages.BLOCK.sub("", page)  # the test below holds its tables
     claimed = set(re.findall(r"\b\d+\.\d\d\b", prose))
     assert len(claimed) > 10 and claimed <= known, claimed - known
+
+
+def test_the_differences_at_equal_steps_are_those_of_paired_seeds():
+    """Each effect is a mean difference; its interval holds SciPy's paired one, as it has the images' variance too."""
+    page = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    block = re.search(r"<!-- apart.*?<!-- end -->", page, re.DOTALL)[0]
+    rows = re.findall(r"^\| (\w+), ([\w-]+), (\d) layers \| (.*?) \| (.*?) \|$", block, re.MULTILINE)
+    assert len(rows) == 9
+    errors = {run.run_id: run.record["test_error"] for run in RUNS if "test_error" in run.record}
+
+    def by_seed(settings):
+        ids = {seed: make_spec(settings | {"seed": seed}).run_id for seed in range(9)}
+        return {seed: errors[run_id] for seed, run_id in ids.items() if run_id in errors}
+
+    for model, dataset, depth, *cells in rows:
+        place = {"dataset": dataset.lower(), "depth": int(depth)}
+        lra_e = by_seed(place | {"algorithm": "lra-e"})
+        for rate, cell in zip((0.01, 0.004 if depth == "3" else 0.002), cells):
+            algorithm = {"name": model.lower(), "reduction": "sum"}
+            rule = by_seed(place | {"algorithm": algorithm, "optimizer": {"name": "sgd", "learning_rate": rate}})
+            shared = sorted(rule.keys() & lra_e.keys())
+            assert len(shared) >= 3
+            paired = ttest_rel([rule[seed] for seed in shared], [lra_e[seed] for seed in shared])
+            effect, low, high = map(float, re.findall(r"[+-]\d+\.\d\d", cell))
+            assert effect == pytest.approx(np.mean([rule[seed] - lra_e[seed] for seed in shared]), abs=0.006)
+            least = paired.confidence_interval(0.95)
+            assert low < least.low + 0.006 and least.high - 0.006 < high
 
 
 def test_the_readmes_errors_after_equal_tuning_are_those_of_the_fair_table():
