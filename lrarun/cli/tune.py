@@ -108,6 +108,8 @@ def tell_round(before: Sequence[Trial], budget: Budget) -> None:
 
 def show_search(study: Study, layout: str) -> None:
     """Print what a search is, and the trials that there are."""
+    from lrarun.cli.support.printing import hanging
+
     search, budget = study.search, study.search.budget
     trials = study.trials()
     ended = sum(trial.ended for trial in trials)
@@ -115,19 +117,20 @@ def show_search(study: Study, layout: str) -> None:
     left = max(0, budget.trials - ended) * budget.epochs * runs
     if trials or layout != "text":
         show_trials(search, trials, layout)
-    click.echo(
+    how_far = (
         f"{search.study_id} chooses {', '.join(dict.fromkeys(each.key for each in search.dimensions))};"
-        f" {ended} of {max(budget.trials, len(trials))} trials have ended; at most {left} epochs left",
-        err=layout != "text",  # a table for programs stands alone
+        f" {ended} of {max(budget.trials, len(trials))} trials have ended; at most {left} epochs left"
     )
+    click.echo(hanging(how_far), err=layout != "text")  # a table for programs stands alone
     study.refuse_stale()
 
 
 def show_trials(search: Search, trials: Sequence[Trial], layout: str) -> None:
     """Print the table of trials."""
+    from lrarun.cli.support.printing import terminal_width
     from lrarun.tuning.table import render
 
-    click.echo(render(search, trials, layout), nl=False)
+    click.echo(render(search, trials, layout, terminal_width()), nl=False)
 
 
 def write_winner(study: Study, trials: Sequence[Trial], out: Path | None) -> None:

@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from lrarun.files import to_json
 from lrarun.paper import DATASETS
+from lrarun.report.columns import ruled, width_of
 from lrarun.report.statistics import CONFIDENCE
 from lrarun.report.tables import escape_markdown, records, wrapped
 from lrarun.tuning.fair import MISSING
@@ -25,7 +26,7 @@ LEGEND = (
 
 
 def render(table: pd.DataFrame, format: str, width: int | None = None) -> str:
-    """Return the table of :func:`lrarun.tuning.fair.table` in one of :data:`FORMATS`; ``width`` is that of the legend.
+    """Return the table of :func:`lrarun.tuning.fair.table` in one of :data:`FORMATS`; ``width`` is the terminal's.
 
     Raises:
         KeyError: for another format.
@@ -39,7 +40,10 @@ def render(table: pd.DataFrame, format: str, width: int | None = None) -> str:
     parts = [escape(LEGEND) if format == "markdown" else wrapped(LEGEND, width)]
     for (dataset, depth), rows in table.groupby(["dataset", "depth"], sort=False):
         title = f"{DATASETS[dataset]}, {depth} hidden layers"
-        parts.append(f"{f'**{title}**' if format == 'markdown' else title}\n\n{body_of(rows, style)}")
+        body = body_of(rows, style)
+        if format == "text" and width is not None and width_of(body) > width:
+            body = _narrow(rows)
+        parts.append(f"{f'**{title}**' if format == 'markdown' else title}\n\n{body}")
         parts.append(wrapped(decided_of(rows), width) if format == "text" else escape(decided_of(rows)))
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -49,6 +53,13 @@ def body_of(rows: pd.DataFrame, style: str) -> str:
     escape = escape_markdown if style == "github" else str
     lines = [{name: escape(text) for name, text in _line(row).items()} for row in rows.itertuples()]
     return tabulate(lines, "keys", style, disable_numparse=True, colalign=("left", *["right"] * 6))
+
+
+def _narrow(rows: pd.DataFrame) -> str:
+    """Return the rows of one data set and depth in 72 columns."""
+    lines = [_line(row) for row in rows.itertuples()]
+    heads = {"Validation": "Valida-\ntion", "Near best": "Near\nbest"}
+    return ruled([[heads.get(name, name) for name in lines[0]], *(list(line.values()) for line in lines)])
 
 
 def decided_of(rows: pd.DataFrame) -> str:

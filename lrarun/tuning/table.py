@@ -9,12 +9,14 @@ import pandas as pd
 from tabulate import tabulate
 
 from lrarun.files import to_json
+from lrarun.report.columns import broken, ruled, width_of
 from lrarun.report.latex import latex_table
-from lrarun.report.tables import records
+from lrarun.report.tables import records, wrapped
 from lrarun.report.wording import plural
 from lrarun.specs.search import Search
 from lrarun.tuning.trials import Trial, rank
 
+BESIDE_KEYS = ("rank", "trial", "state", "epoch", "error", "run")  # columns of the text that are no key
 STYLES = {"text": "simple", "markdown": "github", "latex": "latex_booktabs"}
 
 
@@ -51,8 +53,8 @@ def by_key(search: Search, trial: Trial) -> Mapping[str, Any]:
     return {each.key: trial.proposal[each.label] for each in search.dimensions if each.label in trial.proposal}
 
 
-def render(search: Search, trials: Sequence[Trial], format: str) -> str:
-    """Return the table of the trials in one of :data:`lrarun.report.tables.FORMATS`.
+def render(search: Search, trials: Sequence[Trial], format: str, width: int | None = None) -> str:
+    """Return the table of the trials in one of :data:`lrarun.report.tables.FORMATS`; ``width`` is the terminal's.
 
     Text and Markdown have the runs' digests alone, and no reasons; LaTeX has neither.
 
@@ -72,7 +74,21 @@ def render(search: Search, trials: Sequence[Trial], format: str) -> str:
     body = tabulate(cells, heads, STYLES[format], disable_numparse=True)
     if format == "latex":
         return latex_table(_caption(search, trials), body)
-    return f"{_caption(search, trials)}\n\n{body}\n"
+    caption = _caption(search, trials)
+    if format == "text" and width is not None:
+        caption = wrapped(caption, width)
+        body = _narrow(list(shown), cells, width) if width_of(body) > width else body
+    return f"{caption}\n\n{body}\n"
+
+
+def _narrow(names: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> str:
+    """Return the trials with all that each chose in one column, which takes what the others leave of the width."""
+    keys = [name for name in names if name not in BESIDE_KEYS]
+    rows = [dict(zip(names, row)) for row in cells]
+    table = [list(BESIDE_KEYS), *([row[name] for name in BESIDE_KEYS] for row in rows)]
+    left = max(20, width - sum(2 + max(map(len, column)) for column in zip(*table)))
+    settings = [", ".join(f"{key.rpartition('.')[2]} {row[key]}" for key in keys if row[key]) for row in rows]
+    return ruled([[*line, broken(last, left)] for line, last in zip(table, ["settings", *settings])])
 
 
 def _caption(search: Search, trials: Sequence[Trial]) -> str:

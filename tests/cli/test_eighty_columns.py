@@ -39,6 +39,7 @@ def terminal(call, monkeypatch):
 
 
 RESULTS = ["--results", "results/reference"]
+FAIR = ["--results", "results/reference/fair"]
 COMMANDS = {
     "status": ["status", *RESULTS],
     "status of a spec": ["status", "experiments/table1.yaml", *RESULTS],
@@ -46,6 +47,8 @@ COMMANDS = {
     "table with verdicts": ["table", "--compare", *RESULTS],
     "claims": ["claims", *RESULTS],
     "claims without results": ["claims", "--results", "experiments"],
+    "fair": ["fair", "--reference"],
+    "search": ["tune", "fair/dtp", "--set", "dataset=mnist", "--set", "depth=3", "--dry-run", *FAIR],
     "diff": ["diff", "ca60aa909f", "ddf8bf07f1", *RESULTS],
     "list": ["list"],
     "show": ["show", "c81132569a", *RESULTS],
