@@ -138,7 +138,7 @@ def test_the_differences_at_equal_steps_are_those_of_paired_seeds():
             algorithm = {"name": model.lower(), "reduction": "sum"}
             rule = by_seed(place | {"algorithm": algorithm, "optimizer": {"name": "sgd", "learning_rate": rate}})
             shared = sorted(rule.keys() & lra_e.keys())
-            assert len(shared) >= 3
+            assert len(shared) == 5
             paired = ttest_rel([rule[seed] for seed in shared], [lra_e[seed] for seed in shared])
             effect, low, high = map(float, re.findall(r"[+-]\d+\.\d\d", cell))
             assert effect == pytest.approx(np.mean([rule[seed] - lra_e[seed] for seed in shared]), abs=0.006)
