@@ -9,7 +9,8 @@ from typing import Any
 from lrarun.algorithms.registry import algorithms
 from lrarun.specs.choices import KEYS, SINGULAR, registry
 from lrarun.specs.described_setting import TRUTH, Setting, described_settings
-from lrarun.specs.search import SPACE_HELP, Budget
+from lrarun.specs.search import Budget
+from lrarun.specs.space import SPACE_HELP
 from lrarun.specs.spec import Spec
 
 DEPTHS = (3, 5, 8)  # the paper's

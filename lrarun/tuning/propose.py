@@ -16,7 +16,8 @@ import numpy as np
 from scipy.stats import qmc
 
 from lrarun.errors import UsageError, how_to_install
-from lrarun.specs.search import Budget, Dimension, Proposal
+from lrarun.specs.search import Budget
+from lrarun.specs.space import Dimension, Proposal
 from lrarun.tuning.trials import FINISHED, Trial
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from lrarun.runs.pruning import Limits
 from lrarun.runs.staleness import Staleness
 from lrarun.scheduling.outcome import Outcome, raise_for_failures
 from lrarun.scheduling.plan import Job, plan
-from lrarun.specs.search import Proposal, Search
+from lrarun.specs.search import Search
+from lrarun.specs.space import Proposal
 from lrarun.tuning.propose import propose
 from lrarun.tuning.study_file import StudyFile
 from lrarun.tuning.trials import ENDED, Trial, TrialRun, judge, limits_after, rank

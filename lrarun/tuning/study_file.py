@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lrarun.errors import UsageError
 from lrarun.files import to_json, write_atomic
-from lrarun.specs.search import Proposal
+from lrarun.specs.space import Proposal
 
 LOG = logging.getLogger(__name__)
 STUDY = "study.json"

@@ -18,7 +18,8 @@ from lrarun.results.log import read_log_and_gaps
 from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, PRUNED, Damaged, Result, load_result
 from lrarun.results.run_folder import LOG
 from lrarun.runs.pruning import Limits, cut, lowest_so_far
-from lrarun.specs.search import Budget, Proposal
+from lrarun.specs.search import Budget
+from lrarun.specs.space import Proposal
 from lrarun.specs.spec import Spec
 
 NEW = "new"

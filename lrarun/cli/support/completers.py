@@ -106,14 +106,13 @@ def optimizer_names(ctx: click.Context, param: click.Parameter, incomplete: str)
 def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer all names that ``lrarun describe`` knows; else files, since it describes data sets by path."""
     from lrarun.specs.choices import KINDS
-    from lrarun.specs.keys import keys_of_a_search, set_keys
 
     found = _named([kind for kind in KINDS if kind != "experiments"], incomplete)
     found += [CompletionItem(name, help="experiment") for name in spec_names() if name.startswith(incomplete)]
     pages = {"spec": "the keys of a spec", "search": "a search for lrarun tune"}
     found += [CompletionItem(name, help=words) for name, words in pages.items() if name.startswith(incomplete)]
     if incomplete:  # else there would be too many to read
-        known = {**set_keys(), **{f"search.{each.name}": each for each in keys_of_a_search()}}
+        known = {**_keys_of("spec"), **_keys_of("search")}
         settings = {name.rpartition(".")[2]: about for name, about in reversed(known.items())}
         found += [
             CompletionItem(name, help=about.help) for name, about in settings.items() if name.startswith(incomplete)
