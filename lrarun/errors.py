@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,3 +139,9 @@ def _python() -> str:
         return "python"
     path = Path(sys.executable)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def indented(lines: Sequence[str], most: int = 8) -> list[str]:
+    """Return the first few lines, indented, and a line with how many more there are."""
+    shown = [f"  {line}" for line in lines[:most]]
+    return [*shown, f"  and {len(lines) - most} more"] if len(lines) > most else shown

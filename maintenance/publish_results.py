@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from lrarun.results import run_folder
-from lrarun.results.read import DIVERGED, FINISHED, PRUNED, Result, read_results
+from lrarun.results.read import read_results
+from lrarun.results.result import DIVERGED, FINISHED, PRUNED, Result
 from lrarun.tuning.study import STUDIES
 from lrarun.tuning.study_file import STUDY
 from lrarun.tuning.winner import WINNER

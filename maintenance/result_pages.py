@@ -25,7 +25,7 @@ from lrarun.report.claims.render import p_text, tally
 from lrarun.report.paired import compare, mistakes_of
 from lrarun.report.statistics import Estimate, holm
 from lrarun.report.tables import CHOSEN, escape_markdown
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.specs.build import make_spec
 from lrarun.tuning import fair
 from lrarun.tuning.fair_table import body_of, decided_of

@@ -41,7 +41,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from lrarun.files import TEMPORARY
-from lrarun.results.read import FINISHED, read_result, read_results
+from lrarun.results.read import read_result, read_results
+from lrarun.results.result import FINISHED
 from lrarun.specs.build import load_specs
 from tests.support.small_runs import contents, holding, lrarun, until, write_dataset, write_spec
 from tests.support.small_search import write_search

@@ -9,7 +9,7 @@ from lrarun.api.inputs import runs_in
 from lrarun.report.claims.check import check
 from lrarun.report.claims.claim import CheckedClaim, load_claims
 from lrarun.report.claims.evidence import Evidence
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.specs.paper_runs import paper_spec, target_products
 
 

@@ -29,7 +29,7 @@ from lrarun.report.figures.series import (
     subject,
 )  # fmt: skip
 from lrarun.report.repetitions import settings
-from lrarun.results.read import DIVERGED, Result
+from lrarun.results.result import DIVERGED, Result
 from lrarun.results.run_folder import PARAMETERS
 from lrarun.runs.stored_parameters import read_parameters, top_hidden
 from lrarun.specs.paper_runs import figure_specs, rule_titles

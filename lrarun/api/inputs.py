@@ -8,7 +8,8 @@ from typing import Any
 
 from lrarun.files import user_path
 from lrarun.report.repetitions import well_formed
-from lrarun.results.read import Result, read_results
+from lrarun.results.read import read_results
+from lrarun.results.result import Result
 from lrarun.specs.build import load_specs, make_spec
 from lrarun.specs.spec import Spec
 

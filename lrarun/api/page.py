@@ -17,7 +17,7 @@ from lrarun.report.claims.claim import CheckedClaim
 from lrarun.report.repetitions import MISSING, settings
 from lrarun.report.web.page import Contents, Made, render_page
 from lrarun.report.web.pictures import FIGURES, Picture, read_pictures
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.runs.provenance import commit_and_changes
 from lrarun.specs.paper_runs import rule_titles
 from lrarun.specs.spec import Spec

@@ -13,7 +13,7 @@ from lrarun.api.inputs import SpecLike, all_specs_of, runs_in
 from lrarun.errors import Incomplete, SpecError
 from lrarun.report.summary.rows import Summary, averaged_by, frame, ordered, summarize
 from lrarun.report.summary.settings import BLOCKS, Flat, flat_settings
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.runs.staleness import superseded
 from lrarun.specs.build import make_spec
 from lrarun.specs.spec import Spec

@@ -15,7 +15,7 @@ from lrarun.paper import MODELS, TABLE_OF, TABLES, Key, printed_cells
 from lrarun.report.cells import COLUMNS, Wanted, crowded, fill, key_of, left_out, wanted_by
 from lrarun.report.repetitions import differences
 from lrarun.report.verdicts import add_verdicts
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.runs.staleness import superseded
 from lrarun.specs.paper_runs import paper_specs, rule_titles
 from lrarun.specs.spec import Spec

@@ -17,7 +17,7 @@ from lrarun.data.load import load_to_train, warn_of_namesake
 from lrarun.data.locate import named_folder
 from lrarun.errors import UsageError
 from lrarun.files import user_path
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.results.run_folder import refuse_reference
 from lrarun.runs.events import Hooks
 from lrarun.runs.failures import file_of

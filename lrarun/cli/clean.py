@@ -79,8 +79,8 @@ def clean(
 
 def mention_unsure(runs: Mapping[str, str]) -> None:
     """Say which runs stay because nobody can tell whether they are stale."""
+    from lrarun.errors import indented
     from lrarun.report.wording import plural
-    from lrarun.results.read import indented
     from lrarun.runs.staleness import UNSURE
 
     if runs:

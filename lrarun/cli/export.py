@@ -84,9 +84,8 @@ def export(
 def check_whole(gaps: Sequence[str]) -> None:
     """Raise ``Incomplete`` if logs lack epochs that their runs have done."""
     if gaps:
-        from lrarun.errors import Incomplete
+        from lrarun.errors import Incomplete, indented
         from lrarun.report.wording import plural
-        from lrarun.results.read import indented
 
         head = f"written without the epochs that {plural(len(gaps), 'damaged log')} lack:"
         raise Incomplete("\n".join([head, *indented(gaps)]))

@@ -17,7 +17,7 @@ from lrarun.cli.support.paths import UserPath, check_folder
 from lrarun.results import run_folder
 
 if TYPE_CHECKING:
-    from lrarun.results.read import Result
+    from lrarun.results.result import Result
 
 COLOURS = ("cyan", "yellow", "green", "magenta")
 SCORES = {

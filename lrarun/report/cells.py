@@ -24,7 +24,7 @@ from lrarun.report.repetitions import (
     settings,
     summarize,
 )
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 
 # The columns of `lrarun table --format csv`, which other programs read.
 COLUMNS = (

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lrarun.report.statistics import Estimate, Part, spread_of
-from lrarun.results.read import DIVERGED, Result
+from lrarun.results.result import DIVERGED, Result
 from lrarun.results.run_folder import PREDICTIONS
 
 

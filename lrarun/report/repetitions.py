@@ -13,7 +13,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from lrarun.report.scored_epoch import scored_early
-from lrarun.results.read import DIVERGED, FAILED, Result
+from lrarun.results.result import DIVERGED, FAILED, Result
 from lrarun.results.settings import differing, flatten
 
 # None changes what the numbers mean: seeds are repetitions, probes only observe, engines round differently.

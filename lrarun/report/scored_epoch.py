@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from lrarun.results.log import last_validation_error
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 
 # A score in the first tenth of the epochs is said, as most of the training then made the network worse.
 EARLY = 10

@@ -10,7 +10,7 @@ import pandas as pd
 from lrarun.paper import MARGINS, Key, breakdown_lines, rounding
 from lrarun.report.repetitions import MISSING
 from lrarun.report.statistics import CONFIDENCE, ONE_SEED, Estimate, binomial_variance
-from lrarun.results.read import DIVERGED
+from lrarun.results.result import DIVERGED
 
 REPRODUCED, LOWER, HIGHER, INCONCLUSIVE = "reproduced", "lower", "higher", "inconclusive"
 VERDICTS = (REPRODUCED, LOWER, HIGHER, INCONCLUSIVE, MISSING)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lrarun.errors import Incomplete, UsageError
+from lrarun.errors import Incomplete, UsageError, indented
 from lrarun.files import user_path
-from lrarun.results.read import Result, indented, read_any_name, read_results
+from lrarun.results.read import read_any_name, read_results
+from lrarun.results.result import Result
 from lrarun.results.settings import by_sweep_key, differing
 from lrarun.settings import nearest
 

@@ -12,7 +12,8 @@ import pandas as pd
 from lrarun.errors import Incomplete
 from lrarun.files import user_path
 from lrarun.results.log import read_log_and_gaps
-from lrarun.results.read import Result, read_results, without_rounding_noise
+from lrarun.results.read import read_results
+from lrarun.results.result import Result, without_rounding_noise
 from lrarun.results.settings import by_sweep_key
 
 LOG = logging.getLogger(__name__)

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lrarun.results import run_folder
-from lrarun.results.read import Damaged, Result, is_locked, load_result
+from lrarun.results.left_out import Damaged
+from lrarun.results.read import is_locked, load_result
+from lrarun.results.result import Result
 
 LOG = logging.getLogger(__name__)
 

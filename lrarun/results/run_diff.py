@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lrarun.results.read import Result, without_rounding_noise
+from lrarun.results.result import Result, without_rounding_noise
 from lrarun.results.settings import by_sweep_key, differing
 
 SCORES = (

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 
 # Work per weight beyond the first layer, relative to backprop's, from step times at width
 # 256 and batches of 50. It orders runs that nothing similar has been timed for.

@@ -12,7 +12,9 @@ import shutil
 from pathlib import Path
 
 from lrarun.errors import LrarunError
-from lrarun.results.read import DIVERGED, FINISHED, Damaged, Result, Unreadable, load_result
+from lrarun.results.left_out import Damaged, Unreadable
+from lrarun.results.read import load_result
+from lrarun.results.result import DIVERGED, FINISHED, Result
 from lrarun.results.run_folder import DONE, LOCK, NEW, RUN
 
 SETTLED = (FINISHED, DIVERGED)  # more training would change nothing

@@ -12,7 +12,7 @@ from typing import Any
 
 from lrarun.data.dataset import Dataset
 from lrarun.files import TEMPORARY, remove_temporaries, to_json, write_atomic
-from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, RUNNING, Result
+from lrarun.results.result import DIVERGED, FINISHED, INTERRUPTED, RUNNING, Result
 from lrarun.results.run_folder import CHECKPOINT, DONE, NEW, RUN
 from lrarun.runs import retraining
 from lrarun.runs.events import CheckpointLost, Hooks

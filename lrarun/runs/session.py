@@ -22,7 +22,7 @@ from lrarun.data.dataset import Dataset
 from lrarun.engine.training import Diverged, Evaluation, Training
 from lrarun.errors import UsageError
 from lrarun.files import append, atomic, remove_temporaries, to_json, write_atomic
-from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, Result
+from lrarun.results.result import DIVERGED, FAILED, FINISHED, INTERRUPTED, PRUNED, RUNNING, Result
 from lrarun.results.run_folder import CHECKPOINT, LOG, PARAMETERS, PREDICTIONS, RUN, SPEC
 from lrarun.runs import checkpoint, retraining
 from lrarun.runs.checkpoint import Unreadable

@@ -18,7 +18,7 @@ from lrarun.data.dataset import Dataset
 from lrarun.engine.experiment import Experiment
 from lrarun.engine.stacked import device
 from lrarun.engine.training import Training, refuse_divergence
-from lrarun.results.read import DIVERGED, FAILED, FINISHED, INTERRUPTED, PRUNED, Result
+from lrarun.results.result import DIVERGED, FAILED, FINISHED, INTERRUPTED, PRUNED, Result
 from lrarun.runs.events import CHECKPOINT_SECONDS, Busy, Ended, Event, Hooks
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked

@@ -23,7 +23,7 @@ from lrarun.algorithms.registry import algorithms
 from lrarun.data.load import absolute, load
 from lrarun.data.published import PUBLISHED
 from lrarun.errors import LrarunError, SpecError, UsageError
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.results.settings import flatten
 from lrarun.specs.build import make_spec
 from lrarun.specs.run_id import NUMBERS_VERSION, run_id_of

@@ -12,19 +12,10 @@ from lrarun.errors import LrarunError
 from lrarun.files import TEMPORARY
 from lrarun.results import run_folder
 from lrarun.results.find_run import differences_of_similar
-from lrarun.results.read import (
-    FAILED,
-    FINISHED,
-    INTERRUPTED,
-    RUNNING,
-    Damaged,
-    Result,
-    Unreadable,
-    contents_of,
-    warn_of,
-    warn_of_misplaced,
-)
+from lrarun.results.left_out import Damaged, Unreadable, warn_of, warn_of_misplaced
+from lrarun.results.read import contents_of
 from lrarun.results.readable import shown_settings
+from lrarun.results.result import FAILED, FINISHED, INTERRUPTED, RUNNING, Result
 from lrarun.results.run_folder import CHECKPOINT, LOCK, LOG, PARAMETERS, PREDICTIONS, RUN, SPEC, refuse_reference
 from lrarun.results.timing import Estimates
 from lrarun.runs import retraining
@@ -79,7 +70,7 @@ def statuses(specs: Iterable[Spec] | None, results: Path) -> list[Status]:
         results: the folder that holds the runs' folders.
     """
     found = contents_of(results)
-    warn_of(found)
+    warn_of(found.damaged, found.misplaced)
     by_id = {result.run_id: result for result in found.results}
     estimates, staleness = Estimates(by_id.values(), cpu_model()), Staleness()
     wanted: dict[str, Mapping[str, Any]]

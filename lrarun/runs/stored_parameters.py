@@ -11,7 +11,7 @@ from lrarun.data.dataset import Dataset, columns
 from lrarun.errors import DataError, Incomplete
 from lrarun.nn.arrays import Params
 from lrarun.nn.network import depth_of
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.results.run_folder import PARAMETERS
 from lrarun.specs.build import make_spec
 

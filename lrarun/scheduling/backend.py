@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from lrarun.data.dataset import Dataset
-from lrarun.results.read import FAILED, INTERRUPTED, PRUNED
+from lrarun.results.result import FAILED, INTERRUPTED, PRUNED
 from lrarun.runs.events import Busy, Ended, Event, Hooks
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import Locked

@@ -22,7 +22,7 @@ from lrarun.data.published import PUBLISHED
 from lrarun.data.sources import Progress
 from lrarun.errors import LrarunError, UsageError, how_to_install
 from lrarun.files import write_atomic
-from lrarun.results.read import FAILED
+from lrarun.results.result import FAILED
 from lrarun.results.run_folder import RUN
 from lrarun.runs import retraining
 from lrarun.runs.events import Busy, Ended, Event

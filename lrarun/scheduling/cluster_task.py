@@ -16,7 +16,7 @@ from lrarun import __version__
 from lrarun.data.dataset import Dataset
 from lrarun.data.load import load
 from lrarun.data.values import check_dtype
-from lrarun.results.read import FAILED
+from lrarun.results.result import FAILED
 from lrarun.results.run_folder import LOCK
 from lrarun.runs.events import Busy, Ended, EpochDone, Event
 from lrarun.runs.pruning import Limits

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lrarun.errors import RunsFailed
 from lrarun.results import run_folder
-from lrarun.results.read import DIVERGED, FAILED, FINISHED, Result
+from lrarun.results.result import DIVERGED, FAILED, FINISHED, Result
 from lrarun.specs.spec import Spec
 
 KILLED = "killed"

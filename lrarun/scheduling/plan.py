@@ -10,17 +10,9 @@ from pathlib import Path
 from lrarun.data.load import absolute
 from lrarun.errors import LrarunError, UsageError
 from lrarun.results.find_run import differences_of_similar
-from lrarun.results.read import (
-    DIVERGED,
-    FAILED,
-    FINISHED,
-    INTERRUPTED,
-    PRUNED,
-    Result,
-    contents_of,
-    is_locked,
-    warn_of,
-)
+from lrarun.results.left_out import warn_of
+from lrarun.results.read import contents_of, is_locked
+from lrarun.results.result import DIVERGED, FAILED, FINISHED, INTERRUPTED, PRUNED, Result
 from lrarun.results.run_folder import CHECKPOINT, RUN, refuse_reference
 from lrarun.results.timing import Estimates, Work
 from lrarun.runs import checkpoint, retraining
@@ -94,7 +86,7 @@ def plan(specs: Iterable[Spec], results: Path, force: bool = False) -> list[Job]
     replaced, estimates = staleness.by_new_id(found.results), Estimates(found.results, cpu_model())
     wanted = {spec.run_id: spec for spec in specs}
     others = {folder: damage for folder, damage in found.damaged.items() if folder.name not in wanted}
-    warn_of(replace(found, damaged=others))  # a job's reason says it of those wanted
+    warn_of(others, found.misplaced)  # a job's reason says it of those wanted
     _refuse_other_data([present[run_id] for run_id in wanted if run_id in present], results, force, staleness)
     differences = differences_of_similar({run_id: spec.to_dict() for run_id, spec in wanted.items()})
     jobs = []

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lrarun import THREAD_VARIABLES
 from lrarun.data.sharing import SharedDataset
-from lrarun.results.read import INTERRUPTED
+from lrarun.results.result import INTERRUPTED
 from lrarun.runs.events import Busy, Ended
 from lrarun.runs.run import mark_interrupted
 from lrarun.scheduling import worker as worker_process

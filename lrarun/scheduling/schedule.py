@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lrarun.results.read import DIVERGED, FINISHED, is_locked
+from lrarun.results.read import is_locked
+from lrarun.results.result import DIVERGED, FINISHED
 from lrarun.runs.events import Busy, Ended, Event
 from lrarun.runs.retraining import newest
 from lrarun.runs.run import remove_leftovers

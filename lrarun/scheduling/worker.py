@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lrarun.data.dataset import Dataset
 from lrarun.data.sharing import SharedDataset
-from lrarun.results.read import INTERRUPTED
+from lrarun.results.result import INTERRUPTED
 from lrarun.runs.events import Ended, Event
 from lrarun.scheduling.backend import STOPPED, train
 

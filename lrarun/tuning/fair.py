@@ -21,7 +21,8 @@ from lrarun.paper import MODELS
 from lrarun.report.paired import MissingEvidence, Mistakes, compare, mistakes_of
 from lrarun.report.repetitions import by_settings, mean, one_per_seed, settings
 from lrarun.report.statistics import CONFIDENCE, holm
-from lrarun.results.read import DIVERGED, PRUNED, Result, contents_of, read_result
+from lrarun.results.read import contents_of, read_result
+from lrarun.results.result import DIVERGED, PRUNED, Result
 from lrarun.specs.build import make_spec
 from lrarun.specs.search import Search, read_search
 from lrarun.tuning.study import Study

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lrarun.report.figures.files import check_libraries, save, styled
 from lrarun.report.figures.layout import legend_below, panels, unique
 from lrarun.report.figures.style import CLASS_COLOURS, GREY
-from lrarun.results.read import FINISHED
+from lrarun.results.result import FINISHED
 from lrarun.specs.search import Search
 from lrarun.specs.space import Dimension
 from lrarun.tuning.table import by_key

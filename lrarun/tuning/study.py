@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lrarun.errors import RunsFailed, UsageError
 from lrarun.report.wording import plural
-from lrarun.results.read import DIVERGED, PRUNED, load_result
+from lrarun.results.read import load_result
+from lrarun.results.result import DIVERGED, PRUNED
 from lrarun.results.run_folder import RUN
 from lrarun.runs.pruning import Limits
 from lrarun.runs.staleness import Staleness

@@ -14,8 +14,10 @@ from statistics import fmean, median
 from typing import Any
 
 from lrarun.errors import LrarunError
+from lrarun.results.left_out import Damaged
 from lrarun.results.log import read_log_and_gaps
-from lrarun.results.read import DIVERGED, FINISHED, INTERRUPTED, PRUNED, Damaged, Result, load_result
+from lrarun.results.read import load_result
+from lrarun.results.result import DIVERGED, FINISHED, INTERRUPTED, PRUNED, Result
 from lrarun.results.run_folder import LOG
 from lrarun.runs.pruning import Limits, cut, lowest_so_far
 from lrarun.specs.search import Budget

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from lrarun.cli.support import live
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 from lrarun.scheduling.outcome import Outcome
 from lrarun.scheduling.plan import Job
 from lrarun.specs.build import make_spec

@@ -34,7 +34,8 @@ from lrarun.report.web.page import Contents, render_page
 from lrarun.report.web.pictures import LARGEST, read_pictures
 from lrarun.report.web.runs_section import RUNS
 from lrarun.report.web.settings_section import ROWS
-from lrarun.results.read import Result, read_results
+from lrarun.results.read import read_results
+from lrarun.results.result import Result
 from tests.cli.test_table import lrarun, spec_of  # noqa: F401
 from tests.support.fabricate import protocol, spec_for, write_all, write_log, write_predictions, write_run
 from tests.support.pages import parse

@@ -20,7 +20,8 @@ from lrarun.report.summary.render import render_summary
 from lrarun.report.summary.render_difference import render_difference
 from lrarun.report.summary.rows import MEASURES, averaged_by, frame, ordered, summarize
 from lrarun.report.summary.settings import flat_settings, keys_of
-from lrarun.results.read import Result, read_results
+from lrarun.results.read import read_results
+from lrarun.results.result import Result
 from tests.support.fabricate import spec_for, write_predictions, write_run
 
 OWN = Key("mine.npz", "LRA-E", 3, "sgd")

@@ -22,7 +22,8 @@ from lrarun.report.comparison import render as render_comparison
 from lrarun.report.repetitions import differences, summarize, well_formed
 from lrarun.report.tables import render
 from lrarun.report.verdicts import add_verdicts
-from lrarun.results.read import Result, read_results
+from lrarun.results.read import read_results
+from lrarun.results.result import Result
 from tests.support.fabricate import protocol, spec_for, write_all, write_run
 
 BACKPROP = Key("mnist", "Backprop", 3, "sgd")

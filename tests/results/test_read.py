@@ -9,7 +9,8 @@ import pytest
 from lrarun.results import read
 from lrarun.results.find_run import find_result
 from lrarun.results.log import read_log
-from lrarun.results.read import Result, load_result, read_result, read_results
+from lrarun.results.read import load_result, read_result, read_results
+from lrarun.results.result import Result
 from lrarun.runs.failures import reason_of
 from lrarun.runs.lock import locked
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from lrarun.engine.training import Training
-from lrarun.results.read import FINISHED, read_result
+from lrarun.results.read import read_result
+from lrarun.results.result import FINISHED
 from lrarun.runs import checkpoint
 from lrarun.runs.events import CheckpointLost, EpochDone, Hooks, Started
 from lrarun.runs.lock import Locked, locked

@@ -12,7 +12,8 @@ import pytest
 
 from lrarun.errors import LrarunError, UsageError
 from lrarun.results import timing
-from lrarun.results.read import Result, read_result
+from lrarun.results.read import read_result
+from lrarun.results.result import Result
 from lrarun.results.timing import Estimates, duration, makespan
 from lrarun.runs import checkpoint as checkpoints
 from lrarun.runs import staleness

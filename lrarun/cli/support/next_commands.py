@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lrarun.report.claims.claim import CheckedClaim
     from lrarun.report.summary.rows import Summary
-    from lrarun.results.read import Result
+    from lrarun.results.result import Result
 
 TRAIN = "lrarun train "  # how a claim that needs runs says so
 WRITING = ("train", "clean")  # commands that write into the results folder, so not into the reference results
@@ -129,7 +129,7 @@ def check_cells(
     """
     from lrarun.errors import Incomplete
     from lrarun.report.wording import plural
-    from lrarun.results.read import DIVERGED
+    from lrarun.results.result import DIVERGED
 
     lacking = cells[cells["expected"] & (cells["outstanding"] > 0)]
     if lacking.empty:
@@ -152,7 +152,7 @@ def check_finished(found: Summary, results: Path, files: Sequence[Path], overrid
     from lrarun.errors import Incomplete
     from lrarun.report.summary.rows import UNSCORED
     from lrarun.report.wording import plural
-    from lrarun.results.read import DIVERGED
+    from lrarun.results.result import DIVERGED
 
     counts = {state: sum(row.count(state) for row in found.rows) for state in UNSCORED}
     outstanding = sum(counts.values())

@@ -10,7 +10,7 @@ from lrarun.paper import Key
 from lrarun.report.paired import MissingEvidence, Mistakes, mistakes_of
 from lrarun.report.repetitions import Settings, by_settings, one_per_seed, settings
 from lrarun.results.log import read_log
-from lrarun.results.read import DIVERGED, Result
+from lrarun.results.result import DIVERGED, Result
 from lrarun.results.settings import flatten
 
 # (experiment, changed settings) -> the resolved spec, or None if its rule is not installed.

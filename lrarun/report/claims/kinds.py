@@ -14,7 +14,7 @@ from lrarun.report.claims.evidence import Evidence, Row
 from lrarun.report.paired import MissingEvidence, Mistakes, compare, seeds_apart
 from lrarun.report.scored_epoch import best_and_last
 from lrarun.report.statistics import Estimate
-from lrarun.results.read import DIVERGED, Result
+from lrarun.results.result import DIVERGED, Result
 
 # `spread` averages the validation error over that many epochs: DTP's goes up and down from one to the next.
 TAIL = 10

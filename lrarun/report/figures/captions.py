@@ -8,7 +8,7 @@ from typing import Any
 from lrarun.report.figures.series import PANEL, shared, variants
 from lrarun.report.figures.style import dataset_title, title_of
 from lrarun.report.wording import plural
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 
 SHOWS = {
     "1a": "angle between the updates and backprop's, over the epochs",

@@ -23,7 +23,7 @@ from lrarun.report.figures.series import (
 )
 from lrarun.report.figures.style import GREY, dataset_title, distinct, line_style, looks_of_kinds, title_of
 from lrarun.report.wording import plural
-from lrarun.results.read import DIVERGED, Result
+from lrarun.results.result import DIVERGED, Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

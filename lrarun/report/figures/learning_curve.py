@@ -11,7 +11,7 @@ from lrarun.report.figures.files import check_libraries, picture_type, save, sty
 from lrarun.report.figures.layout import legend_below, over_epochs, panels, unique
 from lrarun.report.figures.style import GREY, look
 from lrarun.results.log import read_log
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

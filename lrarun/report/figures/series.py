@@ -13,7 +13,7 @@ from lrarun.report.figures.style import dataset_title, named, plain_title, title
 from lrarun.report.repetitions import MISSING, by_settings, comparable, one_per_seed, progress, settings
 from lrarun.report.wording import plural
 from lrarun.results.log import read_log
-from lrarun.results.read import DIVERGED, Result
+from lrarun.results.result import DIVERGED, Result
 from lrarun.results.settings import differing
 
 # The keys that have one value in a panel of a figure.

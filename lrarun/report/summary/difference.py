@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from statistics import fmean, variance
 from typing import Any
 
-from lrarun.errors import UsageError
+from lrarun.errors import UsageError, indented
 from lrarun.report import paired
 from lrarun.report.repetitions import score
 from lrarun.report.statistics import Estimate, Part
 from lrarun.report.summary.rows import ERRORS, Row, Summary
 from lrarun.report.summary.settings import Flat, find_key, phrase, short_names, value_text
-from lrarun.results.read import Result, indented
+from lrarun.results.result import Result
 
 OUTSIDE_BRACKETS = re.compile(r",(?![^\[]*\])")  # the commas between the parts of a name
 NO_SEED, ONE_SEED, SAME_EACH = "no seed in common", "one seed, no interval", "no spread, no interval"

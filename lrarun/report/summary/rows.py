@@ -13,7 +13,7 @@ import pandas as pd
 
 from lrarun.report.repetitions import MISSING, by_settings, mean, one_per_seed, progress, score, settings
 from lrarun.report.summary.settings import Flat, Keys, Usual, find_key, flat_settings, keys_of, with_silent
-from lrarun.results.read import DIVERGED, FAILED, INTERRUPTED, PRUNED, RUNNING, Result
+from lrarun.results.result import DIVERGED, FAILED, INTERRUPTED, PRUNED, RUNNING, Result
 
 ERRORS = ("validation_error", "test_error", "train_error")  # percent, at the best epoch
 MEASURES = (*ERRORS, "best_epoch", "seconds")

@@ -17,7 +17,7 @@ from lrarun.report.figures.style import dataset_title, named, title_of
 from lrarun.report.repetitions import Settings, by_settings, one_per_seed, progress, settings
 from lrarun.report.wording import plural
 from lrarun.results.log import read_log
-from lrarun.results.read import DIVERGED, Result
+from lrarun.results.result import DIVERGED, Result
 
 # Limits that keep the page small however many runs there are; the page says where they apply.
 SEEDS, CURVES, PANELS = 20, 12, 24

@@ -25,7 +25,7 @@ from lrarun.report.web.pictures import Picture, pictures_section
 from lrarun.report.web.runs_section import runs_section, tally
 from lrarun.report.web.settings_section import settings_section
 from lrarun.report.web.tables_section import tables_section
-from lrarun.results.read import Result
+from lrarun.results.result import Result
 
 # Makes the browser refuse to run or load anything, whatever text a result holds.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

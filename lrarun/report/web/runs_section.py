@@ -14,7 +14,7 @@ from lrarun.report.web.curves import place_name, place_order
 from lrarun.report.web.markup import Html, caption, hidden, tag
 from lrarun.report.wording import plural, shortened
 from lrarun.results.log import last_validation_error
-from lrarun.results.read import STATES, Result
+from lrarun.results.result import STATES, Result
 from lrarun.results.settings import flatten
 
 # More would make the page too large for a phone.
