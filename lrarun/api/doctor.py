@@ -259,6 +259,7 @@ def absent(name: str, data_dir: Path | None) -> Check:
     """Check whether a data set that is not on this machine can be downloaded. Downloads nothing."""
     from lrarun.data import locate, sources
     from lrarun.data.published import FILES, PUBLISHED
+    from lrarun.data.source import Unavailable
 
     title, target = PUBLISHED[name].title, locate.named_folder(data_dir) or locate.cache_folder()
     try:
@@ -267,7 +268,7 @@ def absent(name: str, data_dir: Path | None) -> Check:
     except OSError as error:
         text = f"not on this machine, and {target}, which it would be downloaded to: {error.strerror or error}"
         return Check(title, BAD, text, "choose another folder with --data-dir or LRARUN_DATA_DIR")
-    except sources.Unavailable as error:
+    except Unavailable as error:
         advice = (
             f"connect this machine, or put the four files ({', '.join(FILES)}; raw or .gz) into a folder"
             " and name that with --data-dir or LRARUN_DATA_DIR"

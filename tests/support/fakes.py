@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lrarun.data.load import load
-from lrarun.data.sources import Progress
+from lrarun.data.progress import Progress
 from lrarun.errors import FetchError
 from tests.support.tiny_data import contents
 

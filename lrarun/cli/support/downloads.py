@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lrarun.data.sources import Progress
+from lrarun.data.progress import Progress
 
 
 def download_progress(quiet: bool = False) -> Progress:
