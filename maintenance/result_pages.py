@@ -27,8 +27,8 @@ from lrarun.report.statistics import Estimate, holm
 from lrarun.report.tables import CHOSEN, escape_markdown
 from lrarun.results.result import Result
 from lrarun.specs.build import make_spec
-from lrarun.tuning import fair
-from lrarun.tuning.fair_table import body_of, decided_of
+from lrarun.tuning import fair, fair_numbers, fair_pairs
+from lrarun.tuning.fair_table import body_of, decided_of, pairs_body
 from lrarun.tuning.trials import rank
 
 ROOT = Path(__file__).parent.parent
@@ -258,9 +258,17 @@ def searches() -> Sequence[fair.Entry]:
 def fair_cells(argument: str) -> str:
     """Return the fair table of one data set and depth."""
     dataset, depth = argument.split()
-    found = fair.table(searches())
+    found = fair_numbers.table(searches())
     rows = found[(found["dataset"] == dataset) & (found["depth"] == int(depth))]
     return f"{body_of(rows, 'github')}\n\n{decided_of(rows)}"
+
+
+def against(argument: str) -> str:
+    """Return how far each rule's winner of one data set and depth is from LRA-E's."""
+    dataset, depth = argument.split()
+    found = fair_pairs.table(searches())
+    here = (found["dataset"] == dataset) & (found["depth"] == int(depth)) & (found["other"] == MODELS["lra-e"])
+    return pairs_body(found[here], "github")
 
 
 def winners(argument: str) -> str:
@@ -293,6 +301,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "steps": steps,
     "apart": apart,
     "fair": fair_cells,
+    "against": against,
     "winners": winners,
 }
 

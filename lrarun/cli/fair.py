@@ -35,11 +35,18 @@ LAYOUTS = ("text", "markdown", "csv", "json")
     metavar="DIR",
     help="Folder of the searches, one spec file per rule.  [default: those that lrarun ships]",
 )
+@click.option("--pairs", is_flag=True, help="Compare every two rules instead: points, interval, p.")
 @click.option("--format", "layout", type=click.Choice(LAYOUTS), help="Of the table.  [default: text]")
 @json_option
 @click.option("--todo", is_flag=True, help="Print the commands that are left, in their order, for a shell to run.")
 def fair(
-    results: Path, faithful: Path | None, folder: Path | None, layout: str | None, as_json: bool, todo: bool
+    results: Path,
+    faithful: Path | None,
+    folder: Path | None,
+    pairs: bool,
+    layout: str | None,
+    as_json: bool,
+    todo: bool,
 ) -> None:
     """Compare the rules, each tuned alike.
 
@@ -51,6 +58,7 @@ def fair(
     Examples:
       lrarun fair --reference
       lrarun fair --reference --format csv > fair.csv
+      lrarun fair --reference --pairs
       lrarun fair --results results/fair --todo
     """
     layout = layout_of(layout, as_json) or "text"
@@ -58,7 +66,8 @@ def fair(
     from lrarun.report.wording import plural
     from lrarun.shipped import EXPERIMENTS, reference, root
     from lrarun.tuning import fair as library
-    from lrarun.tuning.fair_table import render
+    from lrarun.tuning import fair_numbers, fair_pairs
+    from lrarun.tuning.fair_table import render, render_pairs
 
     if is_of_reference():
         if todo:
@@ -70,7 +79,8 @@ def fair(
         for words in left(entries, folder):
             click.echo(shlex.join(words))
         return
-    click.echo(render(library.table(entries), layout, terminal_width()), nl=False)
+    shown, table = (render_pairs, fair_pairs.table) if pairs else (render, fair_numbers.table)
+    click.echo(shown(table(entries), layout, terminal_width()), nl=False)
     lacking = [entry for entry in entries if entry.state]
     if lacking:
         what = f"{len(lacking)} of {plural(len(entries), 'cell')} missing or unfinished in {results}"

@@ -1,7 +1,8 @@
-"""The fair table laid out: text, Markdown, CSV or JSON."""
+"""The fair table and its pairs of rules laid out: text, Markdown, CSV or JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from tabulate import tabulate
 
 from lrarun.files import to_json
 from lrarun.paper import DATASETS
+from lrarun.report.claims.render import p_value
 from lrarun.report.columns import ruled, width_of
 from lrarun.report.statistics import CONFIDENCE
 from lrarun.report.tables import escape_markdown, records, wrapped
@@ -23,29 +25,69 @@ LEGEND = (
     " best one's validation error. Rank: among the rules whose runs are complete, and in parentheses the ranks that no"
     " comparison rules out (Holm over the pairs). CSV has the trials that were pruned or diverged, too."
 )
+LEGEND_OF_PAIRS = (
+    "Mean test error of a rule's winner less another's, in points, with its 95 % interval: over seeds that the"
+    " search has not seen, paired by seed, on the same test images. Interval and p are of that pair"
+    " alone. Corrected: p after Holm's correction over all pairs of the data set and depth, those of missing rules"
+    " included; below 0.05, the two are told apart."
+)
 
 
 def render(table: pd.DataFrame, format: str, width: int | None = None) -> str:
-    """Return the table of :func:`lrarun.tuning.fair.table` in one of :data:`FORMATS`; ``width`` is the terminal's.
+    """Return the table of :func:`lrarun.tuning.fair_numbers.table` in one of :data:`FORMATS`.
+
+    Args:
+        table: a row per rule.
+        format: how to lay it out.
+        width: the terminal's, in characters; None without one.
 
     Raises:
         KeyError: for another format.
     """
+
+    def body(rows: pd.DataFrame, style: str) -> str:
+        whole = body_of(rows, style)
+        if format == "text" and width is not None and width_of(whole) > width:
+            whole = _narrow(rows)
+        decided = wrapped(decided_of(rows), width) if format == "text" else escape_markdown(decided_of(rows))
+        return f"{whole}\n\n{decided}" if decided else whole
+
+    return _laid_out(table, format, width, LEGEND, body)
+
+
+def render_pairs(pairs: pd.DataFrame, format: str, width: int | None = None) -> str:
+    """Return the pairs of :func:`lrarun.tuning.fair_pairs.table`; else as :func:`render`."""
+    return _laid_out(pairs, format, width, LEGEND_OF_PAIRS, pairs_body)
+
+
+def _laid_out(
+    table: pd.DataFrame, format: str, width: int | None, legend: str, body: Callable[[pd.DataFrame, str], str]
+) -> str:
     if format == "csv":
         return table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
     if format == "json":
         return to_json(records(table)) + "\n"
     style = {"text": "simple", "markdown": "github"}[format]
-    escape = escape_markdown if format == "markdown" else str
-    parts = [escape(LEGEND) if format == "markdown" else wrapped(LEGEND, width)]
+    parts = [escape_markdown(legend) if format == "markdown" else wrapped(legend, width)]
     for (dataset, depth), rows in table.groupby(["dataset", "depth"], sort=False):
         title = f"{DATASETS[dataset]}, {depth} hidden layers"
-        body = body_of(rows, style)
-        if format == "text" and width is not None and width_of(body) > width:
-            body = _narrow(rows)
-        parts.append(f"{f'**{title}**' if format == 'markdown' else title}\n\n{body}")
-        parts.append(wrapped(decided_of(rows), width) if format == "text" else escape(decided_of(rows)))
-    return "\n\n".join(filter(None, parts)) + "\n"
+        parts.append(f"{f'**{title}**' if format == 'markdown' else title}\n\n{body(rows, style)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def pairs_body(pairs: pd.DataFrame, style: str) -> str:
+    """Return pairs of rules, laid out in one of tabulate's styles."""
+    escape = escape_markdown if style == "github" else str
+    lines = [
+        {
+            "Pair": escape(f"{pair.model} less {pair.other}"),
+            "Points": f"{pair.difference:+.2f} ({pair.difference_low:+.2f} to {pair.difference_high:+.2f})",
+            "p": p_value(pair.p),
+            "Corrected": p_value(pair.p_holm),
+        }
+        for pair in pairs.itertuples()
+    ]
+    return tabulate(lines, "keys", style, disable_numparse=True, colalign=("left", *["right"] * 3))
 
 
 def body_of(rows: pd.DataFrame, style: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import re
+
 from tests.support.small_runs import ROOT
 
 FAIR = ROOT / "experiments" / "fair"
@@ -26,8 +29,16 @@ def test_a_folder_that_is_not_there_is_refused(call, tmp_path):
         assert (code, out) == (2, "") and "nope" in err
 
 
+def told(printed):
+    """The lines with the rules that are told apart."""
+    return "\n".join(re.findall(r"^Told apart: .*", printed, re.MULTILINE))
+
+
 def test_the_reference_is_read_and_never_trained_into(call):
     shown = call("fair", "--reference")
     assert "LRA-E" in shown.out and "Told apart: " in shown.out and "--todo" not in shown.err
+    pairs = list(csv.DictReader(call("fair", "--reference", "--pairs", "--format", "csv").out.splitlines()))
+    assert len(pairs) == 2 * 21 + 2 * 15, "seven rules at 3 layers, six at 8"
+    assert sum(float(pair["p_holm"]) < 0.05 for pair in pairs) == len(re.findall(r" below |, ", told(shown.out)))
     code, out, err = call("fair", "--reference", "--todo")
     assert (code, out) == (2, "") and "--results" in err

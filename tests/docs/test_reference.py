@@ -20,7 +20,7 @@ from lrarun.paper import printed_cells
 from lrarun.report.claims.render import tally
 from lrarun.results.read import read_results
 from lrarun.runs import provenance
-from lrarun.tuning import fair
+from lrarun.tuning import fair_numbers
 from maintenance import result_pages
 from maintenance.readme_table import table_in
 
@@ -151,7 +151,7 @@ def test_the_readmes_errors_after_equal_tuning_are_those_of_the_fair_table():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     paragraph = re.search(r"Is LRA-E the best rule.*?\n\n", readme, re.DOTALL)[0]
     names = {"DTP-σ": "DTP-sigma", "backprop": "Backprop"}
-    table = fair.table(result_pages.searches())
+    table = fair_numbers.table(result_pages.searches())
     places = re.findall(r"on\s([\w-]+)\sat\s(\d)\slayers,(.*?)(?=on\s[\w-]+\sat\s\d|\Z)", paragraph, re.DOTALL)
     ranked = table[(table["model"] == "LRA-E") & table["rank"].notna()]
     assert [(name.lower(), int(depth)) for name, depth, _ in places] == list(zip(ranked["dataset"], ranked["depth"]))

@@ -15,10 +15,12 @@ import yaml
 import lrarun
 from lrarun.paper import MODELS
 from lrarun.report.paired import Mistakes
+from lrarun.report.statistics import holm
 from lrarun.specs.build import make_spec
 from lrarun.specs.search import read_search
-from lrarun.tuning import fair
-from lrarun.tuning.fair_table import body_of, decided_of
+from lrarun.tuning import fair, fair_numbers, fair_pairs
+from lrarun.tuning.fair_pairs import compared, with_predictions
+from lrarun.tuning.fair_table import body_of, decided_of, pairs_body
 from lrarun.tuning.trials import rank
 from lrarun.tuning.winner import winner_spec
 from tests.support.fabricate import write_predictions, write_run
@@ -129,17 +131,17 @@ def small(tmp_path_factory):
 
 def test_the_table_says_what_is_missing_until_nothing_is(tmp_path):
     with small_table(tmp_path) as (read, search, train_winners):
-        assert list(fair.table(read())["state"]) == ["missing", "missing"]
+        assert list(fair_numbers.table(read())["state"]) == ["missing", "missing"]
         search()
-        table = fair.table(read())
+        table = fair_numbers.table(read())
         assert list(table["state"]) == ["missing: 0 of 2 seeds"] * 2
         assert table["rank"].isna().all() and table["test_error"].isna().all()
         train_winners()
-        assert list(fair.table(read())["state"]) == ["", ""]
+        assert list(fair_numbers.table(read())["state"]) == ["", ""]
 
 
 def test_the_numbers_are_those_of_the_runs(small):
-    table = fair.table(small())
+    table = fair_numbers.table(small())
     for entry, row in zip(small(), table.itertuples()):
         assert [run.spec["seed"] for run in entry.runs] == [1, 2]
         errors = [run.test_error for run in entry.runs]
@@ -162,7 +164,7 @@ def test_the_gain_is_over_the_rules_own_defaults(small, tmp_path):
     wrong = np.arange(len(labels)) < len(labels) // 2
     folder = write_run(tmp_path, default, name="default", test_error=100 * float(wrong.mean()), train_error=1.0)
     write_predictions(folder, wrong, labels=labels)
-    row = fair.table(small(tmp_path)).iloc[0]
+    row = fair_numbers.table(small(tmp_path)).iloc[0]
     assert (row["faithful_runs"], row["faithful_test_error"]) == (1, 50.0)
     assert row["gain"] == pytest.approx(row["test_error"] - 50.0)
     assert row["gain_half_width"] > 0
@@ -171,8 +173,8 @@ def test_the_gain_is_over_the_rules_own_defaults(small, tmp_path):
 def test_gains_are_corrected_for_how_many_rules_there_are_and_a_sure_one_is_marked(small):
     """Of p values 0.03, 0.03 and 0.001 of four rules, the smallest counts four times, the next three times."""
     rows = [{"gain_p": 0.03}, {}, {"gain_p": 0.03}, {"gain_p": 0.001}]
-    assert fair._gains_corrected(rows) == [{"gain_p": 0.09}, {}, {"gain_p": 0.09}, {"gain_p": 0.004}]
-    row = fair.table(small()).iloc[:1].assign(gain=-0.5, gain_half_width=0.4)
+    assert fair_numbers._gains_corrected(rows) == [{"gain_p": 0.09}, {}, {"gain_p": 0.09}, {"gain_p": 0.004}]
+    row = fair_numbers.table(small()).iloc[:1].assign(gain=-0.5, gain_half_width=0.4)
     shown = [body_of(row.assign(gain_p=p), "simple") for p in (0.049, 0.051)]
     assert "-0.50±0.40*" in shown[0] and "-0.50±0.40" in shown[1] and "*" not in shown[1]
 
@@ -181,7 +183,7 @@ def test_a_default_that_diverged_is_wrong_on_every_image_in_the_gain(small, tmp_
     backprop = small()[0]
     default = make_spec({"dataset": backprop.cell.dataset, "depth": 1, "algorithm": "backprop"}).to_dict()
     write_run(tmp_path, default, "diverged", epoch=1)
-    row = fair.table(small(tmp_path)).iloc[0]
+    row = fair_numbers.table(small(tmp_path)).iloc[0]
     assert (row["faithful_runs"], row["gain"]) == (0, pytest.approx(row["test_error"] - 100.0))
     assert pd.isna(row["faithful_test_error"]), "no mean"
 
@@ -189,7 +191,7 @@ def test_a_default_that_diverged_is_wrong_on_every_image_in_the_gain(small, tmp_
 def test_a_winner_whose_every_seed_diverged_says_so(small):
     first, other = small()
     gone = replace(first, runs=[replace(run, state="diverged") for run in first.runs])
-    row = fair.table([gone, other]).iloc[:1]
+    row = fair_numbers.table([gone, other]).iloc[:1]
     assert (row["state"].item(), row["runs"].item(), row["rank"].item()) == ("diverged", 0, 2.0)
     assert "diverged" in body_of(row, "simple")
 
@@ -199,7 +201,7 @@ def test_a_gain_without_predictions_counts_what_diverged_as_wrong_on_every_image
     default = make_spec({"dataset": backprop.cell.dataset, "depth": 1, "algorithm": "backprop"}).to_dict()
     write_run(tmp_path, default, "diverged", epoch=1)
     write_run(tmp_path, default | {"seed": 1}, test_error=50.0, train_error=1.0)
-    row = fair.table(small(tmp_path)).iloc[0]
+    row = fair_numbers.table(small(tmp_path)).iloc[0]
     assert row["gain"] == pytest.approx(row["test_error"] - 75.0) and row["faithful_test_error"] == 50.0
 
 
@@ -215,7 +217,7 @@ def damaged(path, content=b"{"):
 def test_a_winners_damaged_record_counts_as_missing_and_is_warned_of(small, caplog):
     run = small()[0].runs[0]
     with damaged(run.folder / "run.json"):
-        table = fair.table(small())
+        table = fair_numbers.table(small())
     assert list(table["state"]) == ["missing: 1 of 2 seeds", ""]
     assert run.run_id in caplog.text and "is damaged" in caplog.text
 
@@ -223,7 +225,7 @@ def test_a_winners_damaged_record_counts_as_missing_and_is_warned_of(small, capl
 def test_a_winner_without_sound_predictions_costs_its_own_rank_alone_and_is_named(small, caplog):
     run = small()[0].runs[0]
     with damaged(run.folder / "test_predictions.npz"):
-        table = fair.table(small())
+        table = fair_numbers.table(small())
     assert [pd.isna(rank) for rank in table["rank"]] == [True, False]
     assert caplog.text.count("has no rank") == 1 and run.run_id in caplog.text and "Backprop" in caplog.text
 
@@ -231,16 +233,16 @@ def test_a_winner_without_sound_predictions_costs_its_own_rank_alone_and_is_name
 def test_a_trial_with_a_damaged_log_costs_its_own_cell_and_says_one_way_out(small, caplog):
     trial = small()[0].trials[0].runs[0].spec.run_id
     with damaged(small()[0].study.results / trial / "log.csv", b"epoch"):
-        table = fair.table(small())
+        table = fair_numbers.table(small())
     assert list(table["state"]) == ["missing: a damaged trial", ""]
     assert trial in caplog.text and "remove that run's folder" in caplog.text and "--force" not in caplog.text
 
 
 def test_the_table_counts_the_rules_that_are_missing(small, monkeypatch):
     seen = []
-    monkeypatch.setattr(fair, "_ranks", lambda entries, rules: seen.append((len(entries), rules)) or {})
+    monkeypatch.setattr(fair_numbers, "_ranks", lambda entries, rules: seen.append((len(entries), rules)) or {})
     first, other = small()
-    fair.table([replace(first, runs=()), other])
+    fair_numbers.table([replace(first, runs=()), other])
     assert seen == [(1, 2)]
 
 
@@ -261,12 +263,12 @@ def sides(monkeypatch):
         wrong = np.array([rng.random(2000) < (percent + 0.1 * seed) / 100 for seed in range(3)])
         return Side(rule, Mistakes(wrong, labels, (1, 2, 3)))
 
-    monkeypatch.setattr(fair, "mistakes_of", lambda mistakes: mistakes)
+    monkeypatch.setattr(fair_pairs, "mistakes_of", lambda mistakes: mistakes)
     return [side("rfa", 5.0), side("dfa", 5.2), side("dtp", 40.0)]
 
 
 def test_ranks_are_as_wide_as_the_comparisons_leave_them(sides):
-    ranks = {cell.rule: each for cell, each in fair._ranks(sides, 3).items()}
+    ranks = {cell.rule: each for cell, each in fair_numbers._ranks(sides, 3).items()}
     assert {rule: (each["rank_low"], each["rank_high"]) for rule, each in ranks.items()} == {
         "rfa": (1, 2),
         "dfa": (1, 2),
@@ -278,13 +280,35 @@ def test_ranks_are_as_wide_as_the_comparisons_leave_them(sides):
 
 def test_a_rule_that_is_not_trained_yet_counts_in_the_correction(sides):
     """What three rules decide is not decided before all are there: 10,000 rules make too many pairs."""
-    assert any(each["better_than"] for each in fair._ranks(sides, 3).values())
-    ranks = fair._ranks(sides, 10_000).values()
+    assert any(each["better_than"] for each in fair_numbers._ranks(sides, 3).values())
+    ranks = fair_numbers._ranks(sides, 10_000).values()
     assert {(each["rank_low"], each["rank_high"], each["better_than"]) for each in ranks} == {(1, 3, "")}
 
 
+def test_the_pairs_are_those_that_the_ranks_rest_on(sides):
+    pairs = {frozenset((pair.one.rule, pair.other.rule)): pair for pair in compared(with_predictions(sides), 3)}
+    assert len(pairs) == 3
+    ranks = {cell.rule: each for cell, each in fair_numbers._ranks(sides, 3).items()}
+    better = {frozenset((rule, "dtp")) for rule, each in ranks.items() if each["better_than"] == "DTP"}
+    assert {names for names, pair in pairs.items() if pair.sure} == better
+    single = holm([pair.difference.p() for pair in pairs.values()])
+    assert [pair.p for pair in pairs.values()] == single
+
+
+def test_the_table_of_pairs_has_every_two_rules_once_and_their_difference(small):
+    pairs, table = fair_pairs.table(small()), fair_numbers.table(small()).set_index("model")
+    (pair,) = pairs.itertuples()
+    assert (pair.model, pair.other) == ("Backprop", "LRA-E")
+    assert pair.difference == pytest.approx(table["test_error"]["Backprop"] - table["test_error"]["LRA-E"])
+    assert pair.difference_low < pair.difference < pair.difference_high
+    assert (pair.p < 0.05) == (pair.difference_low > 0 or pair.difference_high < 0)
+    assert pair.p_holm == pair.p, "one pair needs no correction"
+    shown = pairs_body(pairs, "simple")
+    assert "Backprop less LRA-E" in shown and f"{pair.difference:+.2f} (" in shown
+
+
 def test_the_table_names_the_rules_that_are_told_apart(sides):
-    ranks = fair._ranks(sides, 3)
+    ranks = fair_numbers._ranks(sides, 3)
     rows = pd.DataFrame([{"model": MODELS[cell.rule], **each} for cell, each in ranks.items()])
     assert decided_of(rows) in (
         "Told apart: RFA below DTP; DFA below DTP.",

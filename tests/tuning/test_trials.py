@@ -8,7 +8,7 @@ import pytest
 
 from lrarun.errors import LrarunError
 from lrarun.specs.build import make_spec
-from lrarun.tuning import fair
+from lrarun.tuning import fair_numbers
 from lrarun.tuning.trials import Trial, TrialRun, judge, rank
 from tests.support.fabricate import write_log
 
@@ -78,5 +78,5 @@ def test_rules_with_the_same_error_share_a_rank():
             self.error = error
 
     sides = {name: Side(error) for name, error in (("a", 2.0), ("b", 2.0), ("c", 3.0))}
-    ranks = {name: fair._rank_of(name, sides, {name: set() for name in sides})["rank"] for name in sides}
+    ranks = {name: fair_numbers._rank_of(name, sides, {name: set() for name in sides})["rank"] for name in sides}
     assert ranks == {"a": 1.5, "b": 1.5, "c": 3.0}

@@ -124,10 +124,13 @@ def effect_text(part: Comparison) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """Return a p value as people write it."""
-    if p is None:
-        return ""
-    return "p < 0.001" if p < 0.001 else f"p {p:.3f}" if p < 0.1 else f"p {p:.2f}"
+    """Return a p value with its name, as people write it: ``p 0.03``, ``p < 0.001``; nothing for None."""
+    return "" if p is None else f"p {p_value(p)}"
+
+
+def p_value(p: float) -> str:
+    """Return a p value as people write it: ``0.03``, ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def lacking(one: CheckedClaim) -> list[str]:
