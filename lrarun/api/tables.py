@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lrarun.api.inputs import SpecLike, all_specs_of, runs_in
-from lrarun.errors import UsageError
+from lrarun.errors import NotInTables, UsageError
 from lrarun.paper import MODELS, TABLE_OF, TABLES, Key, printed_cells
 from lrarun.report.cells import COLUMNS, Wanted, crowded, fill, key_of, left_out, wanted_by
 from lrarun.report.repetitions import differences
@@ -77,17 +77,21 @@ def tables(
         runs: as from :func:`lrarun.api.inputs.runs_in`.
         number: of one table, or None for all.
         specs: the runs to take; None for those of the paper's protocol.
-        strict: raise an error for specs that have no place in the tables; else leave them out.
+        strict: raise an error for specs that have no place in the tables, and those without test errors; else leave
+            them out.
 
     Raises:
         UsageError: as :func:`table`.
     """
     if number is not None and number not in TABLES:
         raise UsageError(f"the paper has Tables {TABLES[0]} to {TABLES[-1]}, not {number!r}")
+    scored = [spec for spec in specs or () if spec.scores == "test"]
+    if strict and len(scored) < len(specs or ()):
+        raise NotInTables("the paper's tables are of test errors, which runs with scores: validation never get")
     runs = [run for run in runs if run.spec.get("scores") in (None, "test")]  # trials of a search are of no table
-    wanted = by_protocol(runs) if specs is None else by_specs([spec.to_dict() for spec in specs], strict)
+    wanted = by_protocol(runs) if specs is None else by_specs([spec.to_dict() for spec in scored], strict)
     stale = superseded(runs)
-    several = crowded([spec.to_dict() for spec in specs or ()], rule_titles())
+    several = crowded([spec.to_dict() for spec in scored], rule_titles())
     cells = add_verdicts(fill(runs, wanted, stale, several))
     if number is not None:
         cells = cells[cells["table"] == number]

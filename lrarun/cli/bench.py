@@ -60,7 +60,7 @@ TEXTS = {"algorithm": 24, "optimizer": 9}  # columns of words -> width
     default=True,
     help="Also train whole epochs, and with as many images as the paper's, estimate the time of its tables.",
 )
-@click.option("--images", default=60_000, show_default=True, type=WholeNumber(10), help="Number of training images.")
+@click.option("--images", default=60_000, show_default=True, type=WholeNumber(30), help="Number of training images.")
 @click.option("--jobs", default=2, show_default=True, type=WholeNumber(1), help="Number of processes to estimate for.")
 @click.option("--vs", type=click.Choice(["torch"]), help="Also time the same steps in PyTorch.")
 @click.option("--engine", type=click.Choice(["numpy", "jax"]), default="numpy", help="What to time.  [default: numpy]")

@@ -81,12 +81,10 @@ def mention_unsure(runs: Mapping[str, str]) -> None:
     """Say which runs stay because nobody can tell whether they are stale."""
     from lrarun.errors import indented
     from lrarun.report.wording import plural
-    from lrarun.runs.staleness import UNSURE
+    from lrarun.runs.staleness import UNKNOWN_RULE, UNSURE
 
-    if runs:
-        head = f"{plural(len(runs), 'run')} kept, of which nobody can tell whether the data have changed:"
-        say(
-            "\n".join(
-                [head, *indented([f"{run_id}: {why.removeprefix(f'{UNSURE}: ')}" for run_id, why in runs.items()])]
-            )
-        )
+    for kind, what in ((UNSURE, "the data have"), (UNKNOWN_RULE, "the rule has")):
+        lines = [f"{run_id}: {why.removeprefix(f'{kind}: ')}" for run_id, why in runs.items() if why.startswith(kind)]
+        if lines:
+            head = f"{plural(len(lines), 'run')} kept, of which nobody can tell whether {what} changed:"
+            say("\n".join([head, *indented(lines)]))

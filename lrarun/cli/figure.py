@@ -160,13 +160,18 @@ def check_complete(
     """Name what the figure lacks, and raise ``Incomplete`` if it lacks something."""
     from lrarun.errors import Incomplete
     from lrarun.report.wording import plural
+    from lrarun.results.result import DIVERGED
 
     if not drawing.lacking:
         return
     for line in drawing.lacking:
         tell(line)
     specs = files or [Path(shipped_spec(f"figure{number[0]}"))]
-    hints = [train_command(specs, overrides, results)] if len(drawing.lacking) > len(drawing.damaged) else []
+    diverged = [line for line in drawing.lacking if line.endswith(f": {DIVERGED}")]
+    trainable = len(drawing.lacking) > len(drawing.damaged) + len(diverged)
+    hints = [train_command(specs, overrides, results)] if trainable else []
+    if len(diverged) == len(drawing.lacking):
+        hints.append("all of them diverged, and would again")
     if drawing.damaged:
         hints.append(anew_command(drawing.damaged, specs, overrides, results))
     outcome = "nothing is drawn" if drawing.figure is None else "the figure is drawn without"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,7 @@ from lrarun.cli.support.printing import terminal_width
 
 if TYPE_CHECKING:
     from lrarun.report.summary.difference import ComparedSettings
+    from lrarun.report.summary.rows import Summary
 
 
 @click.command()
@@ -98,18 +99,34 @@ def summary(
         return
     shown = ordered(averaged_by(found, by), sort)
     click.echo(render_summary(shown, layout, terminal_width()), nl=False)
+    if wanted is not None:
+        mention_others(found, [spec.to_dict() for spec in wanted])
     if specs:
         check_finished(found, results, specs, overrides)
+
+
+def mention_others(found: Summary, wanted: Sequence[Mapping[str, Any]]) -> None:
+    """Say how many of the runs stand for those of the specs: the same settings, with other probes or another engine."""
+    from lrarun.cli.support.global_options import say
+    from lrarun.report.repetitions import manner
+    from lrarun.report.wording import plural
+
+    asked = set(map(manner, wanted))
+    others = sum(manner(run.spec) not in asked for row in found.rows for run in row.runs)
+    if others:
+        what = "of the same settings, with other probes or another engine than the spec's"
+        say(f"counted: {plural(others, 'run')} {what}")
 
 
 def check_compared(found: ComparedSettings, results: Path, files: Sequence[Path], overrides: Sequence[str]) -> None:
     """Say what to do where one seed gives no interval; raise ``Incomplete`` where two settings share no seed."""
     from lrarun.cli.support.global_options import say
     from lrarun.errors import Incomplete
+    from lrarun.report.summary.difference import NO_SEED
 
-    fewest = min(len(one.seeds) for one in found.differences)
-    if not fewest:
+    if any(one.lacking == NO_SEED and not one.seeds for one in found.differences):
         raise Incomplete("A and B have no finished runs with the same seed; lrarun summary shows what there is")
+    fewest = min((len(one.seeds) for one in found.differences if one.seeds), default=0)
     if fewest == 1:
         more = train_command(files, [*overrides, "sweep.seed=[0, 1, 2]"], results)
         say("; ".join(filter(None, ["one seed: chance can't be told from a difference. Take more seeds", more])))

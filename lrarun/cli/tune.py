@@ -10,7 +10,7 @@ import click
 
 from lrarun.cli.support.global_options import say
 from lrarun.cli.support.options import LAYOUTS, json_option, layout_of, out_option, quiet_option, specs_argument
-from lrarun.cli.support.paths import UserPath, check_folder
+from lrarun.cli.support.paths import UserPath, check_folder, format_of
 from lrarun.cli.support.training import Training, stoppable, training_options, with_engine
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def tune(
         raise click.UsageError("One search at a time: name one spec.")
     if out and out.exists() and specs[0].exists() and out.samefile(specs[0]):
         raise click.UsageError("--out is the file of the search itself; name another one for the winner.")
+    format_of(out, None, {".yaml": "yaml", ".yml": "yaml"})  # such as a data set's name by mistake
     how = Training(results, data_dir, workers, scheduler, stack, quiet)
     from lrarun.results.run_folder import refuse_reference
     from lrarun.specs.dataset_check import check_datasets
@@ -122,7 +123,7 @@ def show_search(study: Study, layout: str) -> None:
         f" {ended} of {max(budget.trials, len(trials))} trials have ended; at most {left} epochs left"
     )
     click.echo(hanging(how_far), err=layout != "text")  # a table for programs stands alone
-    study.refuse_stale()
+    study.refuse_stale(trials)
 
 
 def show_trials(search: Search, trials: Sequence[Trial], layout: str) -> None:

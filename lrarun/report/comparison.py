@@ -24,6 +24,7 @@ from lrarun.report.tables import (
     escape_markdown,
     fixed,
     labels,
+    protocol_note,
     records,
     render,
     stale_note,
@@ -59,11 +60,12 @@ def heading(number: int) -> str:
 def legend(cells: pd.DataFrame, rules: str = " The rules: lrarun docs verdicts.") -> str:
     """Return the legend: the number of cells with each verdict, what the numbers mean, and where the rules are."""
     margins = " and ".join(dict.fromkeys(f"{MARGINS[name]:g} on {DATASETS[name]}" for name in cells["dataset"]))
-    spread = " Ours: mean ± sample standard deviation over [n] seeds." if cells["test_error_std"].notna().any() else ""
+    spread = "Ours: mean ± sample standard deviation over [n] seeds. " if cells["test_error_std"].notna().any() else ""
+    counts = f"{tally(cells)}. " if cells["verdict"].any() else ""
     return (
-        f"{tally(cells)}.{spread} Difference in points, with half the widths of its 90 % and 95 % intervals."
+        f"{counts}{spread}Difference in points, with half the widths of its 90 % and 95 % intervals."
         f" reproduced: within {margins} by the 90 % interval; lower, higher: not 0 by the 95 % interval."
-        f"{rules}{chosen_note(cells)}{engines_note(cells)}{stale_note(cells)}"
+        f"{rules}{protocol_note(cells)}{chosen_note(cells)}{engines_note(cells)}{stale_note(cells)}"
     )
 
 

@@ -42,6 +42,11 @@ def settings(spec: Mapping[str, Any]) -> Settings:
     return frozenset(comparable(spec).items())
 
 
+def manner(spec: Mapping[str, Any]) -> tuple[Settings, str, str]:
+    """Return a resolved spec's settings with its engine and its probes, which change no setting."""
+    return settings(spec), spec.get("engine", REFERENCE), repr(spec.get("probes") or [])
+
+
 def differences(spec: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """How a spec differs from another, as ``["epochs 1 instead of 100"]``."""
     ours, theirs = comparable(spec), comparable(other)

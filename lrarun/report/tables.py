@@ -95,12 +95,15 @@ def legend(cells: pd.DataFrame) -> str:
         parts.append(f"Test: mean ± sample standard deviation over n = {max(counts)} seeds; train: mean.")
     elif counts:
         parts.append("Test: mean ± sample standard deviation over [n] seeds, or one seed; train: mean over the same.")
+    more = f" {PARTIAL} Not all seeds have finished." if partial(cells).any() else ""
+    return " ".join(parts) + protocol_note(cells) + more + engines_note(cells) + stale_note(cells)
+
+
+def protocol_note(cells: pd.DataFrame) -> str:
+    """Return a legend's sentence on what is not the paper's protocol, if something is not."""
     departs = [words for words in cells["departs"].unique() if words]
-    if departs:
-        parts.append(f"Not the paper's protocol: {departs[0]}{', and others' if len(departs) > 1 else ''}.")
-    if partial(cells).any():
-        parts.append(f"{PARTIAL} Not all seeds have finished.")
-    return " ".join(parts) + engines_note(cells) + stale_note(cells)
+    others = ", and others" if len(departs) > 1 else ""
+    return f" Not the paper's protocol: {departs[0]}{others}." if departs else ""
 
 
 def engines_note(cells: pd.DataFrame) -> str:

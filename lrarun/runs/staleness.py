@@ -31,6 +31,7 @@ from lrarun.specs.run_id import NUMBERS_VERSION, run_id_of
 RULE_CHANGED = "its rule's file has changed since"
 DATA_CHANGED = "its data set has changed since"
 UNSURE = "cannot tell whether its data set has changed"
+UNKNOWN_RULE = "cannot tell whether its rule has changed"
 
 SettingNames = frozenset[tuple[str, Any]]  # every setting's dotted name, with the values of those called "name"
 
@@ -76,7 +77,9 @@ class Staleness:
         return self._verdict_on_data(result) == DATA_CHANGED
 
     def why_unsure(self, result: Result) -> str:
-        """Return why nobody can tell whether a run's data set has changed since; empty if that is known."""
+        """Return why nobody can tell whether a run's rule or data set has changed since; empty if that is known."""
+        if not _rule_is_known(result):
+            return f"{UNKNOWN_RULE}: name the file of {_rule_name(result)} with --plugin"
         verdict = self._verdict_on_data(result)
         return "" if verdict == DATA_CHANGED else verdict
 

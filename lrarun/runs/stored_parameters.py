@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 
 from lrarun.data.dataset import Dataset, columns
+from lrarun.data.published import PUBLISHED
 from lrarun.errors import DataError, Incomplete
 from lrarun.nn.arrays import Params
 from lrarun.nn.network import depth_of
@@ -36,9 +37,11 @@ def top_hidden(run: Result, params: Params, dataset: Dataset, index: np.ndarray)
     """
     trained_on = run.dataset_sha256 or dataset.fingerprint
     if trained_on != dataset.fingerprint:
+        name = run.spec["dataset"]
+        way_out = "name its folder with --data-dir" if name in PUBLISHED else "put the old file back, or train anew"
         raise DataError(
-            f"{run.folder} was trained on other data than the {dataset.name} found here"
-            f" (SHA-256 {trained_on[:12]}..., not {dataset.fingerprint[:12]}...); name its folder with --data-dir"
+            f"{run.folder} was trained on other data than the {name} found here"
+            f" (SHA-256 {trained_on[:12]}..., not {dataset.fingerprint[:12]}...); {way_out}"
         )
     algorithm = make_spec(run.spec).algorithm
     top, dtype = depth_of(params) - 1, params["W"][1].dtype

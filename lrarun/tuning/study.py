@@ -86,11 +86,13 @@ class Study:
             UsageError: Optuna is not installed, the study can't be stored, or a trial is stale.
             KeyboardInterrupt: from ``train``; what is done is stored.
         """
-        self.refuse_stale()
+        staleness = Staleness()
+        self.refuse_stale(self.trials(), staleness)
         trials: list[Trial] = []
         while len(trials) < self.search.budget.trials:
             proposals = self._proposed(trials)
             judged = self._judged(trials, proposals)
+            self.refuse_stale(judged, staleness)  # another study may have trained the same runs
             jobs = self._jobs(trials, judged)
             if jobs:
                 told(trials)
@@ -99,16 +101,20 @@ class Study:
             trials += judged
         return self.trials()
 
-    def refuse_stale(self) -> None:
+    def refuse_stale(self, trials: Sequence[Trial], staleness: Staleness | None = None) -> None:
         """Refuse to go on if a trial was trained with another rule or on other data than there are now.
 
         Its validation error says nothing of theirs, and would choose what is tried and who wins.
 
+        Args:
+            trials: those to look at.
+            staleness: judges whether runs are stale.
+
         Raises:
             UsageError: with the reason and what to do.
         """
-        staleness = Staleness()
-        ended = [run for trial in self.trials() for run in trial.runs if run.state in ENDED]
+        staleness = staleness or Staleness()
+        ended = [run for trial in trials for run in trial.runs if run.state in ENDED]
         results = [result for run in ended if (result := load_result(self.results / run.spec.run_id))]
         elsewhere = [other for result in results if (other := staleness.of_other_data(result))]
         changed = [why for result in results if (why := staleness.what_changed(result))]

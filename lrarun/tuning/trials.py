@@ -17,7 +17,7 @@ from lrarun.errors import LrarunError
 from lrarun.results.left_out import Damaged
 from lrarun.results.log import read_log_and_gaps
 from lrarun.results.read import load_result
-from lrarun.results.result import DIVERGED, FINISHED, INTERRUPTED, PRUNED, Result
+from lrarun.results.result import DIVERGED, FAILED, FINISHED, INTERRUPTED, PRUNED, Result
 from lrarun.results.run_folder import LOG
 from lrarun.runs.pruning import Limits, cut, lowest_so_far
 from lrarun.specs.search import Budget
@@ -35,9 +35,10 @@ class TrialRun:
 
     Attributes:
         spec: what was trained.
-        state: ``finished``, ``pruned``, ``diverged``; else ``interrupted`` or ``new``, and the trial has no end yet.
+        state: ``finished``, ``pruned``, ``diverged``; else ``failed``, ``interrupted`` or ``new``, and the trial has no
+            end yet.
         lowest: the lowest validation error so far after each epoch that counts, percent.
-        reason: why it was pruned or diverged.
+        reason: why it was pruned, diverged or failed.
     """
 
     spec: Spec
@@ -62,9 +63,9 @@ class Trial:
 
     @property
     def state(self) -> str:
-        """``finished`` if all runs are, ``diverged`` or ``pruned`` if one is; else the trial has no end yet."""
+        """``finished`` if all runs are; ``failed``, ``diverged`` or ``pruned`` if one is; else it has no end yet."""
         states = [run.state for run in self.runs]
-        for state in (NEW, INTERRUPTED, DIVERGED, PRUNED):
+        for state in (FAILED, NEW, INTERRUPTED, DIVERGED, PRUNED):
             if state in states:
                 return state
         return FINISHED
@@ -88,7 +89,7 @@ class Trial:
 
     @property
     def reason(self) -> str:
-        """Why it was pruned or diverged; empty if it was not."""
+        """Why it was pruned, diverged or failed; empty if it was not."""
         return next((run.reason for run in self.runs if run.state == self.state), "")
 
 
@@ -142,6 +143,8 @@ def judge(spec: Spec, results: Path, limits: Limits) -> TrialRun:
     behind = cut(log, limits)
     if behind and settled:
         return TrialRun(spec, PRUNED, tuple(lowest_so_far(log)[: behind.epoch]), str(behind))
+    if result.state == FAILED:
+        return TrialRun(spec, FAILED, tuple(lowest_so_far(log)), result.reason or "")
     if not settled or result.state == PRUNED:  # or it was pruned under other limits
         return TrialRun(spec, INTERRUPTED, tuple(lowest_so_far(log)))
     return TrialRun(spec, result.state, tuple(lowest_so_far(log)), result.reason or "")

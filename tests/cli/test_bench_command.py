@@ -72,6 +72,7 @@ def test_the_papers_hours_are_estimated_from_data_of_the_papers_size_alone(capsy
         (("--algorithm", "bakprop"), "did you mean 'backprop'"),
         (("--optimizer", "adm"), "did you mean 'adam'"),
         (("--depth", "0"), "depth"),
+        (("--images", "29"), "--images"),
         (("--seconds", "-1"), "seconds"),
     ],
 )

@@ -119,6 +119,47 @@ def test_without_a_common_seed_it_exits_4(call, folder):
     assert code == 4 and "no finished runs with the same seed" in err and "no seed in common" in out
 
 
+def test_what_is_wanting_for_a_comparison_is_named(call, folder):
+    """Runs without a test score, such as trials, and runs that all diverged, have seeds in common all the same."""
+    for beta in (0.5, 0.6):
+        write_run(folder / "trials", of(beta) | {"scores": "validation"}, validation_error=10 * beta, train_error=1.0)
+    write_run(folder / "trials", of(0.7), "diverged", epoch=3)
+    code, out, err = call("summary", "--results", "trials", "--compare", "0.5", "0.6")
+    assert code == 0 and out.count("no such score") == 1 and "no seed" not in out + err
+    code, out, err = call("summary", "--results", "trials", "--compare", "0.5", "0.7")
+    assert code == 0 and out.count("B diverged") == 3 and "no seed" not in out + err
+
+
+def test_without_a_spec_no_command_is_advised_that_needs_one(call, folder):
+    for beta in (0.5, 0.6):
+        write_run(folder / "one", of(beta), test_error=beta)
+    _, out, err = call("summary", "--results", "one", "--compare", "0.5", "0.6")
+    assert "one seed, no interval" in out and "lrarun train" not in err
+
+
+@pytest.mark.parametrize("typed", [("width=[8, 4]", "width=[4, 8]"), ("[8,4]", "4 8"), ("width=8 4", "[4, 8]")])
+def test_a_list_of_widths_is_named_as_a_spec_or_a_table_has_it(call, folder, typed):
+    for width, error in (([8, 4], 3.0), ([4, 8], 4.0)):
+        write_run(folder / "widths", of(0.1) | {"width": width, "depth": 2}, test_error=error)
+    code, out, _ = call("summary", "--results", "widths", "--compare", *typed)
+    assert code == 0 and "-1.00" in out
+
+
+def test_a_setting_can_be_named_as_the_message_lists_it(call, folder):
+    for dataset, error in (("a,b.npz", 3.0), ("d.npz", 4.0)):
+        write_run(folder / "data", of(0.1) | {"dataset": dataset}, test_error=error)
+    code, out, err = call("summary", "--results", "data", "--compare", "nothing", "dataset=d.npz")
+    assert code == 2 and "dataset=a,b.npz" in err
+    code, out, _ = call("summary", "--results", "data", "--compare", "dataset=a,b.npz", "dataset=d.npz")
+    assert code == 0 and "-1.00" in out
+
+
+def test_runs_that_stand_for_those_of_the_spec_are_counted_aloud(call, folder):
+    assert "another engine" not in call("summary", "mine.yaml").err
+    probing = call("summary", "mine.yaml", "--set", "probes=[angle]")
+    assert "5 runs of the same settings, with other probes" in probing.err
+
+
 @pytest.mark.parametrize(
     "arguments, code, said",
     [

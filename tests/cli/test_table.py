@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +165,16 @@ def test_only_what_a_spec_covers_can_be_missing(lrarun, tmp_path, spec_file):
     assert code == 4 and len(json.loads(out)) == 48
 
 
+def test_a_comparison_without_a_printed_number_says_what_is_not_the_papers(lrarun, tmp_path, spec_file):
+    spec = spec_of(Key("mnist", "Backprop", 1, "sgd"), epochs=1)
+    write_run(tmp_path / "results", spec, test_error=9.0)
+    file = spec_file("{algorithm: backprop, depth: 1, epochs: 1}")
+    for layout in ("text", "markdown", "latex"):
+        _, out, _ = lrarun("table", "--spec", file, "--results", tmp_path / "results", "--compare", "--format", layout)
+        assert "9.00" in out and "epochs 1 instead of 100" in " ".join(out.split())
+        assert not re.search(r"(\s|\. ?)\. ", out)
+
+
 def test_several_spec_files_fill_one_table(lrarun, tmp_path):
     write_run(tmp_path, spec_of(BACKPROP, epochs=1), test_error=8.0, train_error=9.0)
     write_run(tmp_path, spec_of(BACKPROP._replace(model="RFA"), epochs=2), test_error=7.0, train_error=9.0)
@@ -180,6 +191,7 @@ def test_several_spec_files_fill_one_table(lrarun, tmp_path):
         ("{algorithm: backprop, sweep: {epochs: [1, 2]}}", [], "epochs 2 instead of 1"),
         ("{algorithm: backprop, epochs: 1}", ["2"], "Table 2"),
         ("{algorithm: backprop, epoch: 1}", [], "epochs"),
+        ("{algorithm: backprop, scores: validation}", [], "test errors, which runs with scores: validation never get"),
     ],
 )
 def test_what_cannot_be_meant_exits_2_and_prints_no_table(lrarun, tmp_path, spec_file, text, arguments, said):

@@ -135,6 +135,38 @@ def test_trials_of_other_data_are_not_mixed_with_new_ones(call, tmp_path, dry):
     assert call(*arguments).code == 0
 
 
+def test_stale_trials_of_another_study_are_not_taken_over(call, tmp_path):
+    """A study with other pruning or another budget proposes the same settings, which are the same runs."""
+    file = write_search(tmp_path / "s.yaml", write_dataset(tmp_path / "d.npz"), budget={"trials": 3, "epochs": 1})
+    arguments = ["tune", file, "--results", tmp_path / "results", "--jobs", 1, "--quiet"]
+    assert call(*arguments).code == 0
+    taken_over = [*arguments, "--set", "search.prune=never"]
+    assert call(*taken_over).code == 0, "on the same data they are"
+    shutil.rmtree(tmp_path / "results" / "studies")
+    write_dataset(tmp_path / "d.npz", seed=1)
+    code, out, err = call(*taken_over)
+    assert (code, out) == (2, "") and "its data set has changed since" in err
+    assert not list(tmp_path.rglob("winner.yaml"))
+
+
+def test_the_winner_is_not_written_over_a_data_set(call, tmp_path):
+    data = write_dataset(tmp_path / "d.npz")
+    file, before = write_search(tmp_path / "s.yaml", data), (tmp_path / "d.npz").read_bytes()
+    code, out, err = call("tune", file, "--results", tmp_path / "results", "--out", data)
+    assert (code, out) == (2, "") and ".yaml" in err
+    assert (tmp_path / "d.npz").read_bytes() == before and not (tmp_path / "results").exists()
+
+
+def test_a_failed_trial_says_so_and_why(call, tmp_path, plugin):
+    data = write_dataset(tmp_path / "d.npz")
+    file = write_search(tmp_path / "s.yaml", data, {"width": [8, 16]}, {"trials": 4, "epochs": 1}, algorithm="failing")
+    plugin(FAILING)
+    assert call("tune", file, "--results", tmp_path / "results", "--jobs", 1, "--quiet").code == 3
+    shown = call("tune", file, "--results", tmp_path / "results", "--dry-run", "--format", "csv")
+    failed = [row for row in csv.DictReader(io.StringIO(shown.out)) if row["state"] == "failed"]
+    assert failed and all("Error" in row["reason"] for row in failed)
+
+
 def test_after_stale_trials_are_removed_nothing_of_them_chooses_the_new_ones(call, tmp_path):
     budget = {"trials": 10, "epochs": 1, "quasi_random": 4}
     file = write_search(tmp_path / "s.yaml", write_dataset(tmp_path / "d.npz"), budget=budget)

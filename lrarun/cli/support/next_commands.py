@@ -29,7 +29,7 @@ WITH_DATA = ("train", "status", "clean", "figure")  # commands that take --data-
 
 
 def train_command(files: Iterable[Path | str], overrides: Sequence[str] = (), results: Path | None = None) -> str:
-    """Return ``train with: lrarun train ...`` for specs; empty for one from a pipe, which nobody can type.
+    """Return ``train with: lrarun train ...`` for specs; empty without one, and for one from a pipe.
 
     Args:
         files: spec files, or names of shipped ones.
@@ -37,7 +37,11 @@ def train_command(files: Iterable[Path | str], overrides: Sequence[str] = (), re
         results: the folder in question.
     """
     known = [str(path) for path in files]
-    return "" if "-" in known else f"train with: {command('train', known, overrides, results)}{remark(results)}"
+    return (
+        ""
+        if not known or "-" in known
+        else f"train with: {command('train', known, overrides, results)}{remark(results)}"
+    )
 
 
 def command(

@@ -15,10 +15,11 @@ from lrarun.report.repetitions import score
 from lrarun.report.statistics import Estimate, Part
 from lrarun.report.summary.rows import ERRORS, Row, Summary
 from lrarun.report.summary.settings import Flat, find_key, phrase, short_names, value_text
-from lrarun.results.result import Result
+from lrarun.results.result import DIVERGED, Result
 
 OUTSIDE_BRACKETS = re.compile(r",(?![^\[]*\])")  # the commas between the parts of a name
 NO_SEED, ONE_SEED, SAME_EACH = "no seed in common", "one seed, no interval", "no spread, no interval"
+NO_SCORE = "no such score"  # of runs with `scores: validation`, such as a search's trials
 A_LOWER, B_LOWER, NOT_TOLD = "A is lower", "B is lower", "not told apart"
 
 
@@ -36,6 +37,7 @@ class PairedDifference:
             None where the spread is unknown: for one seed, and where the difference is the same for each.
         over_images: whether the interval is over test images as well. All seeds have the same ones, so their spread
             does not show what other images would do. Validation samples are drawn anew for each seed.
+        lacking: without a seed, why.
     """
 
     others: Flat
@@ -46,6 +48,7 @@ class PairedDifference:
     difference: float | None = None
     half_width: float | None = None
     over_images: bool = False
+    lacking: str = NO_SEED
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -58,7 +61,7 @@ class PairedDifference:
     def verdict(self) -> str:
         """Return what follows, in words."""
         if not self.seeds:
-            return NO_SEED
+            return self.lacking
         if len(self.seeds) == 1:
             return ONE_SEED
         if self.interval is None:
@@ -121,6 +124,9 @@ def conditions_of(summary: Summary, typed: str) -> dict[str, str]:
     Raises:
         UsageError: it names no key, or a value that several keys have.
     """
+    for row, name in zip(summary.rows, _names(summary, summary.rows)):
+        if typed.strip() == name:  # as messages list it, whatever commas a value has
+            return {key: value_text(row.flat[key]) for key in summary.keys.columns if key in row.flat}
     every = list(dict.fromkeys(key for row in summary.rows for key in row.flat))
     asked = {}
     for part in filter(None, (part.strip() for part in OUTSIDE_BRACKETS.split(typed))):
@@ -148,7 +154,12 @@ def _is(value: Any, typed: str) -> bool:
             return float(typed) == value
         except ValueError:
             return False
-    return value is not None and value_text(value) == typed
+    return value is not None and value_text(value) in (typed, _without_brackets(typed))
+
+
+def _without_brackets(typed: str) -> str:
+    """Return a list as :func:`lrarun.results.settings.by_sweep_key` has it: ``8 4`` for ``[8, 4]``."""
+    return " ".join(typed[1:-1].replace(",", " ").split()) if re.fullmatch(r"\[.*\]", typed) else typed
 
 
 def _names(summary: Summary, rows: Sequence[Row]) -> list[str]:
@@ -199,7 +210,7 @@ def difference_of(one: Row, other: Row, error: str, others: Flat) -> PairedDiffe
     a, b = (_by_seed(row.runs, error) for row in (one, other))
     seeds = tuple(sorted(a.keys() & b.keys()))
     if not seeds:
-        return PairedDifference(others, error)
+        return PairedDifference(others, error, lacking=_why_no_seed(one, other))
     apart = [a[seed] - b[seed] for seed in seeds]
     effect, half = fmean(apart), None
     images: list[Part] = []
@@ -209,6 +220,15 @@ def difference_of(one: Row, other: Row, error: str, others: Flat) -> PairedDiffe
         half = Estimate(effect, ((spread / len(apart), len(apart) - 1), *images)).half_width()
     means = [fmean(side[seed] for seed in seeds) for side in (a, b)]
     return PairedDifference(others, error, seeds, means[0], means[1], effect, half, bool(images))
+
+
+def _why_no_seed(one: Row, other: Row) -> str:
+    """Return why no seed of two settings has an error of both."""
+    gone = [side for side, row in zip("AB", (one, other)) if not row.runs and set(row.unscored or ()) == {DIVERGED}]
+    if gone:
+        return f"{' and '.join(gone)} diverged"
+    shared = set.intersection(*({run.spec.get("seed") for run in row.runs} for row in (one, other)))
+    return NO_SCORE if shared else NO_SEED
 
 
 def _over_images(one: Row, other: Row, seeds: Sequence[Any]) -> list[Part]:
