@@ -124,7 +124,7 @@ def check_compared(found: ComparedSettings, results: Path, files: Sequence[Path]
     from lrarun.errors import Incomplete
     from lrarun.report.summary.difference import NO_SEED
 
-    if any(one.lacking == NO_SEED and not one.seeds for one in found.differences):
+    if any(one.verdict == NO_SEED for one in found.differences):
         raise Incomplete("A and B have no finished runs with the same seed; lrarun summary shows what there is")
     fewest = min((len(one.seeds) for one in found.differences if one.seeds), default=0)
     if fewest == 1:

@@ -86,13 +86,14 @@ def judge_broken(ours: float, std: float | None, runs: int, line: float) -> Verd
     images = binomial_variance(ours, TEST_IMAGES)
     seeds = (std**2 / runs, runs - 1) if runs > 1 and std is not None else (ONE_SEED**2 * images, math.inf)
     beyond = Estimate(ours - line, (seeds, (images, math.inf)))
+    few = "" if runs > 1 else "; one seed: the spread is assumed"
     if abs(beyond.effect) <= beyond.half_width():
         return Verdict(
-            INCONCLUSIVE, note=f"the paper's broke down; ours is not told from {line:.2f}, the line for that"
+            INCONCLUSIVE, note=f"the paper's broke down; ours is not told from {line:.2f}, the line for that{few}"
         )
     if beyond.effect > 0:
-        return Verdict(REPRODUCED, note=f"both broke down: above {line:.2f}")
-    return Verdict(LOWER, note=f"the paper's broke down, ours did not: below {line:.2f}")
+        return Verdict(REPRODUCED, note=f"both broke down: above {line:.2f}{few}")
+    return Verdict(LOWER, note=f"the paper's broke down, ours did not: below {line:.2f}{few}")
 
 
 def verdict_on(cell: pd.Series) -> Verdict:

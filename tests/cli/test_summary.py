@@ -127,7 +127,18 @@ def test_what_is_wanting_for_a_comparison_is_named(call, folder):
     code, out, err = call("summary", "--results", "trials", "--compare", "0.5", "0.6")
     assert code == 0 and out.count("no such score") == 1 and "no seed" not in out + err
     code, out, err = call("summary", "--results", "trials", "--compare", "0.5", "0.7")
-    assert code == 0 and out.count("B diverged") == 3 and "no seed" not in out + err
+    assert code == 0 and out.count("1 of 1 of B diverged") == 3 and "no seed" not in out + err
+
+
+def test_where_seeds_diverged_the_rest_wins_nothing(call, folder):
+    """The seeds that are left say nothing of what a rule does with others."""
+    for seed in range(5):
+        write_run(folder / "some", of(0.5, seed), test_error=3 + 0.01 * seed, validation_error=3.0, train_error=3.0)
+        ended = {"state": "diverged"} if seed < 2 else {"test_error": 2 + 0.02 * seed}
+        write_run(folder / "some", of(0.6, seed), **ended)
+    told = json.loads(call("summary", "--results", "some", "--compare", "0.6", "0.5", "--json").out)["differences"]
+    assert {each["verdict"] for each in told} == {"2 of 5 of A diverged"}
+    assert [each["seeds"] for each in told if each["error"] == "test_error"] == [3]
 
 
 def test_without_a_spec_no_command_is_advised_that_needs_one(call, folder):

@@ -95,17 +95,19 @@ def test_swapping_the_sides_changes_only_the_sign(seed, runs, others, margin):
     assert there.effect == pytest.approx(-back.effect) and there.p(margin) == pytest.approx(back.p(-margin))
 
 
-def test_over_seeds_the_variance_is_that_of_images_and_of_seeds():
-    """Rebuilt with plain loops for two runs against three."""
+@pytest.mark.parametrize("few", [2, 3])
+def test_over_seeds_the_variance_is_that_of_images_and_of_seeds(few):
+    """Rebuilt with plain loops for runs against four. Two runs have one degree of freedom, more have Welch's."""
     rng = np.random.default_rng(3)
-    one, two = rng.random((2, 400)) < 0.2, rng.random((3, 400)) < 0.1
+    one, two = rng.random((few, 400)) < 0.2, rng.random((4, 400)) < 0.1
     images = [100 * (one[:, i].mean() - two[:, i].mean()) for i in range(400)]
     mean = sum(images) / 400
     seeds = [statistics.variance([100 * run.sum() / 400 for run in wrong]) / len(wrong) for wrong in (one, two)]
     found = compare(side(*one), side(*two))
     assert found.effect == pytest.approx(mean)
     assert found.known == pytest.approx(sum((d - mean) ** 2 for d in images) / 399 / 400)
-    assert found.estimated == pytest.approx((sum(seeds), sum(seeds) ** 2 / (seeds[0] ** 2 / 1 + seeds[1] ** 2 / 2)))
+    welch = sum(seeds) ** 2 / (seeds[0] ** 2 / (few - 1) + seeds[1] ** 2 / 3)
+    assert found.estimated == pytest.approx((sum(seeds), 1 if few == 2 else welch))
 
 
 @pytest.mark.parametrize("runs", [1, 3])

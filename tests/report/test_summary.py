@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lrarun.errors import UsageError
 from lrarun.paper import Key
-from lrarun.report.summary.difference import NO_SEED, ONE_SEED, SAME_EACH, compare
+from lrarun.report.summary.difference import NO_SCORE, ONE_SEED, SAME_EACH, compare
 from lrarun.report.summary.render import render_summary
 from lrarun.report.summary.render_difference import render_difference
 from lrarun.report.summary.rows import MEASURES, averaged_by, frame, ordered, summarize
@@ -267,7 +267,7 @@ def test_one_seed_and_equal_differences_have_no_interval_and_say_so():
     same = {one.error: one for one in compare(summarize(apart), "0.1", "0.2").differences}
     assert same["test_error"].verdict == same["validation_error"].verdict == SAME_EACH
     assert same["test_error"].difference == pytest.approx(-1.0) and same["test_error"].interval is None
-    assert same["train_error"].verdict == NO_SEED, "no run has it"
+    assert same["train_error"].verdict == NO_SCORE, "no run has it"
 
 
 def test_settings_that_differ_otherwise_too_are_compared_pair_by_pair():

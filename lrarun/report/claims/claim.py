@@ -74,6 +74,7 @@ class Comparison:
         paper: the paper's own numbers, if it prints them.
         paper_agrees: whether they are on the claim's side.
         note: what is to be known beside the numbers.
+        assumed: whether a side has one seed, so that interval and p rest on an assumed spread.
     """
 
     what: str
@@ -90,6 +91,7 @@ class Comparison:
     paper: str = ""
     paper_agrees: bool | None = None
     note: str = ""
+    assumed: bool = False
 
 
 @dataclass(frozen=True)

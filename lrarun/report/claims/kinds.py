@@ -64,7 +64,8 @@ def paired(part: Comparison, evidence: Evidence, first: Key, second: Key, agains
     """Compare two test errors, in favour of the claim where sign * (first - second - against) > 0."""
     ours, theirs = evidence.test(first), evidence.test(second)
     found = compare(ours, theirs)
-    part = replace(part, numbers=f"{with_runs(ours)} vs {with_runs(theirs)}")
+    assumed = 1 in (len(ours.wrong), len(theirs.wrong))
+    part = replace(part, numbers=f"{with_runs(ours)} vs {with_runs(theirs)}", assumed=assumed)
     return with_estimate(part, found, against, sign * (found.effect - against), found.p(against))
 
 
@@ -103,6 +104,7 @@ def varied(part: Comparison, claim: Claim, evidence: Evidence, keys: Sequence[Ke
     widest = [max(of_model, key=lambda pair: pair.effect) for of_model in pairs]
     sizes = " vs ".join(f"{pair.effect:.2f}" for pair in widest)
     part = replace(part, numbers=f"{sizes} points over epochs {max(last - TAIL, 0) + 1} to {last}")
+    part = replace(part, assumed=any(len(curves) == 1 for of_model in logs for curves in of_model))
     if len(keys) == 1:
         part = with_estimate(part, widest[0], margin, widest[0].effect - margin, p_of_range(pairs[0], margin))
         return replace(part, low=max(0.0, part.low or 0.0))
@@ -110,7 +112,10 @@ def varied(part: Comparison, claim: Claim, evidence: Evidence, keys: Sequence[Ke
 
 
 def more_varied(part: Comparison, pairs: Sequence[Estimate], others: Sequence[Estimate]) -> Comparison:
-    """Compare two ranges, each that of the widest of a model's pairs; the claim is that the first is wider."""
+    """Compare two ranges, each that of the widest of a model's pairs; the claim is that the first is wider.
+
+    The ranges count as independent: runs with the same seed of two rules were measured not to go together.
+    """
     ours, theirs = (max(each, key=lambda pair: pair.effect) for each in (pairs, others))
     found = Estimate(ours.effect - theirs.effect, ours.parts + theirs.parts)
     # The widest were picked, so p counts once for each that there was to pick.

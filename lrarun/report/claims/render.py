@@ -101,7 +101,10 @@ def claim_text(one: CheckedClaim, narrow: int | None = None) -> str:
 
 def notes(one: CheckedClaim) -> list[str]:
     """Return what is to be known beside a claim's verdict and numbers, a sentence or more each."""
-    return [note for note in (*(part.note for part in one.comparisons), one.claim.note) if note]
+    assumed = [part.what for part in one.comparisons if part.assumed]
+    which = "all" if len(assumed) == len(one.comparisons) > 1 else "; ".join(assumed)
+    few = f"A side has one seed, so that interval and p rest on an assumed spread: {which}." if assumed else ""
+    return [note for note in (*(part.note for part in one.comparisons), few, one.claim.note) if note]
 
 
 def of_paper(parts: Sequence[Comparison]) -> str:

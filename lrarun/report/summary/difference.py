@@ -38,6 +38,8 @@ class PairedDifference:
         over_images: whether the interval is over test images as well. All seeds have the same ones, so their spread
             does not show what other images would do. Validation samples are drawn anew for each seed.
         lacking: without a seed, why.
+        diverged: of a side of which some seeds diverged, how many. What is left of it is not all that it does, so that
+            no verdict follows.
     """
 
     others: Flat
@@ -49,6 +51,7 @@ class PairedDifference:
     half_width: float | None = None
     over_images: bool = False
     lacking: str = NO_SEED
+    diverged: str = ""
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -60,6 +63,8 @@ class PairedDifference:
     @property
     def verdict(self) -> str:
         """Return what follows, in words."""
+        if self.diverged:
+            return self.diverged
         if not self.seeds:
             return self.lacking
         if len(self.seeds) == 1:
@@ -209,8 +214,9 @@ def difference_of(one: Row, other: Row, error: str, others: Flat) -> PairedDiffe
     """
     a, b = (_by_seed(row.runs, error) for row in (one, other))
     seeds = tuple(sorted(a.keys() & b.keys()))
+    gone = _diverged(one, other)
     if not seeds:
-        return PairedDifference(others, error, lacking=_why_no_seed(one, other))
+        return PairedDifference(others, error, lacking=_why_no_seed(one, other), diverged=gone)
     apart = [a[seed] - b[seed] for seed in seeds]
     effect, half = fmean(apart), None
     images: list[Part] = []
@@ -219,16 +225,20 @@ def difference_of(one: Row, other: Row, error: str, others: Flat) -> PairedDiffe
         images = _over_images(one, other, seeds) if error == "test_error" else []
         half = Estimate(effect, ((spread / len(apart), len(apart) - 1), *images)).half_width()
     means = [fmean(side[seed] for seed in seeds) for side in (a, b)]
-    return PairedDifference(others, error, seeds, means[0], means[1], effect, half, bool(images))
+    return PairedDifference(others, error, seeds, means[0], means[1], effect, half, bool(images), diverged=gone)
 
 
 def _why_no_seed(one: Row, other: Row) -> str:
     """Return why no seed of two settings has an error of both."""
-    gone = [side for side, row in zip("AB", (one, other)) if not row.runs and set(row.unscored or ()) == {DIVERGED}]
-    if gone:
-        return f"{' and '.join(gone)} diverged"
     shared = set.intersection(*({run.spec.get("seed") for run in row.runs} for row in (one, other)))
     return NO_SCORE if shared else NO_SEED
+
+
+def _diverged(one: Row, other: Row) -> str:
+    """Return how many of each side's seeds diverged: ``2 of 5 of A diverged``; empty if none did."""
+    counts = [(side, row.count(DIVERGED), len(row.runs) + row.outstanding) for side, row in zip("AB", (one, other))]
+    parts = [f"{count} of {known} of {side}" for side, count, known in counts if count]
+    return f"{', '.join(parts)} diverged" if parts else ""
 
 
 def _over_images(one: Row, other: Row, seeds: Sequence[Any]) -> list[Part]:
