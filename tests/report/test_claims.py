@@ -513,3 +513,13 @@ def test_the_command_exits_with_what_the_claims_say(tmp_path, capsys, error, cod
     lines = 1 if error else 2  # the second says how to see the results that lrarun ships
     assert said in captured.err and len(captured.err.splitlines()) == lines
     assert "12 claims:" in captured.out
+
+
+@pytest.mark.parametrize("errors", [(3.0,), (3.0, 3.1)])
+def test_what_rests_on_one_seed_is_marked(tmp_path, errors):
+    for depth in (3, 8):
+        write_tested(tmp_path, Key("mnist", "LRA-E", depth, "sgd"), *errors)
+    checked = verdict(tmp_path, claim("breakdown", model="LRA-E", depths=(3, 8), points=2.0))
+    few = len(errors) == 1
+    assert [part.assumed for part in checked.comparisons] == [few]
+    assert ("assumed spread" in render_claims([checked], "text")) == few

@@ -102,8 +102,8 @@ def claim_text(one: CheckedClaim, narrow: int | None = None) -> str:
 def notes(one: CheckedClaim) -> list[str]:
     """Return what is to be known beside a claim's verdict and numbers, a sentence or more each."""
     assumed = [part.what for part in one.comparisons if part.assumed]
-    which = "all" if len(assumed) == len(one.comparisons) > 1 else "; ".join(assumed)
-    few = f"A side has one seed, so that interval and p rest on an assumed spread: {which}." if assumed else ""
+    which = "all comparisons" if len(assumed) == len(one.comparisons) > 1 else "; ".join(assumed)
+    few = f"Interval and p rest on an assumed spread, as a side has one seed: {which}." if assumed else ""
     return [note for note in (*(part.note for part in one.comparisons), few, one.claim.note) if note]
 
 
