@@ -87,8 +87,7 @@ def figure_specs(number: str) -> list[dict[str, Any]]:
             "depth": (3, 5, 8),
             "algorithm": ("dtp-sigma", "dtp"),
         }
-        # Trained before DTP-sigma's and DTP's errors chose another default.
-        fixed = {"optimizer": {"name": "rmsprop", "epsilon": 1e-8}}
+        fixed = {}
     else:
         varied = {}
         fixed = {"depth": 2, "algorithm": "lra-e", "epochs": 20, "probes": ["angle", "discrepancy"]}
