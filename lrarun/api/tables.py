@@ -82,6 +82,7 @@ def tables(
 
     Raises:
         UsageError: as :func:`table`.
+        NotInTables: a spec has ``scores: validation``, and ``strict``.
     """
     if number is not None and number not in TABLES:
         raise UsageError(f"the paper has Tables {TABLES[0]} to {TABLES[-1]}, not {number!r}")

@@ -76,8 +76,11 @@ def test_blocks_do_not_show(tmp_path, monkeypatch):
 def test_other_data_than_the_run_was_trained_on_are_refused(tmp_path):
     result = trained(tmp_path, "lra-e")
     other = dataclasses.replace(DATA, fingerprint="0" * 64)
-    with pytest.raises(DataError, match="other data.*--data-dir"):
+    with pytest.raises(DataError, match="other data.*put the old file back"):
         top_hidden(result, read_parameters(result), other, INDEX)
+    published = dataclasses.replace(result, spec={**result.spec, "dataset": "mnist"})
+    with pytest.raises(DataError, match="other data.*mnist.*--data-dir"):
+        top_hidden(published, read_parameters(result), other, INDEX)
 
 
 def test_parameters_come_back_as_they_were_stored(tmp_path):
