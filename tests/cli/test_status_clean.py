@@ -11,6 +11,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from lrarun.algorithms import plugins
+from lrarun.algorithms.registry import algorithms
 from lrarun.cli import cli
 from lrarun.runs import status
 from lrarun.runs.events import EpochDone, Hooks
@@ -230,3 +232,19 @@ def test_copies_of_runs_count_nowhere_and_are_not_removed(results, dataset, call
     for command, was, now in zip(commands, before, after):
         assert now.out == was.out, command
         assert now.err.count("left out") == 1 and str(results / "copy") in now.err and run_id in now.err, command
+
+
+def test_a_run_whose_rule_is_not_known_stays_and_the_option_for_it_is_named(
+    call, dataset, tmp_path, plugin, monkeypatch
+):
+    file = plugin()
+    path = write_spec(tmp_path / "s.yaml", dataset, runs=1, algorithm="sign-symmetry", epochs=1)
+    assert call("train", path, "--results", tmp_path / "r", "--jobs", 1, "--quiet").code == 0
+    file.write_text(file.read_text() + "\n# changed\n")
+    monkeypatch.delenv(plugins.VARIABLE)
+    algorithms.cache_clear()
+    code, out, err = call("clean", "--results", tmp_path / "r", "--yes")
+    assert (code, out) == (0, "") and "whether the rule has changed" in err and "--plugin" in err
+    monkeypatch.setenv(plugins.VARIABLE, str(file))
+    algorithms.cache_clear()
+    assert "its rule's file has changed since" in call("clean", "--results", tmp_path / "r", "--yes").out

@@ -620,6 +620,13 @@ def test_figure_2_of_two_data_sets_is_refused(networks):
         draw("2", results, [specs[0], specs[0] | {"dataset": "mnist"}])
 
 
+def test_figure_2_does_not_advise_to_train_what_diverged(tmp_path, lrarun):
+    for spec in figure_specs("2"):
+        write_run(tmp_path, spec, "diverged", validation_error=[10.0])
+    code, out, err = lrarun("2", "--results", tmp_path, "--out", tmp_path / "out")
+    assert (code, out) == (4, "") and "all of them diverged, and would again" in err and "lrarun train" not in err
+
+
 def test_reference_results_without_weights_are_said_to_be(tmp_path, lrarun):
     for spec in figure_specs("2"):
         write_run(tmp_path, spec, validation_error=[1.0])
