@@ -50,6 +50,7 @@ class Drawing:
         damaged: those of them that finished but have lost a part of their log or weights; only training anew helps.
         caption: what it shows, of which runs; `save` stores it in the file.
         paper: the settings are those of the paper's figure.
+        diverged: how many of the lacking ones diverged, so that training them again would not help.
     """
 
     figure: Figure | None
@@ -57,6 +58,7 @@ class Drawing:
     damaged: tuple[Result, ...] = ()
     caption: str = ""
     paper: bool = True
+    diverged: int = 0
 
     def save(self, path: str | Path, format: str = "png") -> None:
         """Write the figure in the format of the name's ending; equal figures give equal bytes.
@@ -190,16 +192,17 @@ def draw_representations(
     name, *others = dict.fromkeys(spec["dataset"] for spec in specs)
     if others:
         raise UsageError(f"Figure 2 shows one data set, the specs are for {name} and {', '.join(others)}")
-    trained, lacking, damaged = {}, [], []
+    trained, lacking, damaged, diverged = {}, [], [], 0
     for place, (line, text) in enumerate(zip(found, descriptions(specs, rule_titles()))):
         try:
             trained[place] = weights_of(line)
         except Incomplete as error:
             lacking.append(f"{text}: {error}")
             if not line.outstanding:
+                diverged += all(run.state == DIVERGED for run in line.runs)
                 damaged += [run for run in line.runs if run.finished][:1]
     if not trained:
-        return Drawing(None, tuple(lacking), tuple(damaged)), []
+        return Drawing(None, tuple(lacking), tuple(damaged), diverged=diverged), []
     dataset = load(name)
     index = choose_images(len(dataset.test_labels), samples)
     values = {place: top_hidden(run, params, dataset, index) for place, (run, params) in trained.items()}
@@ -208,7 +211,9 @@ def draw_representations(
     images = f"{len(index):,} of {len(dataset.test_labels):,} test images"
     title = f"{subject(specs)}\nTop hidden layer, t-SNE of {images}"
     figure = draw_clouds(clouds, dataset.test_labels[index], class_names(name), title, begun)
-    return Drawing(figure, tuple(lacking), tuple(damaged)), [(run.spec, [run]) for run, _ in trained.values()]
+    return Drawing(figure, tuple(lacking), tuple(damaged), diverged=diverged), [
+        (run.spec, [run]) for run, _ in trained.values()
+    ]
 
 
 def weights_of(line: Line) -> tuple[Result, Params]:

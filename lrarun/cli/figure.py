@@ -160,17 +160,15 @@ def check_complete(
     """Name what the figure lacks, and raise ``Incomplete`` if it lacks something."""
     from lrarun.errors import Incomplete
     from lrarun.report.wording import plural
-    from lrarun.results.result import DIVERGED
 
     if not drawing.lacking:
         return
     for line in drawing.lacking:
         tell(line)
     specs = files or [Path(shipped_spec(f"figure{number[0]}"))]
-    diverged = [line for line in drawing.lacking if line.endswith(f": {DIVERGED}")]
-    trainable = len(drawing.lacking) > len(drawing.damaged) + len(diverged)
+    trainable = len(drawing.lacking) > len(drawing.damaged) + drawing.diverged
     hints = [train_command(specs, overrides, results)] if trainable else []
-    if len(diverged) == len(drawing.lacking):
+    if drawing.diverged == len(drawing.lacking):
         hints.append("all of them diverged, and would again")
     if drawing.damaged:
         hints.append(anew_command(drawing.damaged, specs, overrides, results))

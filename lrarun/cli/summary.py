@@ -108,11 +108,11 @@ def summary(
 def mention_others(found: Summary, wanted: Sequence[Mapping[str, Any]]) -> None:
     """Say how many of the runs stand for those of the specs: the same settings, with other probes or another engine."""
     from lrarun.cli.support.global_options import say
-    from lrarun.report.repetitions import manner
+    from lrarun.report.repetitions import with_engine_and_probes
     from lrarun.report.wording import plural
 
-    asked = set(map(manner, wanted))
-    others = sum(manner(run.spec) not in asked for row in found.rows for run in row.runs)
+    asked = set(map(with_engine_and_probes, wanted))
+    others = sum(with_engine_and_probes(run.spec) not in asked for row in found.rows for run in row.runs)
     if others:
         what = "of the same settings, with other probes or another engine than the spec's"
         say(f"counted: {plural(others, 'run')} {what}")

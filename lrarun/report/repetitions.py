@@ -42,7 +42,7 @@ def settings(spec: Mapping[str, Any]) -> Settings:
     return frozenset(comparable(spec).items())
 
 
-def manner(spec: Mapping[str, Any]) -> tuple[Settings, str, str]:
+def with_engine_and_probes(spec: Mapping[str, Any]) -> tuple[Settings, str, str]:
     """Return a resolved spec's settings with its engine and its probes, which change no setting."""
     return settings(spec), spec.get("engine", REFERENCE), repr(spec.get("probes") or [])
 

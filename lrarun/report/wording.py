@@ -23,3 +23,8 @@ def replaced(content: str, pairs: Iterable[Sequence[str]]) -> str:
     for old, new in pairs:
         content = content.replace(old, new)
     return content
+
+
+def p_value(p: float) -> str:
+    """Return a p value as people write it: ``0.03``, ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"

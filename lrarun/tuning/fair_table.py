@@ -10,10 +10,10 @@ from tabulate import tabulate
 
 from lrarun.files import to_json
 from lrarun.paper import DATASETS
-from lrarun.report.claims.render import p_value
 from lrarun.report.columns import ruled, width_of
 from lrarun.report.statistics import CONFIDENCE
 from lrarun.report.tables import escape_markdown, records, wrapped
+from lrarun.report.wording import p_value
 from lrarun.tuning.fair import MISSING
 
 FORMATS = ("text", "markdown", "csv", "json")

@@ -37,11 +37,9 @@ def train_command(files: Iterable[Path | str], overrides: Sequence[str] = (), re
         results: the folder in question.
     """
     known = [str(path) for path in files]
-    return (
-        ""
-        if not known or "-" in known
-        else f"train with: {command('train', known, overrides, results)}{remark(results)}"
-    )
+    if not known or "-" in known:
+        return ""
+    return f"train with: {command('train', known, overrides, results)}{remark(results)}"
 
 
 def command(

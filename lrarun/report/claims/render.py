@@ -16,6 +16,7 @@ from lrarun.report.claims.narrow import narrow_rows
 from lrarun.report.columns import broken, width_of
 from lrarun.report.repetitions import MISSING
 from lrarun.report.statistics import CONFIDENCE
+from lrarun.report.wording import p_value
 
 WIDTH = 118
 
@@ -129,11 +130,6 @@ def effect_text(part: Comparison) -> str:
 def p_text(p: float | None) -> str:
     """Return a p value with its name, as people write it: ``p 0.03``, ``p < 0.001``; nothing for None."""
     return "" if p is None else f"p {p_value(p)}"
-
-
-def p_value(p: float) -> str:
-    """Return a p value as people write it: ``0.03``, ``< 0.001``."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def lacking(one: CheckedClaim) -> list[str]:
